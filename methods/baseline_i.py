@@ -1,0 +1,8 @@
+"""Baseline I of Jaiswal et al. 2022."""
+
+from roskdbench import Method, register
+
+
+@register("baseline-i")
+class BaselineI(Method):
+    """Baseline I: the student alone, on labels."""

@@ -1,0 +1,1 @@
+"""Problems, how they are split, and the overlapping subsets teachers learn from. No torch here."""

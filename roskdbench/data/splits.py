@@ -1,0 +1,37 @@
+"""Train, validation and test: disjoint by group, stratified by class as far as groups allow."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roskdbench.data.allocation import allocate
+from roskdbench.data.problem import Labels
+from roskdbench.fingerprint import seed_for
+
+
+@dataclass(frozen=True)
+class Split:
+    """Sample indices of the three parts, each sorted."""
+
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+
+def holdout(labels: Labels, train: float, validation: float, test: float, seed: int) -> Split:
+    """One split with the given shares."""
+    part = allocate(labels.indicators, labels.groups, [train, validation, test], seed_for("holdout", seed))
+    return Split(*(np.flatnonzero(part == p) for p in range(3)))
+
+
+def fold(labels: Labels, folds: int, number: int, validation: float, seed: int) -> Split:
+    """Fold `number` of a k-fold cross-validation: its k-th as test, and of the rest so much for validation that it
+    is the given share of all samples.
+    """
+    strata, groups = labels.indicators, labels.groups
+    part = allocate(strata, groups, [1 / folds] * folds, seed_for("folds", seed))
+    rest = np.flatnonzero(part != number)
+    held = validation * folds / (folds - 1)
+    inner = allocate(strata[rest], groups[rest], [1 - held, held], seed_for("fold", seed, number))
+    return Split(train=rest[inner == 0], validation=rest[inner == 1], test=np.flatnonzero(part == number))

@@ -1,0 +1,93 @@
+"""The overlapping subsets of the training set that teachers learn from.
+
+What "overlap ratio p of k subsets that cover D" means is left open by the paper; four readings are offered. In all,
+whole groups move together, the union is D, p = 0 gives disjoint subsets and p = 1 identical ones (`ring` cannot).
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roskdbench.data.allocation import allocate
+from roskdbench.errors import UserError, nearest
+from roskdbench.fingerprint import seed_for
+
+Members = NDArray[np.bool_]  # [k, N]
+Construction = Callable[[NDArray[np.uint8], NDArray[np.int64], int, float, int], Members]
+
+
+def overlapping_subsets(
+    strata: NDArray[np.uint8], groups: NDArray[np.int64], count: int, ratio: float, construction: str, seed: int
+) -> Members:
+    """Which of the N training samples each of `count` subsets holds. [k, N]"""
+    check_overlap(construction, count, ratio)
+    return CONSTRUCTIONS[construction](strata, groups, count, ratio, seed_for("subsets", seed))
+
+
+def check_overlap(construction: str, count: int, ratio: float) -> None:
+    """A UserError for a construction that is not known or a ratio that it cannot reach."""
+    if construction not in CONSTRUCTIONS:
+        raise UserError(f"unknown overlap construction '{construction}'; {nearest(construction, CONSTRUCTIONS)}")
+    if not 0.0 <= ratio <= 1.0:
+        raise UserError(f"an overlap of {ratio:g} is not a ratio; it lies between 0 and 1")
+    if construction == "ring" and count > 1 and ratio > 1 - 1 / count + 1e-12:
+        raise UserError(
+            f"ring windows of {count} subsets overlap by at most {1 - 1 / count:g}, not {ratio:g}; use 'core'"
+        )
+
+
+def subset_share(construction: str, count: int, ratio: float) -> float:
+    """The size of each subset as a share of the training set."""
+    if construction == "core":
+        return 1 / (count * (1 - ratio) + ratio)
+    if construction == "ring":
+        return min(1.0, 1 / (count * (1 - ratio))) if ratio < 1 else 1.0
+    return ratio + (1 - ratio) / count
+
+
+def _core(strata: NDArray[np.uint8], groups: NDArray[np.int64], count: int, ratio: float, seed: int) -> Members:
+    """Each subset of size s is a common core of p*s and its own part of the rest: any two share exactly p of themselves."""
+    size = subset_share("core", count, ratio)
+    return _core_and_rest(strata, groups, count, ratio * size, seed)
+
+
+def _core_global(strata: NDArray[np.uint8], groups: NDArray[np.int64], count: int, ratio: float, seed: int) -> Members:
+    """A common core of p*N, and the rest dealt out."""
+    return _core_and_rest(strata, groups, count, ratio, seed)
+
+
+def _core_and_rest(
+    strata: NDArray[np.uint8], groups: NDArray[np.int64], count: int, core: float, seed: int
+) -> Members:
+    part = allocate(strata, groups, [core, *[(1 - core) / count] * count], seed)
+    return np.stack([(part == 0) | (part == own) for own in range(1, count + 1)])
+
+
+def _borrow(strata: NDArray[np.uint8], groups: NDArray[np.int64], count: int, ratio: float, seed: int) -> Members:
+    """A partition; each subset then borrows every group outside it with probability p."""
+    part = allocate(strata, groups, [1 / count] * count, seed)
+    names, group_of = np.unique(groups, return_inverse=True)
+    borrowed = np.random.default_rng(seed).random((count, len(names))) < ratio  # [k, G]
+    return np.stack([(part == own) | borrowed[own, group_of] for own in range(count)])
+
+
+def _ring(strata: NDArray[np.uint8], groups: NDArray[np.int64], count: int, ratio: float, seed: int) -> Members:
+    """The training set on a circle; each subset is a window, and neighbours share p of themselves."""
+    length = subset_share("ring", count, ratio)
+    starts = np.arange(count) / count
+    cuts = np.unique(np.round(np.concatenate([starts, (starts + length) % 1.0]), 12) % 1.0)
+    arcs = np.diff(np.append(cuts, 1.0))
+    part = allocate(strata, groups, list(arcs / arcs.sum()), seed)
+    middle = cuts + arcs / 2
+    inside = ((middle[None, :] - starts[:, None]) % 1.0) < length  # [k, arcs]
+    members: Members = inside[:, part]
+    return members
+
+
+CONSTRUCTIONS: dict[str, Construction] = {
+    "core": _core,
+    "core-global": _core_global,
+    "borrow": _borrow,
+    "ring": _ring,
+}

@@ -1,0 +1,35 @@
+"""A teacher's logits for every view that students will meet."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from roskdbench.engine.device import Form
+from roskdbench.engine.examples import Examples, batches, epoch_order
+from roskdbench.engine.networks import Classifier
+from roskdbench.engine.training import Recipe, Report, Seeds
+
+
+def fill(
+    bank: NDArray[np.floating],
+    teacher: Classifier,
+    examples: Examples,
+    recipe: Recipe,
+    seeds: Seeds,
+    form: Form,
+    report: Report,
+) -> None:
+    """Write logits into bank [views, n, C], in the very batches a student will draw, so that each row is to the bit
+    what the teacher would say if it were asked in that step.
+    """
+    device = examples.device
+    teacher.to(device).eval()
+    form.lay_out(teacher)
+    for view in range(recipe.view_count):
+        order = epoch_order(len(examples), view, seeds.order)
+        for positions in batches(order, recipe.batch):
+            images = form.images(examples.views(positions.to(device), view, seeds.views, recipe.augmentation))
+            with torch.no_grad(), form.computing(device):
+                logits = teacher(images)
+            bank[view, positions.numpy()] = logits.float().cpu().numpy()
+        report((view + 1) / recipe.view_count, f"view {view + 1}")

@@ -1,0 +1,52 @@
+"""The state of a training at an epoch's end, kept so that a killed run goes on from there."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from roskdbench.engine.networks import METADATA
+from roskdbench.fingerprint import canonical_json
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A file that is replaced as a whole. The same training state gives the same file content."""
+
+    folder: Path
+
+    @property
+    def _file(self) -> Path:
+        return self.folder / "checkpoint.safetensors"
+
+    def save(self, facts: Mapping[str, Any], parts: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Keep named tensors, in named parts, and facts (JSON)."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        tensors = {
+            f"{part}/{name}": value.detach().cpu().contiguous().clone()
+            for part, state in parts.items()
+            for name, value in state.items()
+        }
+        draft = self._file.with_suffix(".draft")
+        save_file(tensors, draft, metadata={METADATA: canonical_json(facts)})
+        draft.replace(self._file)
+
+    def load(self, device: torch.device) -> tuple[dict[str, Any], dict[str, dict[str, Tensor]]] | None:
+        """What was kept last, or None if there is nothing that can be read."""
+        try:
+            with safe_open(self._file, framework="pt") as file:
+                facts = json.loads(file.metadata()[METADATA])
+            tensors = load_file(self._file, device=str(device))
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+            return None
+        parts: dict[str, dict[str, Tensor]] = {}
+        for key, value in tensors.items():
+            part, _, name = key.partition("/")
+            parts.setdefault(part, {})[name] = value
+        return facts, parts

@@ -1,0 +1,55 @@
+"""The device that arithmetic happens on, and the form a network takes there."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+# One thread a job, whatever the number of workers: with more, sums would come out in another order.
+THREADS = 1
+
+
+def prepare() -> torch.device:
+    """The device of this process, set up so that the same job gives the same bytes."""
+    torch.set_num_threads(THREADS)
+    torch.set_flush_denormal(True)
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    return torch.device("cuda")
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a network computes: its precision and the layout of its images."""
+
+    precision: Literal["float32", "bf16"] = "float32"
+    channels_last: bool = True
+
+    def lay_out(self, network: nn.Module) -> None:
+        """Lay a network's weights out for this form."""
+        network.to(memory_format=self._layout)  # type: ignore[call-overload]
+
+    def images(self, batch: torch.Tensor) -> torch.Tensor:
+        """A batch laid out for this form."""
+        return batch.contiguous(memory_format=self._layout)
+
+    @contextmanager
+    def computing(self, device: torch.device) -> Iterator[None]:
+        """The block's forward passes run in this precision."""
+        with torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+            yield
+
+    @property
+    def _layout(self) -> torch.memory_format:
+        return torch.channels_last if self.channels_last else torch.contiguous_format
+
+    def facts(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"precision": self.precision, "channels_last": self.channels_last}

@@ -1,0 +1,125 @@
+"""Networks: any model of timm's behind its problem's normalisation, and weights on disk."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from roskdbench.errors import UserError, nearest
+from roskdbench.fingerprint import canonical_json
+
+SMALL_IMAGE = 64
+METADATA = "roskdbench"
+
+
+class Classifier(nn.Module):
+    """Images in [0, 1] to logits. Normalisation is inside, so that whoever attacks the network attacks pixels."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, body: nn.Module, mean: list[float], deviation: list[float]) -> None:
+        super().__init__()
+        self.body = body
+        self.register_buffer("mean", torch.tensor(mean)[None, :, None, None])
+        self.register_buffer("deviation", torch.tensor(deviation)[None, :, None, None])
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits [B, C]."""
+        logits: Tensor = self.body((images - self.mean) / self.deviation)
+        return logits
+
+    def with_features(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits [B, C] and the pooled features [B, F] they are a linear function of."""
+        body: Any = self.body
+        maps = body.forward_features((images - self.mean) / self.deviation)
+        features = body.forward_head(maps, pre_logits=True)
+        return body.get_classifier()(features), features
+
+    @property
+    def feature_width(self) -> int:
+        """F of `with_features`."""
+        body: Any = self.body
+        return int(getattr(body, "head_hidden_size", None) or body.num_features)
+
+
+def build(
+    architecture: Mapping[str, Any],
+    channels: int,
+    classes: int,
+    size: int,
+    stem: str,
+    statistics: Mapping[str, list[float]],
+    seed: int,
+) -> Classifier:
+    """A fresh network with weights drawn from the seed; a UserError for what timm does not know or cannot build."""
+    import timm
+
+    name, options = architecture["model"], architecture["options"]
+    if not timm.is_model(name):
+        raise UserError(f"timm has no model '{name}'; {nearest(name, timm.list_models())}")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            body = timm.create_model(name, pretrained=False, in_chans=channels, num_classes=classes, **_tuples(options))
+        except (TypeError, ValueError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(f"timm cannot build '{name}' with options {dict(options)}: {reason}") from error
+    if stem == "small" or (stem == "auto" and size < SMALL_IMAGE):
+        keep_resolution(body)
+    return Classifier(body, statistics["mean"], statistics["deviation"])
+
+
+def _tuples(options: Mapping[str, Any]) -> dict[str, Any]:
+    """YAML lists as the tuples that constructors expect."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
+
+
+def keep_resolution(body: nn.Module) -> None:
+    """The small-image stem: the first convolution without its stride, and no pooling right behind it.
+
+    Weights keep their shapes. A body whose first layer is not a strided convolution is left as it is.
+    """
+    modules = list(body.named_modules())
+    first = next((number for number, (_, each) in enumerate(modules) if isinstance(each, nn.Conv2d)), None)
+    if first is None:
+        return
+    convolution = modules[first][1]
+    assert isinstance(convolution, nn.Conv2d)
+    if max(convolution.stride) > 1 and max(convolution.kernel_size) < 16:  # a patch embedding keeps its stride
+        convolution.stride = (1, 1)
+    for name, each in modules[first:]:
+        if isinstance(each, nn.MaxPool2d):
+            parent, _, leaf = name.rpartition(".")
+            setattr(body.get_submodule(parent), leaf, nn.Identity())
+            return
+
+
+def save_weights(network: nn.Module, path: Path, facts: Mapping[str, Any]) -> None:
+    """Weights and the facts needed to rebuild the network, as one safetensors file."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    save_file(tensors, path, metadata={METADATA: canonical_json(facts)})
+
+
+def load_network(path: Path) -> tuple[Classifier, dict[str, Any]]:
+    """The network of a file that `save_weights` wrote, in eval mode, and its facts."""
+    with safe_open(path, framework="pt") as file:
+        facts: dict[str, Any] = json.loads((file.metadata() or {}).get(METADATA, "{}"))
+    if "architecture" not in facts:
+        raise UserError(f"{path} does not say which network its weights belong to")
+    network = build(
+        facts["architecture"],
+        facts["channels"],
+        facts["classes"],
+        facts["size"],
+        facts["stem"],
+        {"mean": [0.0] * facts["channels"], "deviation": [1.0] * facts["channels"]},
+        seed=0,
+    )
+    network.load_state_dict(load_file(path))
+    return network.eval(), facts

@@ -1,0 +1,57 @@
+"""Choosing a network's form by trying a few training steps in each. Measured, because it differs by processor."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from roskdbench.engine import networks
+from roskdbench.engine.device import Form
+
+FORMS = [Form("float32", True), Form("float32", False), Form("bf16", True)]
+STEPS = 4
+MARGIN = 0.9  # another form than the first must need less than this share of its time
+
+
+def choose(
+    architecture: Mapping[str, Any], channels: int, size: int, stem: str, batch: int, device: torch.device
+) -> tuple[Form, dict[str, float]]:
+    """The form that trains fastest here, and the seconds that a step took in each."""
+    seconds = {}
+    for form in FORMS:
+        name = f"{form.precision}, {'channels last' if form.channels_last else 'contiguous'}"
+        seconds[name] = _step_seconds(form, architecture, channels, size, stem, batch, device)
+    times = list(seconds.values())
+    best = min(range(len(FORMS)), key=lambda number: times[number])
+    return FORMS[best if times[best] < MARGIN * times[0] else 0], seconds
+
+
+def _step_seconds(
+    form: Form,
+    architecture: Mapping[str, Any],
+    channels: int,
+    size: int,
+    stem: str,
+    batch: int,
+    device: torch.device,
+) -> float:
+    statistics = {"mean": [0.5] * channels, "deviation": [0.25] * channels}
+    network = networks.build(architecture, channels, 8, size, stem, statistics, seed=0).to(device).train()
+    form.lay_out(network)
+    optimiser = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9)
+    images = form.images(torch.rand(batch, channels, size, size, device=device))
+    targets = torch.arange(batch, device=device) % 8
+    fastest = float("inf")
+    for _ in range(STEPS):
+        start = time.perf_counter()
+        with form.computing(device):
+            logits = network(images)
+        loss = functional.cross_entropy(logits.float(), targets)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        loss.item()
+        fastest = min(fastest, time.perf_counter() - start)
+    return fastest

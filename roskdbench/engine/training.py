@@ -1,0 +1,260 @@
+"""The one training loop. Teachers and students, every method, single-label and multi-label go through here."""
+
+import math
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, update_bn
+
+from roskdbench.data.problem import Task
+from roskdbench.engine.checkpoint import Checkpoint
+from roskdbench.engine.device import Form
+from roskdbench.engine.examples import Examples, batches, epoch_order
+from roskdbench.engine.networks import Classifier
+from roskdbench.fingerprint import seed_for
+from roskdbench.method import Batch, Mean, Method, Setting, Weigher
+
+Report = Callable[[float, str], None]
+"""Takes the share that is done and a note such as the loss."""
+
+
+class DivergedError(Exception):
+    """The loss stopped being a finite number."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained, as the protocol says."""
+
+    epochs: int
+    batch: int
+    lr: float
+    momentum: float
+    weight_decay: float
+    milestones: tuple[int, ...]
+    factor: float
+    augmentation: str
+    views: int | None
+
+    @classmethod
+    def of(cls, spec: Mapping[str, Any]) -> "Recipe":
+        """From a job's spec."""
+        return cls(**{**spec, "milestones": tuple(spec["milestones"])})
+
+    def learning_rate(self, epoch: int) -> float:
+        """The step schedule: multiplied by `factor` at each milestone that has come."""
+        return self.lr * self.factor ** sum(epoch >= milestone for milestone in self.milestones)
+
+    def view_of(self, epoch: int) -> int:
+        """Which view of a sample is met in an epoch."""
+        return epoch % self.views if self.views else epoch
+
+    @property
+    def view_count(self) -> int:
+        """How many views there are in all."""
+        return min(self.views or self.epochs, self.epochs)
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Where the randomness of a training comes from, each purpose for itself."""
+
+    order: int
+    views: int
+    method: int
+
+
+@dataclass
+class Training:
+    """One network learning under one method.
+
+    `bank` holds the teachers' logits for every view, [K] arrays of [views, n, C]. After `run`, `network` has the last
+    weights and `averaged` the mean ones (None if averaging never started).
+    """
+
+    task: Task
+    method: Method
+    network: Classifier
+    examples: Examples
+    bank: list[NDArray[np.floating]]
+    recipe: Recipe
+    seeds: Seeds
+    form: Form = field(default_factory=Form)
+    mean: Mean | None = None
+    warmup: int = 0
+    checkpoint: Checkpoint | None = None
+    report: Report = lambda done, note: None
+    history: dict[str, list[float]] = field(default_factory=lambda: {"loss": [], "lr": []})
+    averaged: AveragedModel | None = None
+
+    def __post_init__(self) -> None:
+        self.device = self.examples.device
+        self.network.to(self.device)
+        self.form.lay_out(self.network)
+        recipe = self.recipe
+        self.optimiser = torch.optim.SGD(
+            self.network.parameters(),
+            lr=recipe.lr,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+            fused=self.device.type == "cuda",
+        )
+        self.learning, self.held_out = self._set_apart(self.method.weighting.held_out)
+        self.weigher = self._begin_weigher()
+
+    def run(self) -> None:
+        """Train to the last epoch, going on from the checkpoint if there is one."""
+        for epoch in range(self._resume(), self.recipe.epochs):
+            self._epoch(epoch)
+            if self.mean is not None and epoch >= self.warmup:
+                if self.averaged is None:
+                    self.averaged = self.mean.begin(self.network)
+                self.averaged.update_parameters(self.network)
+            self._keep(epoch + 1)
+        if self.averaged is not None and self.mean is not None and self.mean.buffers == "reestimated":
+            self._reestimate(self.averaged)
+
+    def _epoch(self, epoch: int) -> None:
+        rate = self.recipe.learning_rate(epoch)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        learns = not self.method.weighting.pauses_student(epoch)
+        order = self.learning[epoch_order(len(self.learning), epoch, self.seeds.order)].to(self.device)
+        teacher_logits = self._teacher_logits(epoch)
+        total = torch.zeros((), device=self.device)
+        self.network.train(learns)
+        for step, positions in enumerate(batches(order, self.recipe.batch)):
+            loss = self._step(epoch, step, positions, teacher_logits[:, positions], learns)
+            total += loss.detach() * len(positions)
+        mean_loss = total.item() / len(order)
+        self.history["loss"].append(mean_loss)
+        self.history["lr"].append(rate)
+        if not math.isfinite(mean_loss):
+            raise DivergedError(f"the loss was {mean_loss} in epoch {epoch + 1} of {self.recipe.epochs}")
+        self.report((epoch + 1) / self.recipe.epochs, f"loss {mean_loss:.3f}")
+
+    def _step(self, epoch: int, step: int, positions: Tensor, teacher_logits: Tensor, learns: bool) -> Tensor:
+        images = self._views(positions, epoch)
+        with torch.set_grad_enabled(learns):
+            logits, features = self._forward(images)
+            samples = self.examples.samples[positions]
+            batch = Batch(
+                task=self.task,
+                images=images,
+                targets=self.examples.targets[samples],
+                student_logits=logits,
+                teacher_logits=teacher_logits,
+                samples=samples,
+                epoch=epoch,
+                step=step,
+                seed=self.seeds.method,
+                weigher=self.weigher,
+                student=self.predict,
+                pooled_features=features,
+                held_out=(lambda: self._held_out_batch(epoch, step)) if len(self.held_out) else None,
+            )
+            loss = self.method.loss(batch)
+        if learns:
+            self.optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.optimiser.step()
+        self.weigher.after_step(batch)
+        return loss
+
+    def predict(self, images: Tensor) -> Tensor:
+        """Logits of the network as it stands, in eval mode, without gradient."""
+        mode = self.network.training
+        self.network.eval()
+        with torch.no_grad(), self.form.computing(self.device):
+            logits: Tensor = self.network(images)
+        self.network.train(mode)
+        return logits.float()
+
+    def _forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        with self.form.computing(self.device):
+            if self.method.uses_features or self.method.weighting.uses_features:
+                logits, features = self.network.with_features(images)
+                return logits.float(), features
+            return self.network(images).float(), None
+
+    def _views(self, positions: Tensor, epoch: int) -> Tensor:
+        view = self.recipe.view_of(epoch)
+        return self.form.images(self.examples.views(positions, view, self.seeds.views, self.recipe.augmentation))
+
+    def _teacher_logits(self, epoch: int) -> Tensor:
+        """The teachers' logits for this epoch's views. [K, n, C]"""
+        view = self.recipe.view_of(epoch)
+        if not self.bank:
+            return torch.zeros(0, len(self.examples), 1, device=self.device)
+        rows = np.stack([teacher[view] for teacher in self.bank])
+        return torch.from_numpy(rows).to(self.device).float()
+
+    def _set_apart(self, share: float) -> tuple[Tensor, Tensor]:
+        """Positions that are learnt from, and those that are not."""
+        everything = torch.arange(len(self.examples))
+        if share == 0:
+            return everything, everything[:0]
+        shuffled = epoch_order(len(everything), 0, seed_for("held out", self.seeds.method))
+        kept = max(1, round(share * len(everything)))
+        return shuffled[kept:].sort().values, shuffled[:kept].sort().values
+
+    def _held_out_batch(self, epoch: int, step: int) -> tuple[Tensor, Tensor]:
+        generator = torch.Generator().manual_seed(seed_for("held out", self.seeds.method, epoch, step))
+        chosen = self.held_out[torch.randint(len(self.held_out), (self.recipe.batch,), generator=generator)]
+        positions = chosen.to(self.device)
+        return self._views(positions, epoch), self.examples.targets[self.examples.samples[positions]]
+
+    def _begin_weigher(self) -> Weigher:
+        classes = self.bank[0].shape[-1] if self.bank else 1
+        seed = seed_for("weigher", self.seeds.method)
+        setting = Setting(len(self.bank), classes, self.network.feature_width, self.device, seed)
+        return self.method.weighting.begin(setting)
+
+    def _reestimate(self, averaged: AveragedModel) -> None:
+        """BatchNorm statistics of the averaged weights, by a pass over the last epoch's views."""
+        last = self.recipe.epochs - 1
+        order = self.learning[epoch_order(len(self.learning), last, self.seeds.order)].to(self.device)
+        with torch.no_grad(), self.form.computing(self.device):
+            update_bn((self._views(positions, last) for positions in batches(order, self.recipe.batch)), averaged)
+        averaged.eval()
+
+    def _keep(self, epochs_done: int) -> None:
+        if self.checkpoint is None:
+            return
+        momenta = {
+            str(number): self.optimiser.state[parameter]["momentum_buffer"]
+            for number, parameter in enumerate(self.network.parameters())
+            if "momentum_buffer" in self.optimiser.state[parameter]
+        }
+        parts: dict[str, Mapping[str, Tensor]] = {
+            "network": self.network.state_dict(),
+            "momentum": momenta,
+            "weigher": self.weigher.state_dict(),
+            "averaged": self.averaged.state_dict() if self.averaged is not None else {},
+        }
+        self.checkpoint.save({"epochs_done": epochs_done, "history": self.history}, parts)
+
+    def _resume(self) -> int:
+        """Take up the checkpoint; the number of epochs that are done."""
+        kept = self.checkpoint.load(self.device) if self.checkpoint is not None else None
+        if kept is None:
+            return 0
+        facts, parts = kept
+        self.network.load_state_dict(parts["network"])
+        momenta = parts.get("momentum", {})
+        for number, parameter in enumerate(self.network.parameters()):
+            if str(number) in momenta:
+                buffer = torch.empty_like(parameter).copy_(momenta[str(number)])
+                self.optimiser.state[parameter]["momentum_buffer"] = buffer
+        self.weigher.load_state_dict(parts.get("weigher", {}))
+        if "averaged" in parts and self.mean is not None:
+            self.averaged = self.mean.begin(deepcopy(self.network))
+            self.averaged.load_state_dict(parts["averaged"])
+        self.history = facts["history"]
+        return int(facts["epochs_done"])

@@ -1,0 +1,17 @@
+"""What a user's mistake raises: one sentence that says what is wrong, where, and what would be right."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UserError(Exception):
+    """A mistake in the input. The command line prints it as one line and exits with 2."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The end of an error sentence: the closest known word, or the list of them."""
+    names = sorted(known)
+    close = get_close_matches(word, names, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean '{close[0]}'?"
+    return f"known: {', '.join(names)}" if names else "none are known"

@@ -1,0 +1,24 @@
+"""`bank`: one teacher's logits for every view of the training part that students will meet."""
+
+import numpy as np
+
+from roskdbench.engine.bank import fill
+from roskdbench.engine.device import prepare
+from roskdbench.engine.networks import load_network
+from roskdbench.engine.training import Recipe
+from roskdbench.jobs import networks
+from roskdbench.jobs.trajectory import student_seeds
+from roskdbench.jobs.work import Work
+
+
+def run(work: Work) -> None:
+    """Write logits.npy [views, n, C], rows in the order of the training part, straight to the file."""
+    device, problem, spec = prepare(), work.problem(), work.spec
+    teacher, facts = load_network(work.inputs["teacher"].file(networks.LAST))
+    recipe = Recipe.of(spec["recipe"])
+    samples = networks.training_part(work)
+    shape = (recipe.view_count, len(samples), facts["classes"])
+    bank = np.lib.format.open_memmap(work.folder / "logits.npy", "w+", np.dtype(spec["dtype"]), shape)
+    examples = networks.examples(work, problem, samples, device)
+    fill(bank, teacher, examples, recipe, student_seeds(spec["seed"]), networks.form(work), work.report)
+    bank.flush()

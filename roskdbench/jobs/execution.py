@@ -1,0 +1,90 @@
+"""Running one job: under its lock, from verified inputs, into the store, once."""
+
+import os
+import platform
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+from roskdbench.fingerprint import canonical_json
+from roskdbench.job import Job
+from roskdbench.jobs.work import Work
+from roskdbench.store import DIVERGED, Store
+
+Status = Literal["done", "diverged"]
+LIBRARIES = ("roskdbench", "torch", "torchvision", "timm", "numpy", "scipy", "safetensors")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended, and why if not well."""
+
+    status: Status
+    reason: str = ""
+
+
+def execute(
+    job: Job,
+    store: Store,
+    report: Callable[[float, str], None] = lambda done, note: None,
+    method_folders: tuple[Path, ...] = (),
+) -> Outcome:
+    """Compute a job whose inputs are in the store, unless its artifact is there by now.
+
+    Raises DamagedArtifactError (an input has to be made again), UserError, or whatever the job's code raises. A training
+    that diverges is an outcome like any other and is kept.
+    """
+    with store.locked(job.fingerprint):
+        if job.fingerprint in store:
+            reason = store.open(job.fingerprint).diverged
+            return Outcome("diverged", reason) if reason else Outcome("done")
+        inputs = {role: store.open(fingerprint) for role, fingerprint in job.inputs.items()}
+        record: dict[str, Any] = {
+            "kind": job.kind,
+            "spec": job.spec,
+            "inputs": job.inputs,
+            "code": job.code,
+            "label": job.label,
+            "environment": environment(),
+        }
+        started = time.perf_counter()
+        outcome = Outcome("done")
+        with store.writing(job.fingerprint, record) as folder:
+            work = Work(job, inputs, folder, store.partial(job.fingerprint), report, method_folders)
+            reason = import_module(f"roskdbench.jobs.{job.kind}").run(work)
+            if reason is not None:
+                outcome = Outcome("diverged", reason)
+                (folder / DIVERGED).write_text(canonical_json({"reason": reason}), "utf-8")
+            record |= work.notes
+            record["seconds"] = round(time.perf_counter() - started, 3)
+            record["peak_memory_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return outcome
+
+
+def environment() -> dict[str, str]:
+    """Where a job ran, for its record."""
+    found = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
+    for library in LIBRARIES:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            continue
+    torch: Any = sys.modules.get("torch")
+    if torch is not None:
+        found["device"] = torch.cuda.get_device_name() if torch.cuda.is_available() else _processor()
+    found["cpus"] = str(os.cpu_count())
+    return found
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        return platform.processor() or "cpu"
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "cpu")

@@ -1,0 +1,19 @@
+"""`form`: the precision and layout in which a network trains fastest on this machine. Measured, so not reproducible:
+the choice is kept, and a suite that wants the same bytes everywhere names its precision.
+"""
+
+from roskdbench.engine import precision
+from roskdbench.engine.device import prepare
+from roskdbench.fingerprint import canonical_json
+from roskdbench.jobs.work import Work
+
+
+def run(work: Work) -> None:
+    """Write form.json."""
+    spec = work.spec
+    images = work.problem().images
+    form, seconds = precision.choose(
+        spec["architecture"], images.shape[1], images.shape[2], spec["stem"], spec["batch"], prepare()
+    )
+    work.notes["step_seconds"] = seconds
+    (work.folder / "form.json").write_text(canonical_json(form.facts()), "utf-8")

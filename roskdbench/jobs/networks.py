@@ -1,0 +1,68 @@
+"""What the jobs that train have in common: examples, a fresh network, its form, and its file."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from roskdbench.data.problem import Problem
+from roskdbench.engine import networks
+from roskdbench.engine.device import Form
+from roskdbench.engine.examples import Examples
+from roskdbench.engine.networks import Classifier
+from roskdbench.errors import UserError
+from roskdbench.fingerprint import seed_for
+from roskdbench.jobs.work import Work
+
+LAST = "last.safetensors"
+AVERAGED = "averaged.safetensors"
+HISTORY = "history.json"
+
+
+def training_part(work: Work) -> NDArray[np.int64]:
+    """Indices of the samples that train."""
+    return work.inputs["split"].arrays("split.npz")["train"]
+
+
+def examples(work: Work, problem: Problem, samples: NDArray[np.int64], device: torch.device) -> Examples:
+    """The samples with the labels that training sees, or the true ones where labels play no part."""
+    labels = work.inputs.get("labels")
+    targets = labels.arrays("labels.npz")["targets"] if labels else problem.labels.targets
+    if len(samples) < 2:
+        raise UserError(f"{work.job.label}: there are fewer than two samples to learn from")
+    return Examples.place(problem.images, targets, samples, device)
+
+
+def form(work: Work) -> Form:
+    """The form that the suite names, or that was measured."""
+    chosen = work.inputs.get("form")
+    return Form(**chosen.json("form.json")) if chosen else Form(work.spec["precision"])
+
+
+def facts(work: Work, problem: Problem) -> dict[str, Any]:
+    """What it takes to rebuild the network of this job."""
+    channels, size = problem.images.shape[1], problem.images.shape[2]
+    return {
+        "architecture": work.spec["architecture"],
+        "stem": work.spec["stem"],
+        "channels": channels,
+        "size": size,
+        "classes": len(problem.labels.classes),
+        "task": problem.labels.task,
+        "class_names": list(problem.labels.classes),
+    }
+
+
+def fresh(work: Work, described: Mapping[str, Any], *purpose: Any) -> Classifier:
+    """A network with weights drawn for a purpose."""
+    return networks.build(
+        described["architecture"],
+        described["channels"],
+        described["classes"],
+        described["size"],
+        described["stem"],
+        work.inputs["split"].json("statistics.json"),
+        seed_for("weights", *purpose),
+    )

@@ -1,0 +1,43 @@
+"""`split`: which samples train, validate and test, and the pixel statistics of those that train."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roskdbench.data.splits import fold, holdout
+from roskdbench.errors import UserError
+from roskdbench.fingerprint import canonical_json
+from roskdbench.jobs.work import Work
+
+CHUNK = 4096
+
+
+def run(work: Work) -> None:
+    """Write split.npz (train, validation, test) and statistics.json (mean and deviation a channel, of train)."""
+    problem, spec = work.problem(), work.spec
+    if spec["folds"] > 1:
+        split = fold(problem.labels, spec["folds"], spec["fold"], spec["validation"], spec["seed"])
+    else:
+        split = holdout(problem.labels, spec["train"], spec["validation"], spec["test"], spec["seed"])
+    for part in ("train", "validation", "test"):
+        if len(getattr(split, part)) < 2:
+            raise UserError(f"{work.job.label}: the {part} part has fewer than two samples; draw or load more")
+    np.savez(work.folder / "split.npz", train=split.train, validation=split.validation, test=split.test)
+    mean, deviation = _statistics(problem.images, split.train)
+    facts = {"mean": [round(value, 6) for value in mean], "deviation": [round(value, 6) for value in deviation]}
+    (work.folder / "statistics.json").write_text(canonical_json(facts), "utf-8")
+
+
+def _statistics(images: NDArray[np.uint8], samples: NDArray[np.int64]) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of the pixels in [0, 1], a channel each, in bounded memory."""
+    channels = images.shape[1]
+    total, squares = np.zeros(channels), np.zeros(channels)
+    for start in range(0, len(samples), CHUNK):
+        part = images[samples[start : start + CHUNK]]
+        counts = np.stack([np.bincount(part[:, channel].ravel(), minlength=256) for channel in range(channels)])
+        grey = np.arange(256) / 255
+        total += counts @ grey
+        squares += counts @ grey**2
+    pixels = len(samples) * images.shape[2] * images.shape[3]
+    mean = total / pixels
+    deviation = np.sqrt(np.maximum(squares / pixels - mean**2, 1e-6))
+    return mean.tolist(), deviation.tolist()

@@ -1,0 +1,19 @@
+"""`subsets`: the overlapping subsets of the training part that teachers learn from."""
+
+import numpy as np
+
+from roskdbench.data.problem import indicators
+from roskdbench.data.subsets import overlapping_subsets
+from roskdbench.jobs.work import Work
+
+
+def run(work: Work) -> None:
+    """Write members.npz: members [k, n] of 0/1 over the training part. Strata are the labels that training sees."""
+    spec, labels = work.spec, work.problem().labels
+    train = work.inputs["split"].arrays("split.npz")["train"]
+    targets = work.inputs["labels"].arrays("labels.npz")["targets"]
+    strata = indicators(targets[train], len(labels.classes))
+    members = overlapping_subsets(
+        strata, labels.groups[train], spec["count"], spec["ratio"], spec["construction"], spec["seed"]
+    )
+    np.savez(work.folder / "members.npz", members=members.astype(np.uint8))

@@ -1,0 +1,40 @@
+"""What a job is handed while it runs."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from roskdbench.data.problem import Problem
+from roskdbench.job import Job
+from roskdbench.store import Artifact
+
+
+@dataclass
+class Work:
+    """A job under way: its inputs, verified; a folder to fill; a folder for checkpoints."""
+
+    job: Job
+    inputs: Mapping[str, Artifact]
+    folder: Path
+    partial: Path
+    report: Callable[[float, str], None]
+    method_folders: tuple[Path, ...] = ()
+    notes: dict[str, Any] = field(default_factory=dict)
+    """Facts about this run that go into job.json and are no part of the artifact."""
+
+    @property
+    def spec(self) -> Mapping[str, Any]:
+        """The job's spec."""
+        return self.job.spec
+
+    def problem(self) -> Problem:
+        """The problem of the input `pixels`."""
+        return Problem.load(self.inputs["pixels"].path)
+
+    def numbered(self, role: str) -> list[Artifact]:
+        """The inputs `role.0`, `role.1`, … in order."""
+        found = []
+        while (name := f"{role}.{len(found)}") in self.inputs:
+            found.append(self.inputs[name])
+        return found

@@ -1,0 +1,1 @@
+"""Measures: models or predictions in, numbers out."""

@@ -1,0 +1,126 @@
+"""Precision, recall, F1 and AUC from logits.
+
+As in scikit-learn, a quotient 0/0 counts as 0: a class that is never predicted has precision 0, and a class absent from
+the test part has recall and F1 0 and is part of the means. AUC is not defined where a class has no positive or no
+negative sample: it is left out, and so it is from the mean. "f1-of-means" is the harmonic mean of macro precision and
+macro recall, which the cardio rows of the paper's Table I obey.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+from scipy.stats import rankdata
+
+from roskdbench.data.problem import Task, indicators
+
+Flags = NDArray[np.bool_]  # [n, C]
+Row = tuple[str, str, float | None, int]
+"""Metric, class ("" for all), value, and the number of samples (of the class) it rests on."""
+
+ALL = ""
+
+
+def score_table(
+    task: Task,
+    classes: Sequence[str],
+    targets: Mapping[str, NDArray[Any]],
+    logits: Mapping[str, NDArray[np.float32]],
+) -> list[Row]:
+    """Every score of the test part. Multi-label decisions are made twice: at 0.5 ("@half") and at the threshold that
+    gives each class its best F1 on validation ("@tuned"). Single-label decisions are the largest logit.
+    """
+    truth = indicators(targets["test"], len(classes)) == 1
+    if task == "single-label":
+        chosen = indicators(logits["test"].argmax(-1), len(classes)) == 1
+        rows = decision_rows(truth, chosen, classes, "")
+        rows.append(("accuracy", ALL, float((chosen & truth).any(-1).mean()), len(truth)))
+    else:
+        rows = decision_rows(truth, expit(logits["test"]) >= 0.5, classes, "@half")
+        known = indicators(targets["validation"], len(classes)) == 1
+        thresholds = best_thresholds(known, logits["validation"])
+        rows += decision_rows(truth, logits["test"] >= thresholds, classes, "@tuned")
+        chances = expit(thresholds)
+        rows += [("threshold", name, float(chances[c]), len(known)) for c, name in enumerate(classes)]
+    return rows + auc_rows(truth, logits["test"] if task == "multi-label" else _softmax(logits["test"]), classes)
+
+
+def decision_rows(truth: Flags, chosen: Flags, classes: Sequence[str], suffix: str) -> list[Row]:
+    """Precision, recall and F1 of each class, and their averages."""
+    hits, wanted, given = (truth & chosen).sum(0), truth.sum(0), chosen.sum(0)
+    precision, recall, f1 = _precision_recall_f1(hits, wanted, given)
+    rows: list[Row] = []
+    for c, name in enumerate(classes):
+        for metric, value in (("precision", precision[c]), ("recall", recall[c]), ("f1", f1[c])):
+            rows.append((f"{metric}{suffix}", name, float(value), int(wanted[c])))
+    weight = wanted / max(wanted.sum(), 1)
+    averages = {
+        "macro": (precision.mean(), recall.mean(), f1.mean()),
+        "micro": _precision_recall_f1(hits.sum(), wanted.sum(), given.sum()),
+        "weighted": (precision @ weight, recall @ weight, f1 @ weight),
+    }
+    averages["f1-of-means"] = (
+        averages["macro"][0],
+        averages["macro"][1],
+        _ratio(2 * averages["macro"][0] * averages["macro"][1], averages["macro"][0] + averages["macro"][1]),
+    )
+    for average, values in averages.items():
+        for metric, value in zip(("precision", "recall", "f1"), values, strict=True):
+            rows.append((f"{metric}-{average}{suffix}", ALL, float(value), len(truth)))
+    return rows
+
+
+def auc_rows(truth: Flags, scores: NDArray[np.floating], classes: Sequence[str]) -> list[Row]:
+    """The area under each class's ROC curve against the rest, and the mean of those that are defined."""
+    areas = auc(truth, scores)
+    rows: list[Row] = []
+    for c, name in enumerate(classes):
+        value = None if np.isnan(areas[c]) else float(areas[c])
+        rows.append(("auc", name, value, int(truth[:, c].sum())))
+    defined = areas[~np.isnan(areas)]
+    rows.append(("auc-macro", ALL, float(defined.mean()) if len(defined) else None, len(truth)))
+    return rows
+
+
+def auc(truth: Flags, scores: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Mann-Whitney's statistic for each class, ties counted half; NaN where it is not defined. [C]"""
+    positives = truth.sum(0)
+    negatives = len(truth) - positives
+    ranks = rankdata(scores, axis=0)
+    above = (ranks * truth).sum(0) - positives * (positives + 1) / 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        areas: NDArray[np.float64] = np.where((positives > 0) & (negatives > 0), above / (positives * negatives), np.nan)
+    return areas
+
+
+def best_thresholds(truth: Flags, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """For each class the logit at or above which deciding "yes" gives the best F1; 0 where there is no positive. [C]"""
+    found = np.zeros(truth.shape[1], dtype=np.float32)
+    for c in range(truth.shape[1]):
+        order = np.argsort(-logits[:, c], kind="stable")
+        sorted_logits, hits = logits[order, c], np.cumsum(truth[order, c])
+        last_of_tie = np.append(sorted_logits[1:] != sorted_logits[:-1], True)
+        f1 = 2 * hits / (np.arange(1, len(order) + 1) + truth[:, c].sum())
+        if truth[:, c].any():
+            best = int(np.argmax(np.where(last_of_tie, f1, -1)))
+            lowest = sorted_logits[best]
+            between = (lowest + sorted_logits[best + 1]) / 2 if best + 1 < len(order) else lowest
+            found[c] = between if best + 1 < len(order) and between > sorted_logits[best + 1] else lowest
+    return found
+
+
+def _precision_recall_f1(hits: Any, wanted: Any, given: Any) -> tuple[Any, Any, Any]:
+    return _ratio(hits, given), _ratio(hits, wanted), _ratio(2 * hits, wanted + given)
+
+
+def _ratio(above: Any, below: Any) -> Any:
+    """The quotient, 0 where it is 0/0."""
+    return np.divide(above, below, out=np.zeros_like(below, dtype=float), where=np.asarray(below) > 0)
+
+
+def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    shifted = np.exp(logits.astype(np.float64) - logits.max(-1, keepdims=True))
+    chances: NDArray[np.float64] = shifted / shifted.sum(-1, keepdims=True)
+    return chances

@@ -1,0 +1,140 @@
+"""The Method class, and what of a method's code a training depends on."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import Field
+
+# pydantic's metaclass is public in all but name; see _DeclaredByValue.
+from pydantic._internal._model_construction import ModelMetaclass
+
+from roskdbench.method.averaging import Averaging, LastWeights
+from roskdbench.method.matching import EachTeacher, Matching
+from roskdbench.method.parts import Part
+from roskdbench.method.teachers import NoTeachers, Teachers
+from roskdbench.method.weighting import Equal, Weighting
+from roskdbench.suite.declared import Declared
+
+if TYPE_CHECKING:
+    import torch
+
+    from roskdbench.method.batch import Batch
+
+
+class _DeclaredByValue(ModelMetaclass):
+    """Lets a method write `teachers = Overlapping()` where pydantic wants `teachers: Teachers = Overlapping()`."""
+
+    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **rest: Any) -> type:
+        annotations = namespace.setdefault("__annotations__", {})
+        for base in bases:
+            for field, info in getattr(base, "__pydantic_fields__", {}).items():
+                if field in namespace and field not in annotations:
+                    annotations[field] = info.rebuild_annotation()
+        return super().__new__(cls, name, bases, namespace, **rest)
+
+
+class Method(Declared, metaclass=_DeclaredByValue):
+    """A way to make a student. Declare its parts; override `loss` for a new objective.
+
+    Fields are parameters that a suite can set. The docstring's first line is "TITLE: what it is".
+    """
+
+    name: ClassVar[str] = ""
+    uses_features: ClassVar[bool] = False
+    """Whether `loss` wants `batch.features`."""
+    trains_student: ClassVar[bool] = True
+    """False for the teachers' ensemble itself: their mean probability is then the prediction."""
+
+    teachers: Teachers = NoTeachers()
+    weighting: Weighting = Equal()
+    matching: Matching = EachTeacher()
+    averaging: Averaging = LastWeights()
+    temperature: Annotated[float, Field(gt=0)] = 0.5
+    """Divides logits before they are compared; the paper prints 0.5, which sharpens."""
+    alpha: Annotated[float, Field(ge=0, le=1)] = 0.9
+    """The share of the soft part in the loss."""
+
+    def loss(self, batch: Batch) -> torch.Tensor:
+        """The loss of a step: a t^2 times the divergence from the teachers, and (1 - a) times that from the labels."""
+        hard = batch.hard_loss()
+        if len(batch.teacher_logits) == 0:
+            return hard
+        soft = self.matching.divergence(batch, self.temperature)
+        return self.alpha * self.temperature**2 * soft + (1 - self.alpha) * hard
+
+    @classmethod
+    def title(cls) -> str:
+        """What tables call the method: its docstring up to the colon."""
+        return _first_line(cls).partition(":")[0].strip() or cls.name
+
+    @classmethod
+    def summary(cls) -> str:
+        """What it is, in a line: the docstring's first line after the colon."""
+        before, _, after = _first_line(cls).partition(":")
+        return (after or before).strip()
+
+    def declaration(self) -> dict[str, Any]:
+        """The method's parameters as a suite would write them, every one included."""
+        plain = self.model_dump(mode="json")
+        parts = {name: getattr(self, name) for name in type(self).model_fields}
+        return plain | {name: part.declaration() for name, part in parts.items() if isinstance(part, Part)}
+
+    def training_declaration(self) -> dict[str, Any]:
+        """The parameters that a student's training depends on: neither whom its teachers learnt from nor what is
+        read off it afterwards. Methods that differ only there share one training.
+        """
+        return {key: value for key, value in self.declaration().items() if key not in ("teachers", "averaging")}
+
+
+def code_identity(method: Method) -> dict[str, str]:
+    """Digests of the files outside roskdbench whose code a training with this method runs, by class.
+
+    A class that only declares values adds nothing: its values are in the declaration. Comments, docstrings and
+    layout do not count.
+    """
+    pieces: Mapping[str, object] = {
+        "method": method,
+        "weighting": method.weighting,
+        "matching": method.matching,
+        "averaging": method.averaging,
+    }
+    found = {}
+    for role, piece in pieces.items():
+        for cls in type(piece).__mro__:
+            inside = cls.__module__.partition(".")[0] in ("roskdbench", "pydantic", "builtins", "abc", "typing")
+            if not inside and _has_behaviour(cls):
+                found[f"{role}.{cls.__name__}"] = _source_digest(cls)
+    return found
+
+
+def _has_behaviour(cls: type) -> bool:
+    own = (value for name, value in vars(cls).items() if not name.startswith(("__", "_abc", "model_")))
+    return any(isinstance(value, staticmethod | classmethod | property) or inspect.isfunction(value) for value in own)
+
+
+def _source_digest(cls: type) -> str:
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    source = Path(file).read_text("utf-8") if file else inspect.getsource(cls)
+    return sha256(bare_source(source).encode()).hexdigest()
+
+
+def bare_source(source: str) -> str:
+    """Python source without comments, docstrings and layout."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+                node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+def _first_line(cls: type) -> str:
+    return (inspect.getdoc(cls) or "").strip().partition("\n")[0]

@@ -1,0 +1,52 @@
+"""The formulas of distillation, for single-label and multi-label problems. Each returns a value per example.
+
+Single-label distributions are softmax(z / t); multi-label ones are C Bernoulli variables sigmoid(z / t), and their
+divergence is the mean over classes. The teacher comes first: KL(q || p).
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from roskdbench.data.problem import Task
+
+
+def hard_losses(task: Task, logits: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy with labels, [..., B] for logits [..., B, C]."""
+    if task == "single-label":
+        wide = targets.expand(logits.shape[:-1])
+        return functional.cross_entropy(logits.movedim(-1, 1) if logits.ndim > 2 else logits, wide, reduction="none")
+    wide = targets.to(logits.dtype).expand(logits.shape)
+    return functional.binary_cross_entropy_with_logits(logits, wide, reduction="none").mean(-1)
+
+
+def divergences(task: Task, teachers: Tensor, student: Tensor, temperature: float) -> Tensor:
+    """KL(q_m || p) for each teacher and example, [K, B]."""
+    if task == "single-label":
+        q_log = functional.log_softmax(teachers / temperature, -1)
+        p_log = functional.log_softmax(student / temperature, -1)
+        return (q_log.exp() * (q_log - p_log)).sum(-1)
+    q, p = teachers / temperature, student / temperature
+    return _bernoulli_divergence(torch.sigmoid(q), functional.logsigmoid(q), functional.logsigmoid(-q), p)
+
+
+def mixture_divergence(
+    task: Task, teachers: Tensor, weights: Tensor, student: Tensor, temperature: float
+) -> Tensor:
+    """KL(sum_m w_m q_m || p) for each example, [B]; weights are [K, 1] or [K, B] and sum to 1 over teachers."""
+    share = weights[..., None]
+    if task == "single-label":
+        q = (share * functional.softmax(teachers / temperature, -1)).sum(0)
+        p_log = functional.log_softmax(student / temperature, -1)
+        return (torch.xlogy(q, q) - q * p_log).sum(-1)
+    q = (share * torch.sigmoid(teachers / temperature)).sum(0)
+    not_q = (share * torch.sigmoid(-teachers / temperature)).sum(0)
+    p = student / temperature
+    entropy = torch.xlogy(q, q) + torch.xlogy(not_q, not_q)
+    return (entropy - q * functional.logsigmoid(p) - not_q * functional.logsigmoid(-p)).mean(-1)
+
+
+def _bernoulli_divergence(q: Tensor, q_log: Tensor, not_q_log: Tensor, student: Tensor) -> Tensor:
+    positive = q * (q_log - functional.logsigmoid(student))
+    negative = (1 - q) * (not_q_log - functional.logsigmoid(-student))
+    return (positive + negative).mean(-1)

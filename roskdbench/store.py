@@ -1,0 +1,232 @@
+"""The content-addressed store: one directory per artifact, complete or not there at all.
+
+`store/ab/cdef…/` holds a job's payload, `job.json` (what made it) and `checksums.json` (written last). A directory
+appears by one atomic rename, so a kill at any moment leaves either nothing or everything, and two runs may share
+a store. Payloads are safetensors, npy, npz and json: nothing read from a store can run code.
+"""
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roskdbench.errors import UserError
+from roskdbench.fingerprint import canonical_json, file_digest
+
+CHECKSUMS = "checksums.json"
+RECORD = "job.json"
+DIVERGED = "diverged.json"
+
+
+class DamagedArtifactError(Exception):
+    """An artifact whose bytes are not those that were written. It has been set aside; make it again."""
+
+    def __init__(self, artifact_fingerprint: str, reason: str) -> None:
+        super().__init__(artifact_fingerprint, reason)
+        self.fingerprint, self.reason = artifact_fingerprint, reason
+
+    def __str__(self) -> str:
+        return f"artifact {self.fingerprint[:12]} is damaged ({self.reason}); it was set aside"
+
+
+class Artifact:
+    """A complete artifact, read-only, whose checksums were verified when it was opened."""
+
+    def __init__(self, fingerprint: str, path: Path) -> None:
+        self.fingerprint, self.path = fingerprint, path
+
+    def file(self, name: str) -> Path:
+        """The path of one payload file."""
+        return self.path / name
+
+    def json(self, name: str) -> Any:
+        """One JSON payload file, parsed."""
+        return json.loads((self.path / name).read_text("utf-8"))
+
+    def array(self, name: str) -> NDArray[Any]:
+        """One npy payload file, memory-mapped; writes stay in memory and never reach the file."""
+        array: NDArray[Any] = np.load(self.path / name, mmap_mode="c", allow_pickle=False)
+        return array
+
+    def arrays(self, name: str) -> dict[str, NDArray[Any]]:
+        """All arrays of one npz payload file."""
+        with np.load(self.path / name, allow_pickle=False) as archive:
+            return {key: archive[key] for key in archive.files}
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What made the artifact: spec, inputs, environment, seconds, peak memory."""
+        record: dict[str, Any] = self.json(RECORD)
+        return record
+
+    @property
+    def diverged(self) -> str | None:
+        """Why the training that made this artifact was ended, or None if it went well."""
+        path = self.path / DIVERGED
+        return str(json.loads(path.read_text("utf-8"))["reason"]) if path.exists() else None
+
+
+class Store:
+    """The artifacts under one folder. Cheap to make; safe to make in every worker."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._verified: set[str] = set()
+
+    @classmethod
+    def at(cls, root: Path) -> "Store":
+        """The store under `root`, made if need be; a UserError if it cannot be written."""
+        try:
+            for folder in ("tmp", "partial", "locks", "runs"):
+                (root / folder).mkdir(parents=True, exist_ok=True)
+            probe = root / "tmp" / f"probe-{os.getpid()}"
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise UserError(f"cannot write to the store {root}: {reason}; name another with --store DIR") from None
+        return cls(root)
+
+    def path(self, fingerprint: str) -> Path:
+        """Where the artifact is, or would be."""
+        return self.root / fingerprint[:2] / fingerprint[2:]
+
+    def __contains__(self, fingerprint: str) -> bool:
+        """Whether the artifact is there with every file at its full size (cheap; `open` also checks the bytes)."""
+        path = self.path(fingerprint)
+        try:
+            listed = json.loads((path / CHECKSUMS).read_bytes())
+            return all((path / name).stat().st_size == size for name, (size, _) in listed.items())
+        except (OSError, ValueError, TypeError, AttributeError):
+            return False
+
+    def open(self, fingerprint: str) -> Artifact:
+        """The artifact, its bytes verified once per process. Raises DamagedArtifactError, and sets it aside, if they differ."""
+        path = self.path(fingerprint)
+        if fingerprint not in self._verified:
+            reason = _damage(path)
+            if reason:
+                self.set_aside(fingerprint)
+                raise DamagedArtifactError(fingerprint, reason)
+            self._verified.add(fingerprint)
+        return Artifact(fingerprint, path)
+
+    def set_aside(self, fingerprint: str) -> None:
+        """Move whatever stands at the artifact's place to `damaged/`, so that it is made again."""
+        source = self.path(fingerprint)
+        if not source.exists():
+            return
+        aside = self.root / "damaged"
+        aside.mkdir(exist_ok=True)
+        number = sum(1 for _ in aside.glob(f"{fingerprint}-*"))
+        source.rename(aside / f"{fingerprint}-{number}")
+        self._verified.discard(fingerprint)
+
+    @contextmanager
+    def writing(self, fingerprint: str, record: Mapping[str, Any]) -> Iterator[Path]:
+        """A folder to fill with payload files. It becomes the artifact when the block ends without an error.
+
+        `record` is written to job.json at the end, so the block may still add to it (seconds, memory).
+        """
+        draft = self.root / "tmp" / f"{fingerprint}-{os.getpid()}"
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        try:
+            yield draft
+            (draft / RECORD).write_text(canonical_json(record), "utf-8")
+            self._seal(draft)
+            self._publish(draft, fingerprint)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+                raise UserError(f"the store {self.root} cannot take more: {(error.strerror or '').lower()}") from error
+            raise
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+    def _seal(self, draft: Path) -> None:
+        sums = {file.name: (file.stat().st_size, file_digest(file)) for file in sorted(draft.iterdir())}
+        for name in sums:
+            _flush(draft / name)
+        (draft / CHECKSUMS).write_text(canonical_json(sums), "utf-8")
+        _flush(draft / CHECKSUMS)
+        _flush(draft)
+
+    def _publish(self, draft: Path, fingerprint: str) -> None:
+        target = self.path(fingerprint)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists() and fingerprint not in self:
+            self.set_aside(fingerprint)
+        try:
+            draft.rename(target)
+        except OSError:
+            if fingerprint not in self:  # another run published the same bytes first: theirs serve
+                raise
+        _flush(target.parent)
+        shutil.rmtree(self.partial(fingerprint), ignore_errors=True)
+
+    def partial(self, fingerprint: str) -> Path:
+        """The folder for checkpoints of a job under way; it goes when the artifact is published."""
+        return self.root / "partial" / fingerprint
+
+    @contextmanager
+    def locked(self, fingerprint: str) -> Iterator[None]:
+        """Hold the job against other processes on this machine; the lock of a dead holder frees itself.
+
+        Whoever holds the lock owns the job's drafts, so those that a killed process left are swept here.
+        """
+        path = self.root / "locks" / fingerprint
+        while True:
+            with path.open("w") as handle:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                if not _same_file(handle.fileno(), path):
+                    continue  # the holder before us has removed the file we waited on
+                for stray in (self.root / "tmp").glob(f"{fingerprint}-*"):
+                    shutil.rmtree(stray, ignore_errors=True)
+                try:
+                    yield
+                finally:
+                    path.unlink(missing_ok=True)
+                return
+
+
+def _damage(path: Path) -> str | None:
+    """What is wrong with the artifact's files, or None."""
+    try:
+        listed = json.loads((path / CHECKSUMS).read_bytes())
+        for name, (size, digest) in listed.items():
+            file = path / name
+            if not file.is_file():
+                return f"{name} is missing"
+            if file.stat().st_size != size:
+                return f"{name} is {file.stat().st_size} bytes instead of {size}"
+            if file_digest(file) != digest:
+                return f"{name} has other bytes than were written"
+    except FileNotFoundError:
+        return f"{CHECKSUMS} is missing"
+    except (ValueError, TypeError, AttributeError):
+        return f"{CHECKSUMS} cannot be read"
+    return None
+
+
+def _same_file(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _flush(path: Path) -> None:
+    """Ask the system to put a file's or folder's bytes on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,99 @@
+"""Experiments: which methods, students, overlaps, noises, folds and seeds are crossed, and what is measured."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt
+
+from roskdbench.suite.declared import Declared
+from roskdbench.suite.protocol import Network, NetworkSpec, Share
+
+
+class _MethodChoice(BaseModel):
+    """A method of the registry, with parameters if they are not to be its defaults."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)
+
+    method: str
+    """The name it is registered under."""
+    title: str | None = None
+    """What tables call this row; the method's own title if left out."""
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Everything said about the method but its name and title."""
+        return dict(self.model_extra or {})
+
+
+def _method_from_name(value: Any) -> Any:
+    return {"method": value} if isinstance(value, str) else value
+
+
+MethodChoice = Annotated[_MethodChoice, BeforeValidator(_method_from_name)]
+
+
+class Scores(Declared):
+    """Precision, recall, F1 and per-class AUC on the test part."""
+
+    built: ClassVar[bool] = True
+    measure: Literal["scores"]
+
+
+class Attacks(Declared):
+    """FGSM and PGD; `paper` is l2 1.28/255, l_inf 1.28/255 and l2 128/255."""
+
+    built: ClassVar[bool] = False
+    measure: Literal["attacks"]
+    preset: Literal["paper"] = "paper"
+
+
+class Landscape(Declared):
+    """The loss on a filter-normalised plane around the trained weights."""
+
+    built: ClassVar[bool] = False
+    measure: Literal["landscape"]
+    points: Annotated[int, Field(ge=3)] = 51
+    clamp: float = 8.0
+
+
+class Calibration(Declared):
+    """ECE, Brier score and reliability, before and after temperature scaling."""
+
+    built: ClassVar[bool] = False
+    measure: Literal["calibration"]
+
+
+class Memorisation(Declared):
+    """The share of flipped training labels that a model reproduces."""
+
+    built: ClassVar[bool] = False
+    measure: Literal["memorisation"]
+
+
+def _measure_from_name(value: Any) -> Any:
+    return {"measure": value} if isinstance(value, str) else value
+
+
+Measure = Annotated[
+    Scores | Attacks | Landscape | Calibration | Memorisation,
+    Field(discriminator="measure"),
+    BeforeValidator(_measure_from_name),
+]
+
+
+class Experiment(Declared):
+    """A grid of cells: problems x methods x students x overlap x noise x folds x seeds."""
+
+    title: str = ""
+    paper: Literal["table1", "table2", "table3", "figure2", "figure3", "figure4"] | None = None
+    """The table or figure of the paper that this experiment repeats."""
+    problems: list[str] = []
+    """Names from the suite's problems; all of them if left out."""
+    methods: Annotated[list[MethodChoice], Field(min_length=1)]
+    students: Annotated[list[Network], Field(min_length=1)] = [NetworkSpec(model="resnet18")]
+    overlap: Annotated[list[Share], Field(min_length=1)] = [0.4]
+    noise: Annotated[list[Literal["none", "own"]], Field(min_length=1)] = ["none"]
+    """Training labels: `none` takes the problem's labels, `own` its own noisy copy."""
+    folds: PositiveInt = 1
+    """1 splits once into train, validation and test; k > 1 is a k-fold cross-validation."""
+    seeds: Annotated[list[int], Field(min_length=1)] = [0]
+    measures: Annotated[list[Measure], Field(min_length=1)] = [Scores(measure="scores")]

@@ -1,0 +1,103 @@
+"""How everything in a suite is trained: one protocol for every method, so that methods are what differs."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PositiveInt, model_validator
+
+from roskdbench.suite.declared import Declared
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class NetworkSpec(Declared):
+    """A network of timm's, with what its constructor is told."""
+
+    model: str
+    """The name timm has for it, such as resnet18."""
+    options: dict[str, Any] = {}
+    """Arguments for timm's constructor, such as {channels: [16, 32, 64, 128]}."""
+    title: str | None = None
+    """What tables call it; the model's name if left out."""
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        return self.title or self.model
+
+    @property
+    def architecture(self) -> dict[str, Any]:
+        """What determines the function; the title does not."""
+        return {"model": self.model, "options": self.options}
+
+
+def _from_name(value: Any) -> Any:
+    return {"model": value} if isinstance(value, str) else value
+
+
+Network = Annotated[NetworkSpec, BeforeValidator(_from_name)]
+"""A network: timm's name for it, or a mapping with `model`, `options` and `title`."""
+
+
+class Optimiser(Declared):
+    """SGD with momentum and a step schedule. The defaults are the paper's."""
+
+    lr: Annotated[float, Field(gt=0)] = 0.1
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    weight_decay: Annotated[float, Field(ge=0)] = 2e-4
+    milestones: list[PositiveInt] = [25, 40]
+    """Epochs from which the learning rate is multiplied by `factor` once more."""
+    factor: Annotated[float, Field(gt=0, le=1)] = 0.1
+
+
+class SplitProtocol(Declared):
+    """Shares of the parts, disjoint by patient or lesion."""
+
+    train: Share = 0.7
+    validation: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    test: Share = 0.2
+    seed: int = 0
+    per_seed: bool = False
+    """Whether every seed of an experiment gets a split of its own (three independent runs, say)."""
+
+    @model_validator(mode="after")
+    def _sums_to_one(self) -> "SplitProtocol":
+        total = self.train + self.validation + self.test
+        if abs(total - 1) > 1e-9:
+            raise ValueError(f"train, validation and test are shares of one whole; they sum to {total:g}")
+        return self
+
+
+class Protocol(Declared):
+    """What all methods share. The defaults are the paper's."""
+
+    epochs: PositiveInt = 50
+    batch: Annotated[int, Field(ge=2)] = 64
+    optimiser: Optimiser = Optimiser()
+    teachers: Annotated[list[Network], Field(min_length=1)] = [
+        NetworkSpec(model=name) for name in ("resnet18", "resnet34", "resnet50", "mobilenetv2_100", "densenet121")
+    ]
+    single_teacher: Network | None = None
+    """The teacher of methods that have one; the last of `teachers` if left out."""
+    construction: Literal["core", "core-global", "borrow", "ring"] = "core"
+    """How overlapping subsets are built from the overlap ratio."""
+    averaging_warmup: Annotated[int, Field(ge=0)] = 10
+    """Epochs before weight averaging starts."""
+    augmentation: Literal["none", "light", "paper"] = "paper"
+    views: PositiveInt | None = None
+    """How many augmented forms of a sample there are, taken in turn; one an epoch if left out."""
+    bank: Literal["float32", "float16"] = "float32"
+    """How teacher logits are kept between teacher and student."""
+    precision: Literal["float32", "bf16", "auto"] = "float32"
+    """`auto` measures both on this machine and keeps the choice in the store; tables then depend on the machine."""
+    stem: Literal["auto", "standard", "small"] = "auto"
+    """`small` keeps the resolution in the first layers; `auto` takes it for images under 64 pixels."""
+    threshold: Literal["tuned", "half"] = "tuned"
+    """Multi-label decisions: tuned per class on validation, or 0.5. Both are stored; this one is shown."""
+    average: Literal["macro", "micro", "weighted", "f1-of-means"] = "macro"
+    """How precision, recall and F1 are averaged over classes. All are stored; this one is shown."""
+    split: SplitProtocol = SplitProtocol()
+
+    @property
+    def lone_teacher(self) -> NetworkSpec:
+        """The teacher of methods that have one."""
+        return self.single_teacher or self.teachers[-1]

@@ -1,0 +1,241 @@
+"""From YAML files to a checked Suite: `extends`, `--set`, and errors that name the file, the line and the nearest key."""
+
+import types
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from roskdbench.bundled import bundled
+from roskdbench.errors import UserError, nearest
+from roskdbench.suite.schema import Suite
+
+Key = str | int
+Keys = tuple[Key, ...]
+
+
+@dataclass
+class _Document:
+    """The data of a YAML file and where each key of it stands."""
+
+    data: dict[str, Any]
+    places: dict[Keys, str] = field(default_factory=dict)
+
+    def place(self, keys: Keys) -> str:
+        """Where the key, or the nearest one around it, was written."""
+        while keys and keys not in self.places:
+            keys = keys[:-1]
+        return self.places.get(keys, "the suite")
+
+
+def suite_names() -> list[str]:
+    """The bundled suites."""
+    return sorted(path.stem for path in bundled("suites").glob("*.yaml"))
+
+
+def find_suite(name: str | Path) -> Path:
+    """The file meant by a path or by the name of a bundled suite."""
+    path = Path(name)
+    if path.is_file():
+        return path
+    inside = bundled("suites") / f"{path.stem}.yaml"
+    if inside.is_file() and (path.parent == Path() or path.parent.name == "suites"):
+        return inside
+    raise UserError(f"no suite '{name}': neither a file nor a bundled suite; {nearest(path.stem, suite_names())}")
+
+
+def read_suite(name: str | Path, settings: Sequence[str] = ()) -> Suite:
+    """The suite of a file or a bundled name, after `settings` such as "protocol.epochs=5"."""
+    path = find_suite(name)
+    document = _read(path, seen=())
+    for setting in settings:
+        _apply(document, setting)
+    try:
+        return Suite.model_validate(document.data)
+    except ValidationError as error:
+        errors = error.errors()
+        unknown = [each for each in errors if each["type"] == "extra_forbidden"]  # a typo also makes its key missing
+        raise UserError(_sentence((unknown or errors)[0], document)) from None
+
+
+def _read(path: Path, seen: tuple[Path, ...]) -> _Document:
+    """A file's content, laid over what it extends."""
+    if path.resolve() in seen:
+        raise UserError(f"{path}: a suite cannot extend itself")
+    try:
+        node = yaml.compose(path.read_text("utf-8-sig"), Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {(error.strerror or '').lower()}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is not a text file in UTF-8") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise UserError(f"{where}: not YAML: {getattr(error, 'problem', None) or 'it cannot be parsed'}") from None
+    if not isinstance(node, yaml.MappingNode):
+        raise UserError(f"{path}: a suite is a mapping with the keys suite, problems, protocol and experiments")
+    document = _Document({})
+    document.data = _plain(node, (), path, document.places)
+    base = document.data.pop("extends", None)
+    if base is None:
+        return document
+    try:
+        below = _read(_extended(path, str(base)), (*seen, path.resolve()))
+    except UserError as error:
+        raise UserError(f"{document.place(('extends',))}: {error}") from None
+    places = {**below.places, **document.places}
+    return _Document(_over(below.data, document.data), places)
+
+
+def _extended(path: Path, base: str) -> Path:
+    beside = path.parent / base
+    for candidate in (beside, beside.with_name(beside.name + ".yaml")):
+        if candidate.is_file():
+            return candidate
+    return find_suite(base)
+
+
+def _plain(node: yaml.Node, keys: Keys, path: Path, places: dict[Keys, str]) -> Any:
+    """Python values of a YAML node, noting the line of each; a key given twice is an error."""
+    places[keys] = f"{path}:{node.start_mark.line + 1}"
+    if isinstance(node, yaml.MappingNode):
+        mapping: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = str(key_node.value)
+            if key in mapping:
+                raise UserError(f"{path}:{key_node.start_mark.line + 1}: the key '{key}' is given twice")
+            mapping[key] = _plain(value_node, (*keys, key), path, places)
+            places[*keys, key] = f"{path}:{key_node.start_mark.line + 1}"
+        return mapping
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(item, (*keys, number), path, places) for number, item in enumerate(node.value)]
+    loader = yaml.SafeLoader("")
+    try:
+        return loader.construct_object(node)
+    except (yaml.YAMLError, ValueError) as error:
+        raise UserError(f"{places[keys]}: {getattr(error, 'problem', None) or error}") from None
+
+
+def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Mappings are merged key by key; anything else above replaces what is below."""
+    merged = dict(below)
+    for key, value in above.items():
+        under = merged.get(key)
+        both = isinstance(value, Mapping) and isinstance(under, Mapping)
+        merged[key] = _over(under, value) if both and isinstance(under, Mapping) else value
+    return merged
+
+
+def _apply(document: _Document, setting: str) -> None:
+    """Put one `--set a.b.c=value` into the document."""
+    path, equals, text = setting.partition("=")
+    if not equals or not path.strip():
+        raise UserError(f"--set {setting}: write it as KEY.KEY=VALUE, such as protocol.epochs=5")
+    keys: list[Key] = []
+    here: Any = document.data
+    *parents, last = path.strip().split(".")
+    for part in parents:
+        keys.append(int(part) if isinstance(here, list) and part.isdigit() else part)
+        if isinstance(here, list):
+            if not part.isdigit() or int(part) >= len(here):
+                raise UserError(f"--set {setting}: '{part}' is not a position in a list of {len(here)}")
+            here = here[int(part)]
+        else:
+            here = here.setdefault(part, {})
+        if not isinstance(here, dict | list):
+            raise UserError(f"--set {setting}: '{part}' holds a value, not keys")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise UserError(f"--set {setting}: '{text}' is not a YAML value") from None
+    if isinstance(here, list):
+        if not last.isdigit() or int(last) >= len(here):
+            raise UserError(f"--set {setting}: '{last}' is not a position in a list of {len(here)}")
+        here[int(last)] = value
+        keys.append(int(last))
+    else:
+        here[last] = value
+        keys.append(last)
+    document.places[tuple(keys)] = f"--set {setting}"
+
+
+def _sentence(error: ErrorDetails, document: _Document) -> str:
+    """One line for one of pydantic's errors: where, what, and what would be right."""
+    keys, model = _follow(error["loc"], document.data)
+    place, dotted = document.place(keys), ".".join(str(key) for key in keys)
+    kind, given = error["type"], error.get("input")
+    if kind == "extra_forbidden" and model is not None:
+        return f"{place}: unknown key '{keys[-1]}' in {dotted.rpartition('.')[0] or 'the suite'}; " + nearest(
+            str(keys[-1]), model.model_fields
+        )
+    if kind == "missing":
+        where = dotted.rpartition(".")[0]
+        return f"{place}: the key '{error['loc'][-1]}' is missing{f' in {where}' if where else ''}"
+    if kind == "union_tag_not_found":
+        return f"{place}: {dotted} does not say which; it needs the key {error['ctx']['discriminator']}"
+    if kind == "union_tag_invalid":
+        known = [tag.strip().strip("'") for tag in str(error["ctx"]["expected_tags"]).split(",")]
+        named = str(error["ctx"]["discriminator"]).strip("'")
+        return f"{place}: unknown {named} '{error['ctx']['tag']}'; {nearest(str(error['ctx']['tag']), known)}"
+    reason = error["msg"].removeprefix("Value error, ")
+    if kind == "value_error" and not dotted:
+        return f"{place}: {reason}"
+    shown = "" if isinstance(given, dict | list) else f" (it is {given!r})"
+    return f"{place}: {dotted or 'the suite'}: {reason[:1].lower()}{reason[1:]}{shown}"
+
+
+def _follow(loc: Iterable[Key], data: Any) -> tuple[Keys, type[BaseModel] | None]:
+    """The keys of `loc` as they stand in the file (pydantic adds union tags), and the model the last one is in."""
+    keys: list[Key] = []
+    kind: Any = Suite
+    model: type[BaseModel] | None = None
+    for step in loc:
+        here = _models_in(kind)
+        tagged = [each for each in here if _tag(each) == step]
+        if tagged and not (isinstance(data, Mapping) and step in data):
+            kind = tagged[0]
+            continue
+        model = here[0] if here else None
+        keys.append(step)
+        if isinstance(data, Mapping):
+            data = data.get(step)
+        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
+            data = data[step]
+        kind = _inside(kind, step)
+    return tuple(keys), model
+
+
+def _tag(model: type[BaseModel]) -> Any:
+    """The value that marks a model in a union (`dataset: phantom-lesion`), if it has one."""
+    for each in model.model_fields.values():
+        values = get_args(each.annotation)
+        if each.is_required() and len(values) == 1 and isinstance(values[0], str):
+            return values[0]
+    return None
+
+
+def _models_in(kind: Any) -> list[type[BaseModel]]:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return [kind]
+    if get_origin(kind) is Annotated:
+        return _models_in(get_args(kind)[0])
+    if get_origin(kind) in (Union, types.UnionType):
+        return [model for part in get_args(kind) for model in _models_in(part)]
+    return []
+
+
+def _inside(kind: Any, step: Key) -> Any:
+    """The annotation of what `step` leads to inside `kind`."""
+    for model in _models_in(kind):
+        found = model.model_fields.get(str(step))
+        if found is not None:
+            return found.annotation
+    if get_origin(kind) is Annotated:
+        return _inside(get_args(kind)[0], step)
+    if get_origin(kind) in (dict, list):
+        return get_args(kind)[-1]
+    return None
