@@ -36,6 +36,7 @@ class Cell:
     experiment: str
     problem: str
     method: str  # the row's title
+    registered: str  # the name the method is registered under
     student: str
     overlap: float
     noise: str
@@ -54,6 +55,11 @@ class Plan:
     cells: list[Cell] = field(default_factory=list)
     not_built: list[str] = field(default_factory=list)
     """What the suite asks for that this version cannot do, a line each."""
+
+    @property
+    def problems(self) -> list[str]:
+        """Names of the problems that the planned cells use."""
+        return list(dict.fromkeys(cell.problem for cell in self.cells))
 
     def kinds(self) -> Counter[str]:
         """How many jobs there are of each kind."""
@@ -167,6 +173,7 @@ class _Planner:
                     name,
                     problem,
                     _title(choice, method),
+                    choice.method,
                     student.name,
                     overlap,
                     noise,

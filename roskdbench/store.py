@@ -37,6 +37,10 @@ class DamagedArtifactError(Exception):
         return f"artifact {self.fingerprint[:12]} is damaged ({self.reason}); it was set aside"
 
 
+class StoreFullError(UserError):
+    """The store cannot take more; nothing half-written is left."""
+
+
 class Artifact:
     """A complete artifact, read-only, whose checksums were verified when it was opened."""
 
@@ -66,13 +70,6 @@ class Artifact:
         """What made the artifact: spec, inputs, environment, seconds, peak memory."""
         record: dict[str, Any] = self.json(RECORD)
         return record
-
-    @property
-    def diverged(self) -> str | None:
-        """Why the training that made this artifact was ended, or None if it went well."""
-        path = self.path / DIVERGED
-        return str(json.loads(path.read_text("utf-8"))["reason"]) if path.exists() else None
-
 
 class Store:
     """The artifacts under one folder. Cheap to make; safe to make in every worker."""
@@ -119,6 +116,11 @@ class Store:
             self._verified.add(fingerprint)
         return Artifact(fingerprint, path)
 
+    def diverged(self, fingerprint: str) -> str | None:
+        """Why the training that made this artifact was ended, or None if it went well."""
+        path = self.path(fingerprint) / DIVERGED
+        return str(json.loads(path.read_text("utf-8"))["reason"]) if path.exists() else None
+
     def set_aside(self, fingerprint: str) -> None:
         """Move whatever stands at the artifact's place to `damaged/`, so that it is made again."""
         source = self.path(fingerprint)
@@ -146,7 +148,8 @@ class Store:
             self._publish(draft, fingerprint)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-                raise UserError(f"the store {self.root} cannot take more: {(error.strerror or '').lower()}") from error
+                reason = (error.strerror or "").lower()
+                raise StoreFullError(f"the store {self.root} cannot take more: {reason}; make room and run again") from error
             raise
         finally:
             shutil.rmtree(draft, ignore_errors=True)

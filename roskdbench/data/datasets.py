@@ -9,17 +9,26 @@ from roskdbench.data import phantoms
 from roskdbench.data.phantoms import chest, lesion
 from roskdbench.data.problem import Labels, Problem
 from roskdbench.errors import UserError
-from roskdbench.suite.problems import PhantomChest, PhantomLesion, ProblemSpec
+from roskdbench.suite.problems import ChestXray14, Isic2019, PhantomChest, PhantomLesion, ProblemSpec
 
 CITATION = "roskdbench phantoms"
 
 
 def load(name: str, spec: ProblemSpec) -> Problem:
     """The problem that `spec` declares, under the name it has in the suite."""
-    maker = _MAKERS.get(spec.dataset)
-    if maker is None:
+    check(name, spec)
+    return _MAKERS[spec.dataset](name, spec)
+
+
+def check(name: str, spec: ProblemSpec) -> None:
+    """A UserError if the problem's data cannot be had: no root, a root that is not there, or no loader yet."""
+    if isinstance(spec, Isic2019 | ChestXray14):
+        if spec.root is None:
+            raise UserError(f"problem '{name}' needs a root, the folder with {spec.source}: problems.{name}.root")
+        if not spec.root.is_dir():
+            raise UserError(f"problem '{name}': there is no folder {spec.root}; get {spec.source} and name its folder")
+    if spec.dataset not in _MAKERS:
         raise UserError(f"problem '{name}': the loader for {spec.dataset} is not built yet")
-    return maker(name, spec)
 
 
 def _phantom_lesion(name: str, spec: PhantomLesion) -> Problem:

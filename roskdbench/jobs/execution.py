@@ -42,7 +42,7 @@ def execute(
     """
     with store.locked(job.fingerprint):
         if job.fingerprint in store:
-            reason = store.open(job.fingerprint).diverged
+            reason = store.diverged(job.fingerprint)
             return Outcome("diverged", reason) if reason else Outcome("done")
         inputs = {role: store.open(fingerprint) for role, fingerprint in job.inputs.items()}
         record: dict[str, Any] = {

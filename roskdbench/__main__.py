@@ -1,0 +1,25 @@
+"""The command `roskdbench`: what goes wrong for a user is one line and an exit code."""
+
+import sys
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 all done, 1 some cells failed, 2 wrong usage, 130 interrupted."""
+    from roskdbench.cli import app
+    from roskdbench.errors import UserError
+
+    try:
+        app()
+    except UserError as error:
+        print(f"roskdbench: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("roskdbench: interrupted", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output has seen enough
+        sys.stderr.close()
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""Jobs in worker processes of this machine, each on its own, with one thread."""
+
+import os
+import signal
+import threading
+from dataclasses import dataclass
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from roskdbench.executors.attempt import attempt
+from roskdbench.executors.events import Event, Lost, Progressed
+from roskdbench.job import Job
+from roskdbench.store import Store
+
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass
+class _Worker:
+    process: Any
+    pipe: Connection
+    job: Job | None = None
+
+
+class ProcessExecutor:
+    """Up to `workers` processes, started when they are first needed. One that dies is replaced."""
+
+    def __init__(self, store: Store, method_folders: tuple[Path, ...], workers: int) -> None:
+        self._store, self._method_folders, self._limit = store, method_folders, workers
+        self._context = get_context("spawn")
+        self._workers: list[_Worker] = []
+
+    @property
+    def room(self) -> int:
+        """Workers that are idle or could be started."""
+        return self._limit - sum(worker.job is not None for worker in self._workers)
+
+    def start(self, job: Job) -> None:
+        """Hand the job to an idle worker."""
+        worker = next((each for each in self._workers if each.job is None), None) or self._hire()
+        worker.job = job
+        worker.pipe.send(job)
+
+    def wait(self) -> list[Event]:
+        """Events of all workers; a worker that died gives Lost for its job."""
+        busy = {worker.pipe: worker for worker in self._workers if worker.job is not None}
+        if not busy:
+            return []
+        events: list[Event] = []
+        for pipe in wait(list(busy)):
+            worker = busy[pipe]  # type: ignore[index]
+            assert worker.job is not None
+            try:
+                event: Event = worker.pipe.recv()
+            except (EOFError, OSError):
+                worker.process.join()
+                events.append(Lost(worker.job.fingerprint, _reason(worker.process.exitcode)))
+                self._workers.remove(worker)
+                continue
+            if not isinstance(event, Progressed):
+                worker.job = None
+            events.append(event)
+        return events
+
+    def close(self) -> None:
+        """End the workers at once: what they were at is found at its last checkpoint."""
+        for worker in self._workers:
+            worker.process.kill()
+        for worker in self._workers:
+            worker.process.join()
+            worker.pipe.close()
+        self._workers.clear()
+
+    def _hire(self) -> _Worker:
+        ours, theirs = self._context.Pipe()
+        arguments = (theirs, self._store.root, self._method_folders)
+        process = self._context.Process(target=_serve, args=arguments, daemon=True)
+        before = {name: os.environ.get(name) for name in ONE_THREAD}
+        os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
+        try:
+            process.start()
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
+        theirs.close()
+        worker = _Worker(process, ours)
+        self._workers.append(worker)
+        return worker
+
+
+def _reason(exit_code: int | None) -> str:
+    if exit_code == -signal.SIGKILL:
+        return "its worker was killed (out of memory, perhaps)"
+    return f"its worker ended with code {exit_code}"
+
+
+def _serve(pipe: Connection, store_root: Path, method_folders: tuple[Path, ...]) -> None:
+    """A worker's life: a job, its events, the next job, until whoever started it is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_follow_parent, daemon=True).start()
+    store = Store(store_root)
+    try:
+        while True:
+            job: Job = pipe.recv()
+            pipe.send(attempt(job, store, method_folders, pipe.send))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return
+
+
+def _follow_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

@@ -1,0 +1,178 @@
+"""What a run looks like while it goes on: a live view in a terminal, plain lines elsewhere."""
+
+import time
+from collections import Counter
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from roskdbench.executors import Damaged, Event, Failed, Finished, Lost, Progressed
+from roskdbench.run import Progress
+
+ORDER = (
+    "pixels",
+    "split",
+    "labels",
+    "subsets",
+    "form",
+    "teacher",
+    "bank",
+    "trajectory",
+    "predictions",
+    "ensemble",
+    "scores",
+)
+LINE_EVERY = 10.0  # seconds between plain lines of a job under way
+
+
+class View(Protocol):
+    """Watches a run."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def __call__(self, progress: Progress, event: Event | None) -> None:
+        """Take note of where the run stands."""
+
+
+def view_for(console: Console) -> View:
+    """The live view where the terminal can show it."""
+    return LiveView(console) if console.is_terminal else PlainView(console)
+
+
+class _Clock:
+    """How long the run has gone on, and how long it may go on."""
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+
+    def left(self, share: float) -> str:
+        """Time left at the speed so far; nothing while too little is known."""
+        passed = time.monotonic() - self.started
+        return duration(passed / share * (1 - share)) if share > 0.02 and passed > 1 else "…"
+
+    def passed(self) -> str:
+        return duration(time.monotonic() - self.started)
+
+
+def duration(seconds: float) -> str:
+    """As a person says it: 42 s, 3:05, 2:04:10."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+class LiveView:
+    """Jobs by kind, and those under way with their loss and the time left."""
+
+    def __init__(self, console: Console) -> None:
+        self._console, self._clock = console, _Clock()
+        self._progress: Progress | None = None
+        self._said = 0
+        self._live = Live(console=console, refresh_per_second=8, get_renderable=self.render)
+
+    def __enter__(self) -> Self:
+        self._live.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.__exit__(kind, error, trace)
+
+    def __call__(self, progress: Progress, event: Event | None) -> None:
+        """Messages stay above the view; the rest is drawn from the progress."""
+        self._progress = progress
+        for line in progress.messages[self._said :]:
+            self._console.print(Text(line, style="yellow"))
+        self._said = len(progress.messages)
+
+    def render(self) -> RenderableType:
+        """The view as it is now."""
+        progress = self._progress
+        if progress is None:
+            return Text("")
+        share = progress.work_done
+        total = Table.grid(padding=(0, 1))
+        total.add_row(
+            ProgressBar(total=1.0, completed=share, width=40),
+            Text(f"{share:4.0%}"),
+            Text(f"{self._clock.passed()} so far, {self._clock.left(share)} left", style="dim"),
+        )
+        return Group(_kinds(progress), total, _running(progress))
+
+
+def _kinds(progress: Progress) -> RenderableType:
+    jobs = progress.plan.jobs
+    total = Counter(jobs[each].kind for each in progress.state)
+    over = Counter(jobs[each].kind for each, state in progress.state.items() if state not in ("waiting", "running"))
+    text = Text()
+    for kind in ORDER:
+        if total[kind]:
+            done = over[kind] == total[kind]
+            text.append(f"{kind} ", style="dim" if done else "bold")
+            text.append(f"{over[kind]}/{total[kind]}   ", style="green" if done else "")
+    return text
+
+
+def _running(progress: Progress) -> RenderableType:
+    grid = Table.grid(padding=(0, 1))
+    for fingerprint, step in list(progress.running.items()):
+        grid.add_row(
+            Text("•", style="cyan"),
+            Text(progress.plan.jobs[fingerprint].label, overflow="ellipsis", no_wrap=True),
+            ProgressBar(total=1.0, completed=step.done, width=16),
+            Text(step.note, style="dim"),
+        )
+    return grid
+
+
+class PlainView:
+    """A line when a job ends, and now and then one for jobs under way."""
+
+    def __init__(self, console: Console) -> None:
+        self._console, self._clock = console, _Clock()
+        self._spoke: dict[str, float] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return
+
+    def __call__(self, progress: Progress, event: Event | None) -> None:
+        """Print what the event says, with the share done and the time left."""
+        if event is None:
+            return
+        label = progress.plan.jobs[event.fingerprint].label
+        share = progress.work_done
+        head = f"[{share:4.0%}, {self._clock.left(share)} left]"
+        match event:
+            case Progressed(done=done, note=note):
+                now = time.monotonic()
+                if now - self._spoke.setdefault(event.fingerprint, now) > LINE_EVERY:
+                    self._spoke[event.fingerprint] = now
+                    self._say(f"{head} {label}: {done:.0%} {note}")
+            case Finished(diverged=""):
+                self._say(f"{head} done: {label}")
+            case Finished(diverged=reason):
+                self._say(f"{head} diverged: {label}: {reason}")
+            case Failed(reason=reason) | Lost(reason=reason):
+                self._say(f"{head} failed: {label}: {reason}")
+            case Damaged():
+                self._say(f"{head} waits: {label}: {progress.messages[-1]}")
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)

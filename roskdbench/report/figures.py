@@ -1,0 +1,163 @@
+"""Figures: what was learnt from, how training went, and how methods compare. PNG to look at, PDF to print.
+
+A method has one colour everywhere: its place among all methods of the suite, in a palette that colour-blind people can
+tell apart. Files hold no dates, so the same results give the same bytes.
+"""
+
+import json
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from roskdbench.data.problem import Problem
+from roskdbench.plan import Plan
+from roskdbench.report.tables import Number, score_table
+from roskdbench.results import Results
+from roskdbench.store import Store
+
+# Okabe and Ito's palette, black last.
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
+COLUMN = 3.4  # inches: a column of a two-column page
+STYLE = {
+    "font.size": 8,
+    "axes.titlesize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.dpi": 200,
+    "legend.frameon": False,
+    "svg.hashsalt": "roskdbench",
+    "pdf.fonttype": 42,
+}
+EXAMPLES = 6  # images of a class in a grid
+
+
+def draw_all(results: Results, store: Store, folder: Path) -> list[Path]:
+    """Every figure that the results allow, as PNG and PDF; the PNG files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn: list[Path] = []
+    with mpl.rc_context(STYLE):
+        for problem in results.plan.problems:
+            pixels = _pixels(results.plan, problem)
+            if pixels in store:
+                grid = examples(Problem.load(store.path(pixels)), problem)
+                drawn.append(_save(grid, folder / f"examples-{problem}"))
+        for experiment in dict.fromkeys(cell.experiment for cell in results.plan.cells):
+            if not results.frame[results.frame["experiment"] == experiment].empty:
+                drawn.append(_save(comparison(results, experiment), folder / f"{experiment}-f1"))
+            curves = training_curves(results, store, experiment)
+            if curves is not None:
+                drawn.append(_save(curves, folder / f"{experiment}-training"))
+    return drawn
+
+
+def colours(plan: Plan) -> dict[str, str]:
+    """A colour for each method of the suite."""
+    methods = dict.fromkeys(cell.method for cell in plan.cells)
+    return {method: PALETTE[number % len(PALETTE)] for number, method in enumerate(methods)}
+
+
+def comparison(results: Results, experiment: str) -> Figure:
+    """F1 of every row: the mean, and each run as a dot."""
+    table = score_table(results, experiment)
+    problems = list(dict.fromkeys(column.group for column in table.columns))
+    palette = colours(results.plan)
+    figure = Figure(figsize=(COLUMN * len(problems), 0.6 + 0.26 * len(table.rows)), layout="constrained")
+    panels = figure.subplots(1, len(problems), sharey=True, squeeze=False)[0]
+    names = [" / ".join(labels) for labels, _ in table.rows]
+    for panel, problem in zip(panels, problems, strict=True):
+        c = next(i for i, column in enumerate(table.columns) if column.group == problem and column.heading == "F1")
+        for row, (labels, cells) in enumerate(table.rows):
+            cell = cells[c]
+            if isinstance(cell, Number):
+                colour = palette[labels[0]]
+                panel.errorbar(cell.mean, row, xerr=cell.spread, fmt="o", color=colour, capsize=2, markersize=4)
+            elif cell is not None:
+                panel.text(0, row, cell, va="center", color="#a00000", transform=panel.get_yaxis_transform())
+        panel.set_yticks(range(len(names)), names)
+        panel.invert_yaxis()
+        panel.grid(axis="x", color="#dddddd", linewidth=0.5)
+        panel.set_axisbelow(True)
+        panel.set_title(problem)
+        panel.set_xlabel(f"F1 ({results.plan.suite.protocol.average})")
+    return figure
+
+
+def training_curves(results: Results, store: Store, experiment: str) -> Figure | None:
+    """The training loss of every student, epoch by epoch, first seed and fold."""
+    plan, palette = results.plan, colours(results.plan)
+    found: dict[str, dict[str, tuple[list[float], str]]] = {}
+    for cell in plan.cells:
+        history = _history(plan, store, cell.scores) if cell.experiment == experiment else None
+        if history is not None:
+            found.setdefault(cell.problem, {}).setdefault(cell.method, (history, palette[cell.method]))
+    if not found:
+        return None
+    figure = Figure(figsize=(COLUMN * len(found), 2.4), layout="constrained")
+    panels: list[Axes] = list(figure.subplots(1, len(found), squeeze=False)[0])
+    for panel, (problem, curves) in zip(panels, found.items(), strict=True):
+        shared: dict[tuple[float, ...], list[str]] = {}
+        for method, (history, _) in curves.items():
+            shared.setdefault(tuple(history), []).append(method)
+        for history, methods in shared.items():
+            label = " = ".join(methods)  # one training, read in several ways
+            panel.plot(range(1, len(history) + 1), history, color=curves[methods[0]][1], label=label, linewidth=1.2)
+        panel.set_title(problem)
+        panel.set_xlabel("epoch")
+        panel.set_ylabel("training loss")
+        panel.set_ylim(bottom=0)
+        panel.grid(color="#dddddd", linewidth=0.5)
+        panel.legend(fontsize=6)
+    return figure
+
+
+def examples(problem: Problem, name: str) -> Figure:
+    """A grid with a column of images for each class."""
+    classes = problem.labels.classes
+    figure = Figure(figsize=(len(classes) * 0.85, EXAMPLES * 0.85 + 0.35), layout="constrained")
+    panels = figure.subplots(EXAMPLES, len(classes), squeeze=False)
+    alone = problem.labels.indicators.sum(1) == 1
+    for c, label in enumerate(classes):
+        has = problem.labels.indicators[:, c] == 1
+        members = np.flatnonzero(has & alone) if (has & alone).any() else np.flatnonzero(has)
+        panels[0, c].set_title(label, fontsize=7)
+        for r in range(EXAMPLES):
+            panels[r, c].axis("off")
+            if r < len(members):
+                _show(panels[r, c], problem.images[members[r * len(members) // EXAMPLES if len(members) > EXAMPLES else r]])
+    figure.suptitle(name, fontsize=9)
+    return figure
+
+
+def _show(panel: Axes, image: NDArray[np.uint8]) -> None:
+    if image.shape[0] == 1:
+        panel.imshow(image[0], cmap="gray", vmin=0, vmax=255)
+    else:
+        panel.imshow(np.moveaxis(image, 0, -1))
+
+
+def _history(plan: Plan, store: Store, scores: str) -> list[float] | None:
+    """The training losses of the student behind a scores job."""
+    waiting = [scores]
+    while waiting:
+        job = plan.jobs[waiting.pop()]
+        if job.kind == "trajectory":
+            path = store.path(job.fingerprint) / "history.json"
+            losses: list[float] | None = json.loads(path.read_text("utf-8"))["loss"] if path.exists() else None
+            return losses
+        waiting.extend(job.inputs[role] for role in ("predictions", "model") if role in job.inputs)
+    return None
+
+
+def _pixels(plan: Plan, problem: str) -> str:
+    cell = next(cell for cell in plan.cells if cell.problem == problem)
+    return plan.jobs[cell.scores].inputs["pixels"]
+
+
+def _save(figure: Figure, stem: Path) -> Path:
+    figure.savefig(stem.with_suffix(".pdf"), metadata={"CreationDate": None, "Producer": None, "Creator": None})
+    figure.savefig(stem.with_suffix(".png"), metadata={"Software": None})
+    return stem.with_suffix(".png")

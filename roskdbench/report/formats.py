@@ -1,0 +1,167 @@
+"""Tables as LaTeX, Markdown, CSV and JSON. What comes from suites and methods is escaped; the same table gives the same bytes."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence
+from itertools import groupby
+
+from roskdbench.report.tables import Column, Number, Table
+from roskdbench.results import Results
+
+DIGITS = 3
+
+
+def plain_number(value: float) -> str:
+    """Three digits without the leading zero, as the paper prints them."""
+    text = f"{value:.{DIGITS}f}"
+    return text[1:] if text.startswith("0.") else text
+
+
+def heading(column: Column) -> str:
+    """The column's heading; the paper's are marked."""
+    return f"{column.heading} (paper)" if column.printed else column.heading
+
+
+def markdown(tables: Sequence[Table]) -> str:
+    """GitHub-flavoured tables."""
+    return "\n".join(_markdown(table) for table in tables)
+
+
+def _markdown(table: Table) -> str:
+    groups = {column.group for column in table.columns}
+    heads = [
+        f"{_escape_markdown(column.group)} {heading(column)}" if len(groups) > 1 else heading(column)
+        for column in table.columns
+    ]
+    lines = [
+        f"### {_escape_markdown(table.title)}",
+        "",
+        _markdown_row([*table.labels, *heads]),
+        _markdown_row(["---"] * len(table.labels) + ["---:"] * len(heads)),
+    ]
+    for labels, cells in table.rows:
+        texts = [_cell(cell, "**{}**", " ± ") for cell in cells]
+        lines.append(_markdown_row([*(_escape_markdown(label) for label in labels), *texts]))
+    return "\n".join([*lines, "", *(f"- {_escape_markdown(note)}" for note in table.notes), ""])
+
+
+def _markdown_row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _escape_markdown(text: str) -> str:
+    escaped = "".join(f"\\{letter}" if letter in "\\|`*_[]#" else letter for letter in text)
+    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\n", " ")
+
+
+def latex(tables: Sequence[Table], standalone: bool = False) -> str:
+    """booktabs tables; `standalone` makes a document that compiles by itself."""
+    body = "\n".join(_latex(table) for table in tables)
+    if not standalone:
+        return body
+    return (
+        "\\documentclass{article}\n\\usepackage[T1]{fontenc}\n\\usepackage[utf8]{inputenc}\n"
+        "\\usepackage{booktabs,graphicx}\n\\usepackage[margin=2cm,landscape]{geometry}\n"
+        f"\\begin{{document}}\n{body}\\end{{document}}\n"
+    )
+
+
+def _latex(table: Table) -> str:
+    groups = [(group, len(list(columns))) for group, columns in groupby(table.columns, lambda column: column.group)]
+    width = len(table.labels)
+    top, rules = [], []
+    for group, span in groups:
+        top.append(f"\\multicolumn{{{span}}}{{c}}{{{_escape_latex(group)}}}")
+        rules.append(f"\\cmidrule(lr){{{width + 1}-{width + span}}}")
+        width += span
+    heads = [f"{column.heading}$_\\mathrm{{paper}}$" if column.printed else column.heading for column in table.columns]
+    lines = [
+        "\\begin{table}[ht]",
+        "\\centering",
+        f"\\caption{{{_escape_latex(table.title)}}}",
+        "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%",
+        f"\\begin{{tabular}}{{{'l' * len(table.labels)}{'r' * len(table.columns)}}}",
+        "\\toprule",
+        " & ".join([*[""] * len(table.labels), *top]) + " \\\\",
+        "".join(rules),
+        " & ".join([*(_escape_latex(label) for label in table.labels), *heads]) + " \\\\",
+        "\\midrule",
+    ]
+    for labels, cells in table.rows:
+        texts = [_cell(cell, "\\textbf{{{}}}", "\\,$\\pm$\\,") for cell in cells]
+        lines.append(" & ".join([*(_escape_latex(label) for label in labels), *texts]) + " \\\\")
+    lines += ["\\bottomrule", "\\end{tabular}}", ""]
+    lines += [f"\\par\\smallskip\\parbox{{\\linewidth}}{{\\footnotesize {_escape_latex(note)}}}" for note in table.notes]
+    return "\n".join([*lines, "\\end{table}", ""])
+
+
+LATEX_SPECIAL = {
+    "\\": "\\textbackslash{}",
+    "&": "\\&",
+    "%": "\\%",
+    "$": "\\$",
+    "#": "\\#",
+    "_": "\\_",
+    "{": "\\{",
+    "}": "\\}",
+    "~": "\\textasciitilde{}",
+    "^": "\\textasciicircum{}",
+    "<": "\\textless{}",
+    ">": "\\textgreater{}",
+    "±": "$\\pm$",
+    "\n": " ",
+}
+
+
+def _escape_latex(text: str) -> str:
+    return "".join(LATEX_SPECIAL.get(letter, letter) for letter in text)
+
+
+def _cell(cell: Number | str | None, bold: str, between: str) -> str:
+    """A cell's text; only the mean is set in bold."""
+    if cell is None:
+        return "–" if between == " ± " else "--"
+    if isinstance(cell, str):
+        return cell
+    mean = plain_number(cell.mean)
+    mean = bold.format(mean) if cell.best else mean
+    return mean if cell.spread is None else f"{mean}{between}{plain_number(cell.spread)}"
+
+
+def as_csv(tables: Sequence[Table]) -> str:
+    """One line a number, at full precision."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["table", "row", "problem", "metric", "source", "mean", "spread", "runs", "best", "state"])
+    for table in tables:
+        for labels, cells in table.rows:
+            for column, cell in zip(table.columns, cells, strict=True):
+                head = [table.name, " / ".join(labels), column.group, column.heading]
+                head.append("paper" if column.printed else "measured")
+                if isinstance(cell, Number):
+                    spread = "" if cell.spread is None else repr(cell.spread)
+                    writer.writerow([*head, repr(cell.mean), spread, cell.runs, int(cell.best), ""])
+                elif cell is not None:
+                    writer.writerow([*head, "", "", "", "", cell])
+    return out.getvalue()
+
+
+def as_json(results: Results) -> str:
+    """The tidy frame and its gaps, a record a line."""
+    frame = results.frame.astype(object).where(results.frame.notna(), None)
+    rows = [json.dumps(record, ensure_ascii=False) for record in frame.to_dict("records")]
+    gaps = [
+        json.dumps({"cell": _cell_facts(gap.cell), "state": gap.state, "reason": gap.reason}, ensure_ascii=False)
+        for gap in results.gaps
+    ]
+    rows_text, gaps_text = ",\n".join(rows), ",\n".join(gaps)
+    return f'{{"run": {json.dumps(results.name)},\n"results": [\n{rows_text}\n],\n"gaps": [\n{gaps_text}\n]}}\n'
+
+
+def _cell_facts(cell: object) -> dict[str, object]:
+    return {name: getattr(cell, name) for name in cell.__slots__}  # type: ignore[attr-defined]
+
+
+Text = Callable[[Sequence[Table]], str]
+TEXTS: dict[str, Text] = {"markdown": markdown, "latex": latex, "csv": as_csv}

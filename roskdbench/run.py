@@ -1,0 +1,226 @@
+"""Walking the graph: which job is ready, what follows from how it ended, and what of a run is written down."""
+
+import heapq
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from roskdbench.errors import UserError
+from roskdbench.executors import (
+    Damaged,
+    Event,
+    Failed,
+    Finished,
+    InlineExecutor,
+    Lost,
+    ProcessExecutor,
+    Progressed,
+)
+from roskdbench.executors.events import Executor
+from roskdbench.fingerprint import fingerprint
+from roskdbench.job import Job
+from roskdbench.plan import Plan
+from roskdbench.store import Store
+
+ATTEMPTS = 2  # for a job whose worker dies
+
+State = Literal["waiting", "running", "done", "diverged", "failed"]
+
+
+@dataclass
+class Progress:
+    """Where a run stands. Views read it; only the walk changes it."""
+
+    plan: Plan
+    state: dict[str, State] = field(default_factory=dict)
+    """Of every job that this run had to look after."""
+    reasons: dict[str, str] = field(default_factory=dict)
+    """Why a job diverged or failed."""
+    running: dict[str, Progressed] = field(default_factory=dict)
+    """Jobs under way and how far they are."""
+    messages: list[str] = field(default_factory=list)
+    """What a user should read: failures, repairs."""
+
+    @property
+    def well(self) -> bool:
+        """Whether every job that was needed is done."""
+        return all(state == "done" for state in self.state.values())
+
+    @property
+    def work_done(self) -> float:
+        """The share of the work of this run that is behind."""
+        total = sum(self.plan.jobs[each].work for each in self.state)
+        over = sum(self.plan.jobs[each].work for each, state in self.state.items() if state not in ("waiting", "running"))
+        part = sum(self.plan.jobs[each].work * step.done for each, step in self.running.items())
+        return (over + part) / total if total else 1.0
+
+
+Watcher = Callable[[Progress, Event | None], None]
+
+
+def run(
+    plan: Plan,
+    store: Store,
+    workers: int = 1,
+    method_folders: tuple[Path, ...] = (),
+    watch: Watcher = lambda progress, event: None,
+) -> Progress:
+    """Compute what the plan's scores need and the store does not have. Raises UserError only for what stops everything."""
+    progress = Progress(plan)
+    walk = _Walk(progress, store)
+
+    def tell(event: Event) -> None:
+        walk.note(event)
+        watch(progress, event)
+
+    executor: Executor = (
+        InlineExecutor(store, method_folders, tell)
+        if workers == 1
+        else ProcessExecutor(store, method_folders, workers)
+    )
+    watch(progress, None)
+    try:
+        while walk.ready or progress.running:
+            while walk.ready and executor.room:
+                job = walk.next()
+                executor.start(job)
+                tell(Progressed(job.fingerprint, 0.0, ""))
+            for event in executor.wait():
+                tell(event)
+    finally:
+        executor.close()
+    return progress
+
+
+class _Walk:
+    """The jobs that wait for others, those that are ready, and the steps from one state to the next."""
+
+    def __init__(self, progress: Progress, store: Store) -> None:
+        self.progress, self.store, self.jobs = progress, store, progress.plan.jobs
+        self.ready: list[tuple[float, str]] = []
+        self._missing: dict[str, set[str]] = {}
+        self._attempts: dict[str, int] = {}
+        have = {each for each in self.jobs if each in store}
+        needed = progress.plan.needed(have)
+        self._rank = _ranks(self.jobs)
+        self._readers: dict[str, list[str]] = {}
+        for each, job in self.jobs.items():
+            for one in job.inputs.values():
+                self._readers.setdefault(one, []).append(each)
+        for each in needed:
+            self._wait_for(each)
+        for each in have:  # a training that diverged in an earlier run still stands for its cells
+            if self._followers(each) and (reason := store.diverged(each)):
+                self._spoil(each, "diverged", reason)
+
+    def next(self) -> Job:
+        """The ready job with the longest way behind it."""
+        _, each = heapq.heappop(self.ready)
+        self.progress.state[each] = "running"
+        self.progress.running[each] = Progressed(each, 0.0, "")
+        return self.jobs[each]
+
+    def note(self, event: Event) -> None:
+        """Take a step."""
+        each = event.fingerprint
+        if isinstance(event, Progressed):
+            self.progress.running[each] = event
+            return
+        self.progress.running.pop(each, None)
+        match event:
+            case Finished(diverged=""):
+                self._done(each)
+            case Finished(diverged=reason):
+                self._message(f"{self.jobs[each].label} diverged: {reason}")
+                self._spoil(each, "diverged", reason)
+            case Failed(reason=reason, fatal=True):
+                raise UserError(reason)
+            case Failed(reason=reason):
+                self._message(f"{self.jobs[each].label} failed: {reason}")
+                if event.traceback and os.environ.get("ROSKDBENCH_TRACEBACK"):
+                    self._message(event.traceback)
+                self._spoil(each, "failed", reason)
+            case Damaged(input=damaged):
+                self._message(f"{self.jobs[damaged].label} was damaged in the store; it is computed again")
+                self._wait_for(each)
+            case Lost(reason=reason):
+                self._attempts[each] = self._attempts.get(each, 0) + 1
+                if self._attempts[each] < ATTEMPTS:
+                    self._message(f"{self.jobs[each].label}: {reason}; it is tried again")
+                    self._wait_for(each)
+                else:
+                    self._message(f"{self.jobs[each].label} failed: {reason}")
+                    self._spoil(each, "failed", reason)
+
+    def _wait_for(self, each: str) -> None:
+        """Put a job among those that wait, and what it needs and is not there with it."""
+        state = self.progress.state
+        state[each] = "waiting"
+        missing = {one for one in self.jobs[each].inputs.values() if one not in self.store}
+        self._missing[each] = missing
+        if not missing:
+            heapq.heappush(self.ready, (-self._rank[each], each))
+        for one in missing:
+            if state.get(one) not in ("waiting", "running"):
+                self._wait_for(one)
+
+    def _done(self, each: str) -> None:
+        self.progress.state[each] = "done"
+        for follower in self._followers(each):
+            missing = self._missing[follower]
+            if each in missing:
+                missing.discard(each)
+                if not missing:
+                    heapq.heappush(self.ready, (-self._rank[follower], follower))
+
+    def _spoil(self, each: str, state: State, reason: str) -> None:
+        """The job and all that follow from it end in a state."""
+        self.progress.state[each] = state
+        self.progress.reasons[each] = reason
+        self.ready = [entry for entry in self.ready if entry[1] != each]
+        heapq.heapify(self.ready)
+        for follower in self._followers(each):
+            self._spoil(follower, state, reason)
+
+    def _followers(self, each: str) -> list[str]:
+        """Jobs of this run that still wait and read the job's artifact."""
+        state = self.progress.state
+        return [one for one in self._readers.get(each, ()) if state.get(one) == "waiting"]
+
+    def _message(self, line: str) -> None:
+        if line not in self.progress.messages:
+            self.progress.messages.append(line)
+
+
+def _ranks(jobs: dict[str, Job]) -> dict[str, float]:
+    """The work on the longest way from each job to the end."""
+    rank = {each: job.work for each, job in jobs.items()}
+    for each, job in reversed(jobs.items()):
+        for one in job.inputs.values():
+            rank[one] = max(rank[one], jobs[one].work + rank[each])
+    return rank
+
+
+def run_name(plan: Plan) -> str:
+    """What a run of this plan is called: the suite's name and a mark of all that was set."""
+    what: dict[str, Any] = plan.suite.model_dump(mode="json")
+    experiments = sorted({cell.experiment for cell in plan.cells})
+    return f"{plan.suite.suite}-{fingerprint([what, experiments])[:8]}"
+
+
+def write_record(plan: Plan, store: Store, method_folders: tuple[Path, ...], reasons: dict[str, str]) -> Path:
+    """Write down what was run, so that `roskdbench report` can find it, and why jobs failed."""
+    record = {
+        "suite": plan.suite.model_dump(mode="json"),
+        "experiments": sorted({cell.experiment for cell in plan.cells}),
+        "method_folders": [str(folder.resolve()) for folder in method_folders],
+        "reasons": reasons,
+    }
+    path = store.root / "runs" / f"{run_name(plan)}.json"
+    draft = path.with_suffix(f".{os.getpid()}.draft")
+    draft.write_text(json.dumps(record, ensure_ascii=False), "utf-8")  # in the order of the suite
+    draft.replace(path)
+    return path
