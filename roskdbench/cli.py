@@ -26,7 +26,11 @@ app.add_typer(new, name="new")
 SuiteName = Annotated[str, typer.Argument(help="A suite file, or the name of a bundled suite such as quick.")]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the suite, such as protocol.epochs=5. Repeatable."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a key of the suite, such as protocol.epochs=5. Repeatable.",
+    ),
 ]
 Folders = Annotated[
     list[Path] | None,
@@ -35,7 +39,10 @@ Folders = Annotated[
 StoreFolder = Annotated[
     Path,
     typer.Option(
-        "--store", metavar="DIR", envvar="ROSKDBENCH_STORE", help="Where everything computed is kept and found again."
+        "--store",
+        metavar="DIR",
+        envvar="ROSKDBENCH_STORE",
+        help="Where everything computed is kept and found again.",
     ),
 ]
 Only = Annotated[
@@ -104,7 +111,7 @@ def run(
     for name in planned.problems:
         check(name, planned.suite.problems[name])
     for line in planned.not_built:
-        typer.echo(f"roskdbench: {line}", err=True)
+        typer.echo(f"roskdbench: not built yet, left out: {line}", err=True)
     if dry_run:
         _print_plan(planned, console, Store(store))
         return
@@ -174,11 +181,17 @@ def _print_plan(planned: "Plan", console: "Console", store: Any) -> None:
     shared, alone = planned.trainings, planned.trainings_alone
     if shared:
         console.print(
-            f"{shared} networks are trained; a script per method and cell would train {alone} ({alone / shared:.1f} times)."
+            f"{shared} networks are trained; a script per method and cell would train {alone} "
+            f"({alone / shared:.1f} times as many).",
+            soft_wrap=True,
         )
-    console.print("Work counts forward passes of one image through a ResNet-18; a training pass is three.", style="dim")
+    console.print(
+        "Work counts forward passes of one image through a ResNet-18; a training pass is three.",
+        style="dim",
+        soft_wrap=True,
+    )
     for line in planned.not_built:
-        console.print(f"not built yet: {line}", style="yellow", markup=False)
+        console.print(f"not built yet: {line}", style="yellow", markup=False, soft_wrap=True)
 
 
 def _work(passes: float) -> str:
@@ -197,7 +210,8 @@ def report(
     compare: Annotated[Compare, typer.Option(help="What to set beside the measured numbers.")] = Compare.none,
     only: Only = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write tables in all formats, and figures, into this folder.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Write tables in all formats, and figures, into this folder."),
     ] = None,
     standalone: Annotated[bool, typer.Option("--standalone", help="LaTeX that compiles by itself.")] = False,
     settings: Settings = None,
@@ -316,7 +330,9 @@ def check(
 
 
 @app.callback(invoke_without_command=True)
-def _main(version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
+def _main(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
     if version:
         from roskdbench import __version__
 

@@ -121,7 +121,7 @@ class _Planner:
         """Plan the cells of an experiment."""
         for measure in experiment.measures:
             if not measure.built:
-                self._note(f"experiment '{name}': the measure '{measure.measure}' is not built yet")
+                self._note(f"the measure '{measure.measure}' of experiment '{name}'")
         rows = [(choice, self._method(name, choice)) for choice in experiment.methods]
         titles = Counter(_title(choice, method) for choice, method in rows)
         for title, times in titles.items():
@@ -130,7 +130,7 @@ class _Planner:
         for problem in experiment.problems or list(self.suite.problems):
             if not self.suite.problems[problem].built:
                 dataset = self.suite.problems[problem].dataset
-                self._note(f"experiment '{name}': the loader of problem '{problem}' ({dataset}) is not built yet")
+                self._note(f"the loader of problem '{problem}' ({dataset})")
         self.plan.cells.extend(self._cells(name, experiment, rows))
 
     def _note(self, line: str) -> None:
@@ -156,9 +156,7 @@ class _Planner:
     def _warmup(self, averaging: Mean) -> int:
         return self.protocol.averaging_warmup if averaging.warmup is None else averaging.warmup
 
-    def _cells(
-        self, name: str, experiment: Experiment, rows: list[tuple[MethodChoice, Method]]
-    ) -> Iterator[Cell]:
+    def _cells(self, name: str, experiment: Experiment, rows: list[tuple[MethodChoice, Method]]) -> Iterator[Cell]:
         problems = experiment.problems or list(self.suite.problems)
         codes = [code_identity(method) for _, method in rows]
         for problem, noise, seed, fold in product(
@@ -215,7 +213,12 @@ class _Ground:
         split_seed = split.seed + seed if split.per_seed else split.seed
         self.name = problem + (f" fold {fold + 1}" if folds > 1 else "") + (f" seed {seed}" if seed else "")
         self.pixels = planner.job(
-            (problem,), "pixels", {"problem": _facts(self.spec)}, {}, f"pixels of {problem}", self.samples * 0.05
+            (problem,),
+            "pixels",
+            {"problem": _facts(self.spec)},
+            {},
+            f"pixels of {problem}",
+            self.samples * 0.05,
         )
         if folds > 1:
             parts = {"folds": folds, "fold": fold, "validation": split.validation}
@@ -306,7 +309,14 @@ class _Ground:
         inputs = {**self._base(), **banks, **self._form(student)}
         cost = _cost(student)
         # The key leaves out the method's name: methods with the same declaration and code share the training.
-        key = (*self.where, student.model_dump_json(), str(spec["method"]), str(mean), str(code), *_prints(banks))
+        key = (
+            *self.where,
+            student.model_dump_json(),
+            str(spec["method"]),
+            str(mean),
+            str(code),
+            *_prints(banks),
+        )
         return self.planner.job(
             key,
             "trajectory",
@@ -327,7 +337,10 @@ class _Ground:
             if len(slots) == len(networks):
                 yield number, slot
             else:
-                yield networks.index(slot.network) if slot.network in networks else len(networks) + number, slot
+                yield (
+                    networks.index(slot.network) if slot.network in networks else len(networks) + number,
+                    slot,
+                )
 
     def _teacher(self, slot: TeacherSlot, position: int) -> Job:
         cost = _cost(slot.network)
@@ -393,7 +406,11 @@ class _Ground:
         """The measured form of a network, where the suite leaves the precision to a measurement."""
         if self.protocol.precision != "auto":
             return {}
-        spec = {"architecture": network.architecture, "stem": self.protocol.stem, "batch": self.protocol.batch}
+        spec = {
+            "architecture": network.architecture,
+            "stem": self.protocol.stem,
+            "batch": self.protocol.batch,
+        }
         key = (self.problem, network.model_dump_json())
         label = f"form of {network.name} on {self.problem}"
         return {"form": self.planner.job(key, "form", spec, {"pixels": self.pixels}, label, 50.0)}

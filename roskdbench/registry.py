@@ -92,6 +92,8 @@ def discover(directories: Iterable[Path] = ()) -> Registry:
         if not place.is_dir():
             raise UserError(f"no folder of methods at {place}")
         for file in sorted(place.glob("*.py")):
+            if file.name.startswith(("test_", "_")):
+                continue
             modules.add(_module_name(file))
             problem = _load(file)
             if problem:

@@ -53,7 +53,9 @@ class Progress:
     def work_done(self) -> float:
         """The share of the work of this run that is behind."""
         total = sum(self.plan.jobs[each].work for each in self.state)
-        over = sum(self.plan.jobs[each].work for each, state in self.state.items() if state not in ("waiting", "running"))
+        over = sum(
+            self.plan.jobs[each].work for each, state in self.state.items() if state not in ("waiting", "running")
+        )
         part = sum(self.plan.jobs[each].work * step.done for each, step in self.running.items())
         return (over + part) / total if total else 1.0
 
@@ -77,9 +79,7 @@ def run(
         watch(progress, event)
 
     executor: Executor = (
-        InlineExecutor(store, method_folders, tell)
-        if workers == 1
-        else ProcessExecutor(store, method_folders, workers)
+        InlineExecutor(store, method_folders, tell) if workers == 1 else ProcessExecutor(store, method_folders, workers)
     )
     watch(progress, None)
     try:

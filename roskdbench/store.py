@@ -71,6 +71,7 @@ class Artifact:
         record: dict[str, Any] = self.json(RECORD)
         return record
 
+
 class Store:
     """The artifacts under one folder. Cheap to make; safe to make in every worker."""
 
@@ -149,7 +150,9 @@ class Store:
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
                 reason = (error.strerror or "").lower()
-                raise StoreFullError(f"the store {self.root} cannot take more: {reason}; make room and run again") from error
+                raise StoreFullError(
+                    f"the store {self.root} cannot take more: {reason}; make room and run again"
+                ) from error
             raise
         finally:
             shutil.rmtree(draft, ignore_errors=True)

@@ -45,9 +45,7 @@ def _phantom_chest(name: str, spec: PhantomChest) -> Problem:
     return Problem(name, images, labels, phantoms.LICENCE, CITATION, phantoms.NOTE)
 
 
-def confuse(
-    targets: NDArray[np.int64], classes: int, rate: float, random: np.random.Generator
-) -> NDArray[np.int64]:
+def confuse(targets: NDArray[np.int64], classes: int, rate: float, random: np.random.Generator) -> NDArray[np.int64]:
     """Each label replaced, with probability `rate`, by another class drawn evenly."""
     flipped = random.random(len(targets)) < rate
     other = (targets + random.integers(1, classes, len(targets))) % classes

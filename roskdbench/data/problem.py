@@ -85,4 +85,5 @@ def indicators(targets: NDArray[Any], classes: int) -> NDArray[np.uint8]:
     """Targets of either task as one 0/1 column a class. [N, C]"""
     if targets.ndim == 2:
         return targets.astype(np.uint8)
-    return (targets[:, None] == np.arange(classes)[None, :]).astype(np.uint8)
+    columns: NDArray[np.uint8] = (targets[:, None] == np.arange(classes)[None, :]).astype(np.uint8)
+    return columns

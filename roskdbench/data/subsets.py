@@ -18,7 +18,12 @@ Construction = Callable[[NDArray[np.uint8], NDArray[np.int64], int, float, int],
 
 
 def overlapping_subsets(
-    strata: NDArray[np.uint8], groups: NDArray[np.int64], count: int, ratio: float, construction: str, seed: int
+    strata: NDArray[np.uint8],
+    groups: NDArray[np.int64],
+    count: int,
+    ratio: float,
+    construction: str,
+    seed: int,
 ) -> Members:
     """Which of the N training samples each of `count` subsets holds. [k, N]"""
     check_overlap(construction, count, ratio)
@@ -57,9 +62,7 @@ def _core_global(strata: NDArray[np.uint8], groups: NDArray[np.int64], count: in
     return _core_and_rest(strata, groups, count, ratio, seed)
 
 
-def _core_and_rest(
-    strata: NDArray[np.uint8], groups: NDArray[np.int64], count: int, core: float, seed: int
-) -> Members:
+def _core_and_rest(strata: NDArray[np.uint8], groups: NDArray[np.int64], count: int, core: float, seed: int) -> Members:
     part = allocate(strata, groups, [core, *[(1 - core) / count] * count], seed)
     return np.stack([(part == 0) | (part == own) for own in range(1, count + 1)])
 

@@ -25,7 +25,11 @@ class Examples:
 
     @classmethod
     def place(
-        cls, images: NDArray[np.uint8], targets: NDArray[np.integer], samples: NDArray[np.int64], device: torch.device
+        cls,
+        images: NDArray[np.uint8],
+        targets: NDArray[np.integer],
+        samples: NDArray[np.int64],
+        device: torch.device,
     ) -> "Examples":
         """The arrays on the device: pixels once, and only where they fit; otherwise they stay mapped from disk."""
         pixels = torch.from_numpy(images)

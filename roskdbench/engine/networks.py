@@ -70,8 +70,8 @@ def build(
         except (TypeError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:200]
             raise UserError(f"timm cannot build '{name}' with options {dict(options)}: {reason}") from error
-    if stem == "small" or (stem == "auto" and size < SMALL_IMAGE):
-        keep_resolution(body)
+        if stem == "small" or (stem == "auto" and size < SMALL_IMAGE):
+            keep_resolution(body)
     return Classifier(body, statistics["mean"], statistics["deviation"])
 
 
@@ -81,23 +81,33 @@ def _tuples(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def keep_resolution(body: nn.Module) -> None:
-    """The small-image stem: the first convolution without its stride, and no pooling right behind it.
+    """The small-image stem: a first convolution of 3x3 without stride, and no pooling right behind it.
 
-    Weights keep their shapes. A body whose first layer is not a strided convolution is left as it is.
+    A body whose first layer is not a strided convolution, or is a patch embedding, is left as it is.
     """
     modules = list(body.named_modules())
     first = next((number for number, (_, each) in enumerate(modules) if isinstance(each, nn.Conv2d)), None)
     if first is None:
         return
-    convolution = modules[first][1]
-    assert isinstance(convolution, nn.Conv2d)
-    if max(convolution.stride) > 1 and max(convolution.kernel_size) < 16:  # a patch embedding keeps its stride
-        convolution.stride = (1, 1)
+    name, old = modules[first]
+    assert isinstance(old, nn.Conv2d)
+    if old.kernel_size == (3, 3):
+        old.stride = (1, 1)
+    elif old.kernel_size == (7, 7):
+        new = nn.Conv2d(old.in_channels, old.out_channels, 3, padding=1, bias=old.bias is not None)
+        nn.init.kaiming_normal_(new.weight, mode="fan_out", nonlinearity="relu")
+        _replace(body, name, new)
+    else:
+        return
     for name, each in modules[first:]:
         if isinstance(each, nn.MaxPool2d):
-            parent, _, leaf = name.rpartition(".")
-            setattr(body.get_submodule(parent), leaf, nn.Identity())
+            _replace(body, name, nn.Identity())
             return
+
+
+def _replace(body: nn.Module, name: str, module: nn.Module) -> None:
+    parent, _, leaf = name.rpartition(".")
+    setattr(body.get_submodule(parent), leaf, module)
 
 
 def save_weights(network: nn.Module, path: Path, facts: Mapping[str, Any]) -> None:

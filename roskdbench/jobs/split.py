@@ -23,7 +23,10 @@ def run(work: Work) -> None:
             raise UserError(f"{work.job.label}: the {part} part has fewer than two samples; draw or load more")
     np.savez(work.folder / "split.npz", train=split.train, validation=split.validation, test=split.test)
     mean, deviation = _statistics(problem.images, split.train)
-    facts = {"mean": [round(value, 6) for value in mean], "deviation": [round(value, 6) for value in deviation]}
+    facts = {
+        "mean": [round(value, 6) for value in mean],
+        "deviation": [round(value, 6) for value in deviation],
+    }
     (work.folder / "statistics.json").write_text(canonical_json(facts), "utf-8")
 
 

@@ -34,7 +34,7 @@ class Work:
 
     def numbered(self, role: str) -> list[Artifact]:
         """The inputs `role.0`, `role.1`, … in order."""
-        found = []
+        found: list[Artifact] = []
         while (name := f"{role}.{len(found)}") in self.inputs:
             found.append(self.inputs[name])
         return found

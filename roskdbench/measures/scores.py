@@ -91,7 +91,9 @@ def auc(truth: Flags, scores: NDArray[np.floating]) -> NDArray[np.float64]:
     ranks = rankdata(scores, axis=0)
     above = (ranks * truth).sum(0) - positives * (positives + 1) / 2
     with np.errstate(invalid="ignore", divide="ignore"):
-        areas: NDArray[np.float64] = np.where((positives > 0) & (negatives > 0), above / (positives * negatives), np.nan)
+        areas: NDArray[np.float64] = np.where(
+            (positives > 0) & (negatives > 0), above / (positives * negatives), np.nan
+        )
     return areas
 
 

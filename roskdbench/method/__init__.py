@@ -5,7 +5,15 @@ from roskdbench.method.batch import Batch
 from roskdbench.method.contract import Method, code_identity
 from roskdbench.method.matching import EachTeacher, Matching, Mixture
 from roskdbench.method.parts import Part
-from roskdbench.method.teachers import NoTeachers, OnAllData, Overlapping, Single, Subset, Teachers, TeacherSlot
+from roskdbench.method.teachers import (
+    NoTeachers,
+    OnAllData,
+    Overlapping,
+    Single,
+    Subset,
+    Teachers,
+    TeacherSlot,
+)
 from roskdbench.method.weighting import (
     Dirichlet,
     Equal,

@@ -53,7 +53,7 @@ class RunningMean(Mean):
     """The plain mean (equation 1): W_smooth = (n W_smooth + W) / (n + 1)."""
 
     def begin(self, network: torch.nn.Module) -> AveragedModel:
-        """torch's own averaged model does just this."""
+        """Torch's own averaged model does just this."""
         from torch.optim.swa_utils import AveragedModel
 
         return AveragedModel(network, use_buffers=self.buffers == "averaged")
@@ -65,8 +65,8 @@ class ExponentialMean(Mean):
     decay: Annotated[float, Field(gt=0, lt=1)] = 0.9
 
     def begin(self, network: torch.nn.Module) -> AveragedModel:
-        """torch's averaged model with its exponential rule."""
+        """Torch's averaged model with its exponential rule."""
         from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-        rule = get_ema_multi_avg_fn(self.decay)
+        rule = get_ema_multi_avg_fn(self.decay)  # type: ignore[no-untyped-call]
         return AveragedModel(network, multi_avg_fn=rule, use_buffers=self.buffers == "averaged")

@@ -77,9 +77,7 @@ class Batch:
         """KL(sum_m w_m q_m || p) for each example, [B]."""
         from roskdbench.method import losses
 
-        return losses.mixture_divergence(
-            self.task, self.teacher_logits, self.weights, self.student_logits, temperature
-        )
+        return losses.mixture_divergence(self.task, self.teacher_logits, self.weights, self.student_logits, temperature)
 
 
 def _generator(*purpose: int | str) -> torch.Generator:

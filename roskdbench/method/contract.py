@@ -108,7 +108,13 @@ def code_identity(method: Method) -> dict[str, str]:
     found = {}
     for role, piece in pieces.items():
         for cls in type(piece).__mro__:
-            inside = cls.__module__.partition(".")[0] in ("roskdbench", "pydantic", "builtins", "abc", "typing")
+            inside = cls.__module__.partition(".")[0] in (
+                "roskdbench",
+                "pydantic",
+                "builtins",
+                "abc",
+                "typing",
+            )
             if not inside and _has_behaviour(cls):
                 found[f"{role}.{cls.__name__}"] = _source_digest(cls)
     return found
@@ -131,7 +137,11 @@ def bare_source(source: str) -> str:
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
                 node.body = node.body[1:] or [ast.Pass()]
     return ast.unparse(tree)
 

@@ -30,9 +30,7 @@ def divergences(task: Task, teachers: Tensor, student: Tensor, temperature: floa
     return _bernoulli_divergence(torch.sigmoid(q), functional.logsigmoid(q), functional.logsigmoid(-q), p)
 
 
-def mixture_divergence(
-    task: Task, teachers: Tensor, weights: Tensor, student: Tensor, temperature: float
-) -> Tensor:
+def mixture_divergence(task: Task, teachers: Tensor, weights: Tensor, student: Tensor, temperature: float) -> Tensor:
     """KL(sum_m w_m q_m || p) for each example, [B]; weights are [K, 1] or [K, B] and sum to 1 over teachers."""
     share = weights[..., None]
     if task == "single-label":

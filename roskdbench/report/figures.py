@@ -6,6 +6,7 @@ tell apart. Files hold no dates, so the same results give the same bytes.
 
 import json
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -22,7 +23,7 @@ from roskdbench.store import Store
 # Okabe and Ito's palette, black last.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
 COLUMN = 3.4  # inches: a column of a two-column page
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 8,
     "axes.titlesize": 9,
     "axes.spines.top": False,
@@ -102,9 +103,9 @@ def training_curves(results: Results, store: Store, experiment: str) -> Figure |
         shared: dict[tuple[float, ...], list[str]] = {}
         for method, (history, _) in curves.items():
             shared.setdefault(tuple(history), []).append(method)
-        for history, methods in shared.items():
+        for losses, methods in shared.items():
             label = " = ".join(methods)  # one training, read in several ways
-            panel.plot(range(1, len(history) + 1), history, color=curves[methods[0]][1], label=label, linewidth=1.2)
+            panel.plot(range(1, len(losses) + 1), losses, color=curves[methods[0]][1], label=label, linewidth=1.2)
         panel.set_title(problem)
         panel.set_xlabel("epoch")
         panel.set_ylabel("training loss")
@@ -127,7 +128,10 @@ def examples(problem: Problem, name: str) -> Figure:
         for r in range(EXAMPLES):
             panels[r, c].axis("off")
             if r < len(members):
-                _show(panels[r, c], problem.images[members[r * len(members) // EXAMPLES if len(members) > EXAMPLES else r]])
+                _show(
+                    panels[r, c],
+                    problem.images[members[r * len(members) // EXAMPLES if len(members) > EXAMPLES else r]],
+                )
     figure.suptitle(name, fontsize=9)
     return figure
 

@@ -56,7 +56,7 @@ def _escape_markdown(text: str) -> str:
 
 
 def latex(tables: Sequence[Table], standalone: bool = False) -> str:
-    """booktabs tables; `standalone` makes a document that compiles by itself."""
+    """Booktabs tables; `standalone` makes a document that compiles by itself."""
     body = "\n".join(_latex(table) for table in tables)
     if not standalone:
         return body
@@ -92,7 +92,9 @@ def _latex(table: Table) -> str:
         texts = [_cell(cell, "\\textbf{{{}}}", "\\,$\\pm$\\,") for cell in cells]
         lines.append(" & ".join([*(_escape_latex(label) for label in labels), *texts]) + " \\\\")
     lines += ["\\bottomrule", "\\end{tabular}}", ""]
-    lines += [f"\\par\\smallskip\\parbox{{\\linewidth}}{{\\footnotesize {_escape_latex(note)}}}" for note in table.notes]
+    lines += [
+        f"\\par\\smallskip\\parbox{{\\linewidth}}{{\\footnotesize {_escape_latex(note)}}}" for note in table.notes
+    ]
     return "\n".join([*lines, "\\end{table}", ""])
 
 

@@ -21,7 +21,9 @@ TABLE1_NOTES = (
     "The paper's cardio rows equal F1 = 2PR/(P+R) of the means; its lesion rows do not.",
     "The paper's text claims cardio gains of 4.5 over I and 2.7 over IV; its table gives 5.0 and 4.2.",
 )
-PHANTOM_NOTE = "Measured on phantoms (drawn images), printed on patients: the columns stand side by side, not against each other."
+PHANTOM_NOTE = (
+    "Measured on phantoms (drawn images), printed on patients: the columns stand side by side, not against each other."
+)
 
 
 @cache

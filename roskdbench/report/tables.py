@@ -65,7 +65,9 @@ def score_table(results: Results, experiment: str, compare: str = "none") -> Tab
     problems = list(dict.fromkeys(cell.problem for cell in cells))
     columns = _columns(problems, beside)
     table = Table(experiment, declared.title or experiment, ["method", *axes], columns)
-    rows = list(dict.fromkeys((cell.method, cell.registered, *(getattr(cell, axis) for axis in axes)) for cell in cells))
+    rows = list(
+        dict.fromkeys((cell.method, cell.registered, *(getattr(cell, axis) for axis in axes)) for cell in cells)
+    )
     values = _values(results.frame, experiment, axes, suite)
     states = _states(results, experiment, axes)
     for title, registered, *place in rows:

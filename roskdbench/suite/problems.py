@@ -70,6 +70,4 @@ class ChestXray14(_Downloaded):
     dataset: Literal["chestxray14"]
 
 
-ProblemSpec = Annotated[
-    PhantomLesion | PhantomChest | Isic2019 | ChestXray14, Field(discriminator="dataset")
-]
+ProblemSpec = Annotated[PhantomLesion | PhantomChest | Isic2019 | ChestXray14, Field(discriminator="dataset")]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 PIXELS_AT_ONCE = 1 << 17
 
-Field = NDArray[np.float32]
+Field = NDArray[np.floating]
 
 
 def column(values: NDArray[np.floating]) -> Field:

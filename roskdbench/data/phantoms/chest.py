@@ -7,7 +7,17 @@ heart, the level of an effusion, bands, patches, spots, an airless rim. Exposure
 import numpy as np
 from numpy.typing import NDArray
 
-from roskdbench.data.phantoms.canvas import Field, blob, cloud, column, coordinates, grain, stacks, step, to_uint8
+from roskdbench.data.phantoms.canvas import (
+    Field,
+    blob,
+    cloud,
+    column,
+    coordinates,
+    grain,
+    stacks,
+    step,
+    to_uint8,
+)
 
 CLASSES = (
     "Atelectasis",
@@ -25,9 +35,7 @@ WITHOUT_FINDING = 0.584
 PERSISTENCE = 0.7  # the chance that a patient's next film shows what the last one did
 
 
-def draw_chest(
-    samples: int, size: int, seed: int
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int64]]:
+def draw_chest(samples: int, size: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int64]]:
     """Images [N, 1, size, size], findings [N, 8] and patients [N]."""
     random = np.random.default_rng(seed)
     films = random.integers(1, 7, samples)
@@ -71,9 +79,9 @@ def _expose(random: np.random.Generator, findings: Field, size: int) -> NDArray[
     has = {name: column(findings[:, number]) for number, name in enumerate(CLASSES)}
     x, y = coordinates(
         size,
-        shift=random.normal(0, 0.06, (count, 2)),
-        angle=random.normal(0, 0.07, count),
-        zoom=random.uniform(0.88, 1.1, count),
+        shift=random.uniform(-0.25, 0.25, (count, 2)),
+        angle=random.normal(0, 0.15, count),
+        zoom=random.uniform(0.7, 1.15, count),
     )
     side = column(random.choice([-1.0, 1.0], count))  # the lung that is ill
 
@@ -113,6 +121,6 @@ def _expose(random: np.random.Generator, findings: Field, size: int) -> NDArray[
     line = step(0.025 - np.abs(x * side - 0.55 - 0.1 * y * y), 0.015) * ill_lung
     film = film - has["Pneumothorax"] * (0.2 * rim + ribs * rim) + has["Pneumothorax"] * 0.22 * line
 
-    contrast, exposure = somewhere(0.75, 1.15), somewhere(-0.12, 0.12)
+    contrast, exposure = somewhere(0.6, 1.2), somewhere(-0.2, 0.2)
     film = 0.5 + contrast * (film - 0.5) + exposure + column(random.normal(0, 0.06, count)) * x
     return to_uint8(film + 0.035 * grain(random, film))

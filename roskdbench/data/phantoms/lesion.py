@@ -7,7 +7,17 @@ light and the skin around it change, so a model has to look at structure and not
 import numpy as np
 from numpy.typing import NDArray
 
-from roskdbench.data.phantoms.canvas import Field, blob, cloud, column, coordinates, grain, stacks, step, to_uint8
+from roskdbench.data.phantoms.canvas import (
+    Field,
+    blob,
+    cloud,
+    column,
+    coordinates,
+    grain,
+    stacks,
+    step,
+    to_uint8,
+)
 
 CLASSES = ("MEL", "NV", "BCC", "AK", "BKL", "DF", "VASC", "SCC")
 PREVALENCE = np.array([4522, 12875, 3323, 867, 2624, 239, 253, 628]) / 25331  # ISIC 2019's label file
@@ -28,9 +38,7 @@ SCATTER = 0.11  # of a trait between lesions of one class
 HARMONICS = 5  # of the border
 
 
-def draw_lesions(
-    samples: int, size: int, seed: int
-) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
+def draw_lesions(samples: int, size: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
     """Images [N, 3, size, size], classes [N] and lesions [N]."""
     random = np.random.default_rng(seed)
     shots = random.integers(1, 5, samples)
@@ -60,16 +68,14 @@ def _balanced_classes(random: np.random.Generator, lesions: int) -> NDArray[np.i
     return random.permutation(np.repeat(np.arange(len(CLASSES)), counts)).astype(np.int64)
 
 
-def _photograph(
-    random: np.random.Generator, traits: dict[str, Field], shape: Field, size: int
-) -> NDArray[np.uint8]:
+def _photograph(random: np.random.Generator, traits: dict[str, Field], shape: Field, size: int) -> NDArray[np.uint8]:
     """One picture of each lesion described. [n, 3, size, size]"""
     count = len(shape)
     x, y = coordinates(
         size,
-        shift=random.uniform(-0.25, 0.25, (count, 2)),
+        shift=random.uniform(-0.35, 0.35, (count, 2)),
         angle=random.uniform(-np.pi, np.pi, count),
-        zoom=random.uniform(0.65, 1.25, count),
+        zoom=random.uniform(0.55, 1.2, count),
     )
     trait = {name: column(values) for name, values in traits.items()}
     stretch = 1 + trait["elongation"]
@@ -97,14 +103,14 @@ def _photograph(
     tone = column(random.uniform(0.55, 0.95, count))
     light = column(random.uniform(0.75, 1.15, count))
     slope = column(random.normal(0, 0.12, count)) * x + column(random.normal(0, 0.12, count)) * y
-    warmth = column(random.normal(0, 0.04, count))
+    cast = random.normal(0, 0.05, (3, count))  # of the lamp
     skin = (tone, tone * 0.78, tone * 0.68)
     absorbed = (dark * 0.75 - 0.1 * red, dark * 0.95 + 0.3 * red, dark * 1.0 + 0.28 * red - 0.35 * blue)
     hair = _hair(random, x, y)
     channels = []
     for band, (base, loss) in enumerate(zip(skin, absorbed, strict=True)):
         value = base * (1 - inside * np.clip(loss, -0.1, 0.95)) * (light + slope)
-        value = value + warmth * (1 - band) - 0.25 * hair * base
+        value = value + column(cast[band]) - 0.25 * hair * base
         channels.append(value + 0.03 * grain(random, value))
     return np.stack([to_uint8(channel) for channel in channels], axis=1)
 
