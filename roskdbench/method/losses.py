@@ -27,7 +27,9 @@ def divergences(task: Task, teachers: Tensor, student: Tensor, temperature: floa
         p_log = functional.log_softmax(student / temperature, -1)
         return (q_log.exp() * (q_log - p_log)).sum(-1)
     q, p = teachers / temperature, student / temperature
-    return _bernoulli_divergence(torch.sigmoid(q), functional.logsigmoid(q), functional.logsigmoid(-q), p)
+    positive = torch.sigmoid(q) * (functional.logsigmoid(q) - functional.logsigmoid(p))
+    negative = torch.sigmoid(-q) * (functional.logsigmoid(-q) - functional.logsigmoid(-p))
+    return (positive + negative).mean(-1)
 
 
 def mixture_divergence(task: Task, teachers: Tensor, weights: Tensor, student: Tensor, temperature: float) -> Tensor:
@@ -43,8 +45,3 @@ def mixture_divergence(task: Task, teachers: Tensor, weights: Tensor, student: T
     entropy = torch.xlogy(q, q) + torch.xlogy(not_q, not_q)
     return (entropy - q * functional.logsigmoid(p) - not_q * functional.logsigmoid(-p)).mean(-1)
 
-
-def _bernoulli_divergence(q: Tensor, q_log: Tensor, not_q_log: Tensor, student: Tensor) -> Tensor:
-    positive = q * (q_log - functional.logsigmoid(student))
-    negative = (1 - q) * (not_q_log - functional.logsigmoid(-student))
-    return (positive + negative).mean(-1)

@@ -20,8 +20,8 @@ from roskdbench.report.tables import Number, score_table
 from roskdbench.results import Results
 from roskdbench.store import Store
 
-# Okabe and Ito's palette, black last.
-PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
+# Okabe and Ito's palette with a brown for its yellow, which is too pale on white.
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#7A5230", "#000000")
 COLUMN = 3.4  # inches: a column of a two-column page
 STYLE: dict[Any, Any] = {
     "font.size": 8,
@@ -79,11 +79,11 @@ def comparison(results: Results, experiment: str) -> Figure:
             elif cell is not None:
                 panel.text(0, row, cell, va="center", color="#a00000", transform=panel.get_yaxis_transform())
         panel.set_yticks(range(len(names)), names)
-        panel.invert_yaxis()
         panel.grid(axis="x", color="#dddddd", linewidth=0.5)
         panel.set_axisbelow(True)
         panel.set_title(problem)
         panel.set_xlabel(f"F1 ({results.plan.suite.protocol.average})")
+    panels[0].invert_yaxis()  # shared by all panels
     return figure
 
 
@@ -97,7 +97,7 @@ def training_curves(results: Results, store: Store, experiment: str) -> Figure |
             found.setdefault(cell.problem, {}).setdefault(cell.method, (history, palette[cell.method]))
     if not found:
         return None
-    figure = Figure(figsize=(COLUMN * len(found), 2.4), layout="constrained")
+    figure = Figure(figsize=(COLUMN * len(found), 2.7), layout="constrained")
     panels: list[Axes] = list(figure.subplots(1, len(found), squeeze=False)[0])
     for panel, (problem, curves) in zip(panels, found.items(), strict=True):
         shared: dict[tuple[float, ...], list[str]] = {}
@@ -108,10 +108,10 @@ def training_curves(results: Results, store: Store, experiment: str) -> Figure |
             panel.plot(range(1, len(losses) + 1), losses, color=curves[methods[0]][1], label=label, linewidth=1.2)
         panel.set_title(problem)
         panel.set_xlabel("epoch")
-        panel.set_ylabel("training loss")
-        panel.set_ylim(bottom=0)
+        panel.set_yscale("log")  # with and without soft labels, losses are of different size
         panel.grid(color="#dddddd", linewidth=0.5)
-        panel.legend(fontsize=6)
+    panels[0].set_ylabel("training loss")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=7)
     return figure
 
 

@@ -1,5 +1,6 @@
-"""Tables for a terminal."""
+"""Tables for a terminal: one under the other for each problem, so that they fit in eighty columns."""
 
+from rich.console import Group, RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
 
@@ -7,19 +8,24 @@ from roskdbench.report.formats import plain_number
 from roskdbench.report.tables import Number, Table
 
 
-def terminal_table(table: Table) -> Grid:
-    """The table with its problems above their columns."""
-    grid = Grid(title=table.title, title_style="bold", caption="\n".join(table.notes), caption_justify="left")
+def terminal_table(table: Table) -> RenderableType:
+    """The table and its notes."""
+    problems = dict.fromkeys(column.group for column in table.columns)
+    notes = [Text(f"· {note}", style="dim") for note in table.notes]
+    return Group(Text(table.title, style="bold"), *(_grid(table, problem) for problem in problems), *notes, Text(""))
+
+
+def _grid(table: Table, problem: str) -> Grid:
+    chosen = [number for number, column in enumerate(table.columns) if column.group == problem]
+    grid = Grid(title=problem, title_justify="left", title_style="bold cyan", box=None, padding=(0, 1, 0, 0), header_style="bold underline")
     for label in table.labels:
         grid.add_column(label)
-    shown = ""
-    for column in table.columns:
-        group = column.group if column.group != shown else ""
-        shown = column.group
-        heading = Text(f"{group}\n{column.heading}{' paper' if column.printed else ''}")
-        grid.add_column(heading, justify="right", style="dim" if column.printed else "")
+    for number in chosen:
+        column = table.columns[number]
+        heading = "paper" if column.printed else column.heading
+        grid.add_column(heading, justify="right", style="dim" if column.printed else "", no_wrap=True)
     for labels, cells in table.rows:
-        grid.add_row(*(Text(label) for label in labels), *(_text(cell) for cell in cells))
+        grid.add_row(*(Text(label) for label in labels), *(_text(cells[number]) for number in chosen))
     return grid
 
 

@@ -79,23 +79,23 @@ def _expose(random: np.random.Generator, findings: Field, size: int) -> NDArray[
     has = {name: column(findings[:, number]) for number, name in enumerate(CLASSES)}
     x, y = coordinates(
         size,
-        shift=random.uniform(-0.25, 0.25, (count, 2)),
-        angle=random.normal(0, 0.15, count),
-        zoom=random.uniform(0.7, 1.15, count),
+        shift=random.uniform(-0.2, 0.2, (count, 2)),
+        angle=random.normal(0, 0.12, count),
+        zoom=random.uniform(0.75, 1.15, count),
     )
     side = column(random.choice([-1.0, 1.0], count))  # the lung that is ill
 
     def somewhere(low: float, high: float) -> Field:
         return column(random.uniform(low, high, count))
 
-    collapse = has["Atelectasis"] * somewhere(0.10, 0.24)
+    collapse = has["Atelectasis"] * somewhere(0.15, 0.3)
     ill_lung = blob(x * side - 0.45, y + 0.05 + collapse, 0.36, 0.72 - collapse)
     other_lung = blob(-x * side - 0.45, y + 0.05, 0.36, 0.72)
     lungs = np.maximum(ill_lung, other_lung)
     ribs = 0.07 * np.sin(16 * (y + 0.25 * x * x)) + 0.03 * np.sin(31 * (y + 0.2 * x * x))
     film = 0.72 - 0.5 * lungs + ribs * (0.4 + 0.6 * lungs) + 0.16 * blob(x, y, 0.14, 1.2)
 
-    heart = somewhere(0.30, 0.40) + has["Cardiomegaly"] * somewhere(0.12, 0.24)
+    heart = somewhere(0.30, 0.40) + has["Cardiomegaly"] * somewhere(0.18, 0.3)
     film = film + 0.34 * blob(x - 0.1, y - 0.32, heart, 0.36)
 
     level = somewhere(0.10, 0.45)
@@ -104,22 +104,22 @@ def _expose(random: np.random.Generator, findings: Field, size: int) -> NDArray[
 
     patches = step(cloud(random, count, size, 9) - 0.35, 0.35)
     region = blob(x * side - 0.45, y - somewhere(-0.4, 0.3), 0.4, 0.42, 0.4)
-    film = film + has["Infiltration"] * 0.30 * patches * region * lungs
+    film = film + has["Infiltration"] * 0.45 * patches * region * lungs
 
     band = step(0.05 - np.abs(y - 0.15 + 0.5 * (x * side - 0.4) * somewhere(-1, 1)), 0.03)
-    film = film + has["Atelectasis"] * 0.28 * band * ill_lung
+    film = film + has["Atelectasis"] * 0.35 * band * ill_lung
 
     place_x, place_y = somewhere(0.3, 0.6), somewhere(-0.45, 0.25)
-    film = film + has["Mass"] * 0.38 * blob(x * side - place_x, y - place_y, 0.17, 0.17)
+    film = film + has["Mass"] * 0.45 * blob(x * side - place_x, y - place_y, 0.17, 0.17)
     for _ in range(2):
-        spot = blob(x * side - somewhere(0.25, 0.65), y - somewhere(-0.5, 0.35), 0.075, 0.075, 0.3)
-        film = film + has["Nodule"] * 0.34 * spot
+        spot = blob(x * side - somewhere(0.25, 0.65), y - somewhere(-0.5, 0.35), 0.09, 0.09, 0.3)
+        film = film + has["Nodule"] * 0.5 * spot
     lobe = blob(x * side - 0.45, y - somewhere(-0.35, 0.2), 0.33, 0.24, 0.3)
     film = film + has["Pneumonia"] * 0.36 * lobe * (0.85 + 0.2 * cloud(random, count, size, 6))
 
     rim = ill_lung * step(x * side - somewhere(0.5, 0.62), 0.03)
     line = step(0.025 - np.abs(x * side - 0.55 - 0.1 * y * y), 0.015) * ill_lung
-    film = film - has["Pneumothorax"] * (0.2 * rim + ribs * rim) + has["Pneumothorax"] * 0.22 * line
+    film = film - has["Pneumothorax"] * (0.2 * rim + ribs * rim) + has["Pneumothorax"] * 0.35 * line
 
     contrast, exposure = somewhere(0.6, 1.2), somewhere(-0.2, 0.2)
     film = 0.5 + contrast * (film - 0.5) + exposure + column(random.normal(0, 0.06, count)) * x

@@ -1,0 +1,118 @@
+"""A tiny suite, tiny networks and a store that was run once, for all tests."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import settings
+
+from roskdbench.data.phantoms import draw_chest, draw_lesions
+from roskdbench.data.problem import Labels
+from roskdbench.engine.device import prepare
+from roskdbench.engine.examples import Examples
+from roskdbench.engine.networks import build
+from roskdbench.engine.training import Recipe, Seeds
+from roskdbench.plan import plan
+from roskdbench.registry import discover
+from roskdbench.run import run, write_record
+from roskdbench.store import Store
+from roskdbench.suite import read_suite
+
+settings.register_profile("suite", deadline=None, derandomize=True)
+settings.load_profile("suite")
+
+ROOT = Path(__file__).parent.parent
+
+TINY = """
+suite: tiny
+problems:
+  lesion: {dataset: phantom-lesion, size: 28, samples: 128}
+protocol:
+  epochs: 4
+  batch: 16
+  optimiser: {lr: 0.05, milestones: [3]}
+  stem: standard
+  teachers:
+    - {model: resnet18, title: A, options: {channels: [4, 8, 8, 8], layers: [1, 1, 1, 1]}}
+    - {model: resnet18, title: B, options: {channels: [4, 4, 8, 8], layers: [1, 1, 1, 1]}}
+  averaging_warmup: 1
+  augmentation: light
+experiments:
+  main:
+    title: A tiny table
+    methods: [baseline-i, baseline-v, ros-kd]
+    students: [{model: resnet18, title: A, options: {channels: [4, 8, 8, 8], layers: [1, 1, 1, 1]}}]
+    noise: [own]
+"""
+
+
+@pytest.fixture(scope="session")
+def device():
+    return prepare()
+
+
+@pytest.fixture
+def cpu():
+    torch.set_num_threads(1)
+    return torch.device("cpu")
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """The tiny suite as a file."""
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY)
+    return path
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory):
+    """The plan of the smoke suite, the store it was run into, and how that went."""
+    store = Store.at(tmp_path_factory.mktemp("smoke") / "store")
+    planned = plan(read_suite("smoke"), discover())
+    progress = run(planned, store, workers=2)
+    write_record(planned, store, (), progress.reasons)
+    return planned, store, progress
+
+
+def command(*arguments, cwd=None, **variables):
+    """`roskdbench …` in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "roskdbench", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "120", **variables},
+        check=False,
+    )
+
+
+ARCHITECTURE = {"model": "resnet18", "options": {"channels": [4, 8, 8, 8], "layers": [1, 1, 1, 1]}}
+
+
+def tiny_network(channels=3, classes=8, seed=0, size=28, stem="standard"):
+    statistics = {"mean": [0.5] * channels, "deviation": [0.25] * channels}
+    return build(ARCHITECTURE, channels, classes, size, stem, statistics, seed)
+
+
+def tiny_problem(task="single-label", samples=72, seed=0):
+    classes = tuple("abcdefgh")
+    if task == "single-label":
+        images, targets, groups = draw_lesions(samples, 28, seed)
+    else:
+        images, targets, groups = draw_chest(samples, 28, seed)
+    return images, Labels(task, classes, targets, groups)
+
+
+def tiny_examples(task="single-label", samples=72, device=None):
+    images, labels = tiny_problem(task, samples)
+    place = device or torch.device("cpu")
+    return Examples.place(images, labels.targets, np.arange(samples), place), labels
+
+
+RECIPE = Recipe(4, 16, 0.05, 0.9, 2e-4, (3,), 0.1, "light", None)
+SEEDS = Seeds(order=11, views=22, method=33)

@@ -1,0 +1,400 @@
+"""The training loop, banks and averaging against computations made another way."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from conftest import RECIPE, SEEDS, tiny_examples, tiny_network
+from roskdbench.engine.bank import fill
+from roskdbench.engine.checkpoint import Checkpoint
+from roskdbench.engine.device import Form
+from roskdbench.engine.examples import batches, epoch_order
+from roskdbench.engine.networks import build, keep_resolution, load_network, save_weights
+from roskdbench.engine.precision import MARGIN, choose
+from roskdbench.engine.training import DivergedError, Recipe, Training
+from roskdbench.engine.views import views
+from roskdbench.errors import UserError
+from roskdbench.method import EachTeacher, Equal, Exponential, LastWeights, Method, Mixture, RunningMean
+from roskdbench.method.averaging import ExponentialMean
+
+TASKS = ["single-label", "multi-label"]
+
+
+class Distilled(Method):
+    """Distilled: from whatever bank there is."""
+
+    weighting = Exponential()
+
+
+def channels(task):
+    return 3 if task == "single-label" else 1
+
+
+def training(task="single-label", method=None, bank=(), **rest):
+    examples, _ = tiny_examples(task)
+    rest.setdefault("network", tiny_network(channels(task)))
+    rest.setdefault("recipe", RECIPE)
+    return Training(
+        task=task, method=method or Method(), examples=examples, bank=list(bank), seeds=SEEDS, form=Form(), **rest
+    )
+
+
+def filled_bank(task="single-label", teacher=None, dtype=np.float32):
+    examples, _ = tiny_examples(task)
+    teacher = teacher or tiny_network(channels(task), seed=5)
+    bank = np.zeros((RECIPE.view_count, len(examples), 8), dtype)
+    fill(bank, teacher, examples, RECIPE, SEEDS, Form(), lambda done, note: None)
+    return bank
+
+
+def weights(network):
+    return {name: value.clone() for name, value in network.state_dict().items()}
+
+
+def assert_same(one, other):
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        assert torch.equal(value, other[name]), name
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_loop_is_a_plain_pytorch_loop(task, cpu):
+    """Written out as anyone would, with torch's own optimiser, schedule and losses."""
+    examples, labels = tiny_examples(task)
+    network = tiny_network(channels(task)).to(memory_format=torch.channels_last)
+    optimiser = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9, weight_decay=2e-4)
+    schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, [3], 0.1)
+    targets = torch.from_numpy(labels.targets)
+    losses = []
+    for epoch in range(4):
+        order, total = epoch_order(72, epoch, SEEDS.order), 0.0
+        network.train()
+        for start in range(0, 72, 16):
+            chosen = order[start : start + 16]
+            images = views(examples.pixels[chosen], chosen, epoch, SEEDS.views, "light")
+            logits = network(images.contiguous(memory_format=torch.channels_last))
+            if task == "single-label":
+                loss = functional.cross_entropy(logits, targets[chosen])
+            else:
+                loss = functional.binary_cross_entropy_with_logits(logits, targets[chosen].float())
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            total += loss.item() * len(chosen)
+        schedule.step()
+        losses.append(total / 72)
+    ours = training(task)
+    ours.run()
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(ours.network.state_dict()[name], value, atol=1e-5, rtol=1e-4)
+    assert ours.history["loss"] == pytest.approx(losses, rel=1e-4)
+
+
+def test_the_schedule_is_torchs_multi_step():
+    recipe = Recipe(50, 64, 0.1, 0.9, 2e-4, (25, 40), 0.1, "none", None)
+    optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, [25, 40], 0.1)
+    for epoch in range(50):
+        assert recipe.learning_rate(epoch) == pytest.approx(schedule.get_last_lr()[0], rel=1e-12)
+        optimiser.step()
+        schedule.step()
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_bank_row_is_what_the_teacher_says_of_the_students_view(task, cpu):
+    """To the bit: the loop asks a spy for its loss, which asks the teacher about the very images of the step."""
+    teacher = tiny_network(channels(task), seed=5)
+    bank = filled_bank(task, teacher)
+    teacher.eval().to(memory_format=torch.channels_last)
+    asked = []
+
+    class Spy(Method):
+        """Spy: compares."""
+
+        def loss(self, batch):
+            with torch.no_grad():
+                asked.append(torch.equal(teacher(batch.images), batch.teacher_logits[0]))
+            return batch.hard_loss()
+
+    training(task, Spy(), [bank]).run()
+    assert len(asked) == 4 * 5
+    assert all(asked)
+
+
+@pytest.mark.parametrize("matching", [EachTeacher(), Mixture()])
+def test_with_or_without_a_bank_a_student_ends_in_the_same_weights(matching, cpu):
+    teachers = [tiny_network(seed=seed) for seed in (5, 6)]
+    banks = [filled_bank(teacher=teacher) for teacher in teachers]
+    for teacher in teachers:
+        teacher.eval().to(memory_format=torch.channels_last)
+
+    class Asking(Distilled):
+        """Asking: the teachers are run in every step, as most public code does."""
+
+        def loss(self, batch):
+            with torch.no_grad():
+                batch.teacher_logits = torch.stack([teacher(batch.images) for teacher in teachers])
+            return super().loss(batch)
+
+    banked = training(method=Distilled(matching=matching), bank=banks)
+    asking = training(method=Asking(matching=matching), bank=[np.zeros_like(bank) for bank in banks])
+    banked.run()
+    asking.run()
+    assert_same(weights(banked.network), weights(asking.network))
+
+
+def test_a_float16_bank_is_the_float32_one_rounded(cpu):
+    assert np.array_equal(filled_bank(dtype=np.float16), filled_bank().astype(np.float16))
+
+
+def test_views_can_be_taken_in_turn(cpu):
+    recipe = Recipe(4, 16, 0.05, 0.9, 2e-4, (3,), 0.1, "light", views=2)
+    assert [recipe.view_of(epoch) for epoch in range(4)] == [0, 1, 0, 1]
+    assert recipe.view_count == 2
+    examples, _ = tiny_examples()
+    bank = np.zeros((2, len(examples), 8), np.float32)
+    fill(bank, tiny_network(seed=5), examples, recipe, SEEDS, Form(), lambda done, note: None)
+    student = training(method=Distilled(), bank=[bank], recipe=recipe)
+    student.run()
+    assert len(student.history["loss"]) == 4
+
+
+def test_averaged_weights_are_the_mean_of_the_epochs_past_the_warm_up(cpu):
+    seen = []
+
+    class Keeping(Training):
+        def _keep(self, epochs_done):
+            seen.append(weights(self.network))
+
+    examples, _ = tiny_examples()
+    ours = Keeping("single-label", Method(), tiny_network(), examples, [], RECIPE, SEEDS, mean=RunningMean(), warmup=1)
+    ours.run()
+    parameters = dict(ours.averaged.module.named_parameters())
+    for name, value in parameters.items():
+        mean = torch.stack([epoch[name] for epoch in seen[1:]]).double().mean(0)
+        torch.testing.assert_close(value.double(), mean, atol=1e-6, rtol=1e-5)
+    assert_same(weights(ours.network), seen[-1])
+
+
+def test_an_exponential_mean_follows_its_rule(cpu):
+    seen = []
+
+    class Keeping(Training):
+        def _keep(self, epochs_done):
+            seen.append(weights(self.network))
+
+    examples, _ = tiny_examples()
+    mean = ExponentialMean(decay=0.7)
+    ours = Keeping("single-label", Method(), tiny_network(), examples, [], RECIPE, SEEDS, mean=mean, warmup=1)
+    ours.run()
+    for name, value in ours.averaged.module.named_parameters():
+        wanted = seen[1][name].double()
+        for epoch in seen[2:]:
+            wanted = 0.7 * wanted + 0.3 * epoch[name]
+        torch.testing.assert_close(value.double(), wanted, atol=1e-6, rtol=1e-5)
+
+
+def test_statistics_of_averaged_weights_come_from_a_pass_over_the_training_views(cpu):
+    """Cumulative means of batch statistics, taken by hooks on a copy, not by torch's own update."""
+    ours = training(mean=RunningMean(), warmup=1)
+    ours.run()
+    network = copy.deepcopy(ours.averaged.module).train()
+    collected = {}
+
+    def watch(name):
+        def hook(module, inputs, output):
+            flat = inputs[0].detach().double().movedim(1, 0).flatten(1)
+            collected.setdefault(name, []).append((flat.mean(1), flat.var(1, correction=1)))
+
+        return hook
+
+    layers = {name: each for name, each in network.named_modules() if isinstance(each, torch.nn.BatchNorm2d)}
+    for name, layer in layers.items():
+        layer.register_forward_hook(watch(name))
+    order = epoch_order(72, 3, SEEDS.order)
+    with torch.no_grad():
+        for positions in batches(order, 16):
+            network(ours.examples.views(positions, 3, SEEDS.views, "light"))
+    trained = dict(ours.averaged.module.named_modules())
+    assert layers
+    for name in layers:
+        mean = torch.stack([each for each, _ in collected[name]]).mean(0)
+        variance = torch.stack([each for _, each in collected[name]]).mean(0)
+        torch.testing.assert_close(trained[name].running_mean.double(), mean, atol=1e-4, rtol=1e-3)
+        torch.testing.assert_close(trained[name].running_var.double(), variance, atol=1e-4, rtol=1e-3)
+
+
+def test_the_student_learns_in_train_mode_in_every_epoch(cpu):
+    modes = []
+
+    class Looking(Method):
+        """Looking: evaluates the student in the middle of training, as validation would."""
+
+        def loss(self, batch):
+            batch.student(batch.images)
+            modes.append(student.network.training)
+            return batch.hard_loss()
+
+    student = training(method=Looking())
+    student.run()
+    assert len(modes) == 20
+    assert all(modes)
+
+
+class StopError(Exception):
+    """The kill."""
+
+
+@pytest.mark.parametrize("stopped", [1, 2, 3, 4])
+def test_a_resumed_training_ends_in_the_same_weights_to_the_bit(stopped, tmp_path, cpu):
+    banks = [filled_bank()]
+    whole = training(method=Distilled(), bank=banks, mean=RunningMean(), warmup=1)
+    whole.run()
+
+    def stop(done, note):
+        if done >= stopped / 4:
+            raise StopError
+
+    kept = {"checkpoint": Checkpoint(tmp_path), "mean": RunningMean(), "warmup": 1}
+    with pytest.raises(StopError):
+        training(method=Distilled(), bank=banks, report=stop, **kept).run()
+    resumed = training(method=Distilled(), bank=banks, network=tiny_network(seed=99), **kept)
+    if stopped == 1:  # nothing was kept yet: it starts from its own weights
+        resumed.network.load_state_dict(tiny_network().state_dict())
+    resumed.run()
+    assert_same(weights(whole.network), weights(resumed.network))
+    assert_same(weights(whole.averaged), weights(resumed.averaged))
+    assert whole.history == resumed.history
+
+
+def test_an_unreadable_checkpoint_is_as_good_as_none(tmp_path):
+    checkpoint = Checkpoint(tmp_path)
+    assert checkpoint.load(torch.device("cpu")) is None
+    checkpoint.save({"a": 1}, {"part": {"x": torch.ones(3)}})
+    assert checkpoint.load(torch.device("cpu"))[0] == {"a": 1}
+    file = next(tmp_path.iterdir())
+    file.write_bytes(file.read_bytes()[:-2])
+    assert checkpoint.load(torch.device("cpu")) is None
+
+
+def test_a_loss_that_is_not_finite_ends_the_training(cpu):
+    with pytest.raises(DivergedError, match=r"the loss was (nan|inf) in epoch \d of 4"):
+        training(recipe=Recipe(4, 16, 1e18, 0.9, 2e-4, (3,), 0.1, "light", None)).run()
+
+
+@pytest.mark.parametrize(("length", "size", "sizes"), [(65, 16, [16, 16, 16, 17]), (64, 16, [16] * 4), (5, 16, [5])])
+def test_no_batch_holds_a_single_example(length, size, sizes):
+    found = list(batches(torch.arange(length), size))
+    assert [len(each) for each in found] == sizes
+    assert torch.equal(torch.cat(found), torch.arange(length))
+
+
+def test_raw_weights_scale_the_soft_loss(cpu):
+    """Equal weights of one teacher are 1: V's loss is then II's."""
+    bank = filled_bank()
+    one = training(method=Distilled(weighting=Equal()), bank=[bank])
+    other = training(method=Distilled(weighting=Equal(), matching=Mixture()), bank=[bank])
+    one.run()
+    other.run()
+    assert one.history["loss"] == pytest.approx(other.history["loss"], rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenetv2_100", "densenet121", "test_vit"])
+def test_features_times_the_classifier_are_the_logits(name):
+    options = {"img_size": 64} if name == "test_vit" else {}
+    statistics = {"mean": [0.5], "deviation": [0.25]}
+    network = build({"model": name, "options": options}, 1, 5, 64, "auto", statistics, 0).eval()
+    images = torch.rand(2, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        logits, features = network.with_features(images)
+        torch.testing.assert_close(logits, network(images), atol=1e-5, rtol=1e-4)
+    assert features.shape == (2, network.feature_width)
+
+
+def test_normalisation_is_inside_the_network():
+    statistics = {"mean": [0.2, 0.4, 0.6], "deviation": [0.1, 0.2, 0.3]}
+    network = build({"model": "resnet18", "options": {}}, 3, 4, 64, "auto", statistics, 0).eval()
+    images = torch.rand(2, 3, 64, 64)
+    mean, deviation = (torch.tensor(statistics[key])[None, :, None, None] for key in ("mean", "deviation"))
+    with torch.no_grad():
+        torch.testing.assert_close(network(images), network.body((images - mean) / deviation))
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50", "mobilenetv2_100", "densenet121"])
+def test_the_small_stem_keeps_the_resolution_of_the_first_layers(name):
+    import timm
+
+    images = torch.rand(2, 3, 32, 32)
+    plain, small = (timm.create_model(name, num_classes=4) for _ in range(2))
+    keep_resolution(small)
+    ratio = small.eval().forward_features(images).shape[-1] / plain.eval().forward_features(images).shape[-1]
+    assert ratio == (2 if name == "mobilenetv2_100" else 4)  # MobileNet has no pooling in its stem
+    assert small(images).shape == (2, 4)
+
+
+def test_the_stem_follows_the_size_of_the_images():
+    def stride(size, stem):
+        statistics = {"mean": [0.5], "deviation": [0.25]}
+        return build({"model": "resnet18", "options": {}}, 1, 2, size, stem, statistics, 0).body.conv1.stride[0]
+
+    assert [stride(32, "auto"), stride(63, "auto"), stride(64, "auto"), stride(224, "auto")] == [1, 1, 2, 2]
+    assert [stride(32, "standard"), stride(224, "small")] == [2, 1]
+
+
+def test_an_unknown_network_is_answered_with_the_nearest():
+    with pytest.raises(UserError, match="timm has no model 'resnet19'; did you mean 'resnet18'"):
+        build({"model": "resnet19", "options": {}}, 3, 2, 32, "auto", {"mean": [0.5], "deviation": [1.0]}, 0)
+    with pytest.raises(UserError, match="timm cannot build 'resnet18' with options"):
+        build({"model": "resnet18", "options": {"depth": 3}}, 3, 2, 32, "auto", {"mean": [0.5], "deviation": [1.0]}, 0)
+
+
+def test_weights_come_back_from_their_file(tmp_path):
+    from conftest import ARCHITECTURE
+
+    network = tiny_network(seed=3).eval()
+    facts = {"architecture": ARCHITECTURE, "channels": 3, "classes": 8, "size": 28, "stem": "standard"}
+    save_weights(network, tmp_path / "a.safetensors", facts)
+    save_weights(network, tmp_path / "b.safetensors", facts)
+    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+    again, said = load_network(tmp_path / "a.safetensors")
+    assert said == facts
+    assert_same(weights(network), weights(again))
+
+
+def test_building_a_network_leaves_global_randomness_alone():
+    torch.manual_seed(1)
+    wanted = torch.rand(3)
+    torch.manual_seed(1)
+    tiny_network(seed=5)
+    assert torch.equal(torch.rand(3), wanted)
+    assert not torch.equal(tiny_network(seed=1).body.fc.weight, tiny_network(seed=2).body.fc.weight)
+
+
+def test_the_measured_form_is_one_of_those_tried(cpu):
+    form, seconds = choose(
+        {"model": "resnet18", "options": {"channels": [4, 8, 8, 8], "layers": [1, 1, 1, 1]}}, 3, 28, "standard", 8, cpu
+    )
+    assert len(seconds) == 3
+    assert all(value > 0 for value in seconds.values())
+    times = dict(zip(["float32, channels last", "float32, contiguous", "bf16, channels last"], seconds.values()))
+    name = f"{form.precision}, {'channels last' if form.channels_last else 'contiguous'}"
+    first = "float32, channels last"
+    assert times[name] == min(times.values()) or (name == first and times[name] * MARGIN <= min(times.values()))
+
+
+def test_bf16_trains_to_about_the_same_loss(cpu):
+    """Speed never changes results by more than precision does."""
+    exact, rounded = training(), training()
+    rounded.form = Form("bf16")
+    exact.run()
+    rounded.run()
+    assert rounded.history["loss"] == pytest.approx(exact.history["loss"], rel=0.05)
+    assert next(rounded.network.parameters()).dtype == torch.float32
+
+
+def test_methods_say_which_weights_stand_for_them():
+    assert LastWeights().reading == "last"
+    assert RunningMean().reading == "averaged"

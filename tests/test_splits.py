@@ -1,0 +1,147 @@
+"""Splits, folds and overlapping subsets: disjoint where they must be, of the right size, fair to every class."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from roskdbench.data.phantoms import draw_chest
+from roskdbench.data.problem import Labels
+from roskdbench.data.splits import fold, holdout
+from roskdbench.data.subsets import CONSTRUCTIONS, overlapping_subsets, subset_share
+from roskdbench.errors import UserError
+
+RATIOS = [0.0, 0.2, 0.4, 0.75, 1.0]
+
+
+@st.composite
+def labelled(draw):
+    """Labels of either task with groups of one to five samples."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    samples, classes = draw(st.integers(60, 400)), draw(st.integers(2, 8))
+    groups = np.sort(random.integers(0, max(20, samples // draw(st.integers(1, 5))), samples))
+    if draw(st.booleans()):
+        chances = random.dirichlet(np.ones(classes))
+        targets = random.choice(classes, samples, p=chances)
+        return Labels("single-label", tuple(map(str, range(classes))), targets, groups)
+    targets = (random.random((samples, classes)) < random.uniform(0.02, 0.4, classes)).astype(np.uint8)
+    return Labels("multi-label", tuple(map(str, range(classes))), targets, groups)
+
+
+def largest_group(labels):
+    return np.unique(labels.groups, return_counts=True)[1].max()
+
+
+def assert_a_partition(labels, *parts):
+    assert sorted(np.concatenate(parts)) == list(range(len(labels)))
+    groups = [set(labels.groups[part]) for part in parts]
+    for one in range(len(groups)):
+        for other in range(one):
+            assert not groups[one] & groups[other]
+
+
+@given(labelled(), st.integers(0, 5))
+def test_a_holdout_split_is_a_partition_by_group_of_the_right_size(labels, seed):
+    split = holdout(labels, 0.7, 0.1, 0.2, seed)
+    assert_a_partition(labels, split.train, split.validation, split.test)
+    for part, share in ((split.train, 0.7), (split.validation, 0.1), (split.test, 0.2)):
+        assert abs(len(part) - share * len(labels)) <= 3 * largest_group(labels) + 0.03 * len(labels)
+
+
+@given(labelled(), st.integers(2, 5))
+def test_every_sample_is_tested_in_exactly_one_fold(labels, folds):
+    splits = [fold(labels, folds, number, 0.1, 0) for number in range(folds)]
+    assert sorted(np.concatenate([split.test for split in splits])) == list(range(len(labels)))
+    for split in splits:
+        assert_a_partition(labels, split.train, split.validation, split.test)
+
+
+def test_a_split_is_the_same_for_the_same_seed_only():
+    _, targets, groups = draw_chest(600, 28, 0)
+    labels = Labels("multi-label", tuple("abcdefgh"), targets, groups)
+    one, again, other = (holdout(labels, 0.7, 0.1, 0.2, seed) for seed in (1, 1, 2))
+    assert np.array_equal(one.train, again.train)
+    assert not np.array_equal(one.train, other.train)
+
+
+def chest_labels(samples=20000, seed=0):
+    """Findings and patients as the chest phantom draws them, without drawing a film."""
+    from roskdbench.data.phantoms.chest import CLASSES, _findings
+
+    random = np.random.default_rng(seed)
+    patient = np.repeat(np.arange(samples), random.integers(1, 7, samples))[:samples]
+    return Labels("multi-label", CLASSES, _findings(random, patient), patient)
+
+
+def test_classes_keep_their_shares_in_a_large_multi_label_split():
+    labels = chest_labels()
+    split = holdout(labels, 0.7, 0.1, 0.2, 0)
+    for part, share in ((split.train, 0.7), (split.validation, 0.1), (split.test, 0.2)):
+        assert len(part) == pytest.approx(share * len(labels), abs=0.005 * len(labels))
+        fractions = labels.targets[part].sum(0) / labels.targets.sum(0)
+        assert fractions == pytest.approx(share, rel=0.1)
+
+
+@pytest.mark.parametrize("construction", CONSTRUCTIONS)
+@given(labels=labelled(), count=st.integers(2, 6), ratio=st.sampled_from(RATIOS))
+@settings(max_examples=40)
+def test_subsets_cover_everything_and_move_whole_groups(construction, labels, count, ratio):
+    if construction == "ring" and ratio > 1 - 1 / count:
+        return
+    members = overlapping_subsets(labels.indicators, labels.groups, count, ratio, construction, 0)
+    assert members.shape == (count, len(labels))
+    assert members.any(0).all()
+    for group in np.unique(labels.groups):
+        inside = members[:, labels.groups == group]
+        assert (inside == inside[:, :1]).all()
+    if ratio == 0:
+        assert (members.sum(0) == 1).all()
+    if ratio == 1:
+        assert members.all()
+
+
+@pytest.mark.parametrize("construction", CONSTRUCTIONS)
+@pytest.mark.parametrize("ratio", [0.0, 0.2, 0.4, 0.6, 0.8])
+def test_subsets_have_the_size_of_the_formula(construction, ratio):
+    labels = chest_labels()
+    members = overlapping_subsets(labels.indicators, labels.groups, 5, ratio, construction, 3)
+    expected = subset_share(construction, 5, ratio) * len(labels)
+    tolerance = 0.03 if construction == "borrow" else 0.01  # borrowing draws lots
+    assert members.sum(1) == pytest.approx(expected, rel=tolerance)
+    fractions = labels.targets[members[0]].sum(0) / labels.targets.sum(0)
+    assert fractions == pytest.approx(expected / len(labels), rel=0.15)
+
+
+@pytest.mark.parametrize("ratio", [0.2, 0.4, 0.8])
+def test_two_subsets_with_a_core_share_the_ratio_of_themselves(ratio):
+    labels = chest_labels()
+    members = overlapping_subsets(labels.indicators, labels.groups, 5, ratio, "core", 0)
+    for one in range(5):
+        for other in range(one):
+            assert (members[one] & members[other]).sum() / members[one].sum() == pytest.approx(ratio, rel=0.02)
+
+
+def test_neighbours_on_the_ring_share_the_ratio_and_the_others_less():
+    labels = chest_labels()
+    members = overlapping_subsets(labels.indicators, labels.groups, 5, 0.4, "ring", 0)
+    size = members[0].sum()
+    assert (members[0] & members[1]).sum() / size == pytest.approx(0.4, rel=0.02)
+    assert (members[0] & members[2]).sum() == 0
+
+
+def test_the_papers_subsets_hold_29_percent_each():
+    assert subset_share("core", 5, 0.4) == pytest.approx(0.2941, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("construction", "ratio", "said"),
+    [
+        ("ring", 0.9, "overlap by at most 0.8, not 0.9; use 'core'"),
+        ("core", 1.2, "an overlap of 1.2 is not a ratio"),
+        ("cores", 0.4, "did you mean 'core'"),
+    ],
+)
+def test_an_overlap_that_cannot_be_is_refused(construction, ratio, said):
+    labels = chest_labels(100)
+    with pytest.raises(UserError, match=said):
+        overlapping_subsets(labels.indicators, labels.groups, 5, ratio, construction, 0)

@@ -1,0 +1,158 @@
+"""An artifact is there as a whole or not at all, and what is damaged is noticed."""
+
+import errno
+import multiprocessing
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from roskdbench import store as store_module
+from roskdbench.errors import UserError
+from roskdbench.store import CHECKSUMS, DamagedArtifactError, Store, StoreFullError
+
+PRINT = "ab" + "0" * 62
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store.at(tmp_path / "store")
+
+
+def write(store, text="payload", fingerprint=PRINT):
+    with store.writing(fingerprint, {"kind": "test"}) as folder:
+        (folder / "payload.txt").write_text(text)
+        np.save(folder / "array.npy", np.arange(5))
+
+
+def files(store):
+    return sorted(str(path.relative_to(store.root)) for path in store.root.rglob("*") if path.is_file())
+
+
+def test_an_artifact_is_read_back(store):
+    write(store)
+    artifact = store.open(PRINT)
+    assert PRINT in store
+    assert artifact.file("payload.txt").read_text() == "payload"
+    assert artifact.array("array.npy").tolist() == [0, 1, 2, 3, 4]
+    assert artifact.record == {"kind": "test"}
+
+
+def test_an_error_in_the_block_leaves_nothing(store):
+    with pytest.raises(ZeroDivisionError), store.writing(PRINT, {}) as folder:
+        (folder / "payload.txt").write_text("half")
+        raise ZeroDivisionError
+    assert PRINT not in store
+    assert files(store) == []
+
+
+def test_a_reader_never_sees_a_half_written_artifact(store):
+    with store.writing(PRINT, {}) as folder:
+        (folder / "payload.txt").write_text("half")
+        assert PRINT not in store
+    assert PRINT in store
+
+
+@pytest.mark.parametrize("name", ["payload.txt", "array.npy", "job.json"])
+def test_a_truncated_file_is_noticed_without_reading_it(store, name):
+    write(store)
+    path = store.path(PRINT) / name
+    path.write_bytes(path.read_bytes()[:-1])
+    assert PRINT not in store
+
+
+@pytest.mark.parametrize("name", ["payload.txt", "array.npy", "job.json", CHECKSUMS])
+def test_a_flipped_bit_is_noticed_and_the_artifact_set_aside(store, name):
+    write(store)
+    path = store.path(PRINT) / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DamagedArtifactError) as error:
+        Store(store.root).open(PRINT)
+    assert error.value.fingerprint == PRINT
+    assert not store.path(PRINT).exists()
+    assert list((store.root / "damaged").iterdir())
+    write(store)
+    assert Store(store.root).open(PRINT).file("payload.txt").read_text() == "payload"
+
+
+def test_a_damaged_artifact_is_replaced_when_it_is_written_again(store):
+    write(store)
+    (store.path(PRINT) / "payload.txt").write_text("x")
+    write(store)
+    assert Store(store.root).open(PRINT).file("payload.txt").read_text() == "payload"
+
+
+def test_who_publishes_second_finds_the_first_in_place(store):
+    with store.writing(PRINT, {}) as folder:
+        (folder / "payload.txt").write_text("same")
+        other = Store(store.root)
+        draft = store.root / "tmp" / "elsewhere"
+        draft.mkdir()
+        (draft / "payload.txt").write_text("same")
+        other._seal(draft)
+        other._publish(draft, PRINT)
+    assert PRINT in store
+    assert not list((store.root / "tmp").iterdir())
+
+
+def test_pickles_are_neither_written_nor_read(store):
+    evil = np.array([{"run": "code"}], dtype=object)
+    np.save(store.root / "evil.npy", evil, allow_pickle=True)
+    with store.writing(PRINT, {}) as folder:
+        os.rename(store.root / "evil.npy", folder / "evil.npy")
+    with pytest.raises(ValueError, match="Python objects"):
+        store.open(PRINT).array("evil.npy")
+
+
+def test_writes_to_a_mapped_array_do_not_reach_the_file(store):
+    write(store)
+    array = store.open(PRINT).array("array.npy")
+    array[0] = 99
+    assert Store(store.root).open(PRINT).array("array.npy")[0] == 0
+
+
+def test_a_full_disk_is_one_clear_line_and_leaves_nothing(store, monkeypatch):
+    def full(path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(store_module, "_flush", full)
+    with pytest.raises(StoreFullError, match="no space left on device; make room and run again"):
+        write(store)
+    assert PRINT not in store
+    assert files(store) == []
+
+
+def test_a_store_that_cannot_be_written_is_a_users_mistake(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot write to the store"):
+        Store.at(tmp_path / "file" / "store")
+
+
+def _hold(root, ready, order):
+    with Store(root).locked(PRINT):
+        ready.set()
+        order.put("child")
+
+
+def test_a_lock_keeps_others_out_until_it_is_freed(store):
+    context = multiprocessing.get_context("spawn")
+    ready, order = context.Event(), context.Queue()
+    with store.locked(PRINT):
+        child = context.Process(target=_hold, args=(store.root, ready, order))
+        child.start()
+        assert not ready.wait(1.5)
+        order.put("parent")
+    child.join(20)
+    assert [order.get(timeout=5), order.get(timeout=5)] == ["parent", "child"]
+
+
+def test_a_lock_holder_sweeps_the_drafts_of_a_killed_one(store):
+    stray = store.root / "tmp" / f"{PRINT}-99999"
+    stray.mkdir()
+    (stray / "payload.txt").write_text("half")
+    with store.locked(PRINT):
+        assert not stray.exists()
+    assert not (store.root / "locks" / PRINT).exists()

@@ -1,0 +1,160 @@
+"""A suite says what it means, and a mistake in one is a line with its place."""
+
+import json
+
+import pytest
+
+from roskdbench.errors import UserError
+from roskdbench.suite import Suite, find_suite, read_suite, suite_names
+
+GOOD = """suite: mine
+problems:
+  lesion: {dataset: phantom-lesion, size: 32}
+protocol:
+  epochs: 5
+  teachers: [resnet18, {model: densenet121, options: {growth_rate: 8}}]
+experiments:
+  table1:
+    methods: [baseline-i, {method: ros-kd, temperature: 4}]
+    noise: [own]
+"""
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(text, name="mine.yaml"):
+        path = tmp_path / name
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_a_suite_is_read(written):
+    suite = read_suite(written(GOOD))
+    assert suite.protocol.epochs == 5
+    assert [network.model for network in suite.protocol.teachers] == ["resnet18", "densenet121"]
+    assert suite.experiments["table1"].methods[1].parameters == {"temperature": 4}
+
+
+def test_the_defaults_of_the_protocol_are_the_papers(written):
+    protocol = read_suite(written(GOOD.replace("  epochs: 5\n", ""))).protocol
+    optimiser = protocol.optimiser
+    assert (protocol.epochs, protocol.batch, protocol.averaging_warmup) == (50, 64, 10)
+    assert (optimiser.lr, optimiser.momentum, optimiser.weight_decay) == (0.1, 0.9, 2e-4)
+    assert (optimiser.milestones, optimiser.factor) == ([25, 40], 0.1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("size: 32", "szie: 32", "mine.yaml:3: unknown key 'szie' in problems.lesion; did you mean 'size'?"),
+        ("epochs: 5", "epocs: 5", "mine.yaml:5: unknown key 'epocs' in protocol; did you mean 'epochs'?"),
+        ("suite: mine", "sute: mine", "mine.yaml:1: unknown key 'sute' in the suite; did you mean 'suite'?"),
+        ("options:", "option:", "mine.yaml:6: unknown key 'option' in protocol.teachers.1; did you mean 'options'?"),
+        ("phantom-lesion", "phantom-leson", "mine.yaml:3: unknown dataset 'phantom-leson'; did you mean"),
+        ("dataset: phantom-lesion, ", "", "mine.yaml:3: problems.lesion does not say which; it needs the key 'dataset'"),
+        ("epochs: 5", "epochs: -5", "mine.yaml:5: protocol.epochs: input should be greater than 0 (it is -5)"),
+        ("noise: [own]", "overlap: [1.5]", "mine.yaml:10: experiments.table1.overlap.0: input should be less than"),
+        ("noise: [own]", "noise: own", "mine.yaml:10: experiments.table1.noise: input should be a valid list"),
+        ("noise: [own]", "measures: [score]", "mine.yaml:10: unknown measure 'score'; did you mean 'scores'?"),
+        ("noise: [own]", "problems: [lesio]", "names the problem 'lesio'; did you mean 'lesion'?"),
+        ("suite: mine", "suite: a\nsuite: b", "mine.yaml:2: the key 'suite' is given twice"),
+        ("suite: mine", "title: x", "mine.yaml:1: the key 'suite' is missing"),
+        ("methods: [", "methods: ][", "mine.yaml:9: not YAML: "),
+        ("suite: mine", "suite: mine\nextends: nope", "mine.yaml:2: no suite 'nope'"),
+        ("suite: mine", "suite: mine\nextends: mine.yaml", "a suite cannot extend itself"),
+        (
+            "epochs: 5",
+            "split: {train: 0.5, validation: 0.1, test: 0.1}",
+            "mine.yaml:5: protocol.split: train, validation and test are shares of one whole; they sum to 0.7",
+        ),
+        (
+            "dataset: phantom-lesion, size: 32",
+            "dataset: isic2019",
+            "experiment 'table1': problem 'lesion' has no noisy copy of its own",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line_with_its_place(written, old, new, said):
+    path = written(GOOD.replace(old, new, 1))
+    with pytest.raises(UserError) as error:
+        read_suite(path)
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["- a list", "just words", ""])
+def test_a_file_that_is_no_suite_is_named(written, text):
+    with pytest.raises(UserError, match=r"mine\.yaml: a suite is a mapping"):
+        read_suite(written(text))
+
+
+def test_a_file_that_is_not_text_is_named(tmp_path):
+    (tmp_path / "mine.yaml").write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(UserError, match="not a text file in UTF-8"):
+        read_suite(tmp_path / "mine.yaml")
+
+
+def test_yaml_cannot_make_python_objects(written):
+    with pytest.raises(UserError, match="could not determine a constructor"):
+        read_suite(written(GOOD.replace("epochs: 5", "epochs: !!python/object/apply:os.getpid []")))
+
+
+def test_extends_lays_one_suite_over_another(written):
+    written(GOOD, "base.yaml")
+    above = written("suite: mine\nextends: base\nprotocol: {epochs: 9, teachers: [resnet34]}\n")
+    suite = read_suite(above)
+    assert suite.suite == "mine"
+    assert suite.protocol.epochs == 9
+    assert [network.model for network in suite.protocol.teachers] == ["resnet34"]
+    assert suite.problems["lesion"].size == 32
+
+
+def test_a_mistake_in_an_extended_suite_is_placed_there(written):
+    written(GOOD.replace("size:", "szie:"), "base.yaml")
+    with pytest.raises(UserError, match=r"base\.yaml:3: unknown key 'szie'"):
+        read_suite(written("suite: mine\nextends: base\n"))
+
+
+def test_settings_override_keys(written):
+    settings = ["protocol.epochs=7", "protocol.optimiser.lr=3e-2", "experiments.table1.methods.1.temperature=2"]
+    suite = read_suite(written(GOOD), settings)
+    assert suite.protocol.epochs == 7
+    assert suite.protocol.optimiser.lr == 0.03
+    assert suite.experiments["table1"].methods[1].parameters == {"temperature": 2}
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("protocol.epocs=5", "--set protocol.epocs=5: unknown key 'epocs' in protocol; did you mean 'epochs'?"),
+        ("protocol.epochs=many", "--set protocol.epochs=many: protocol.epochs: input should be a valid integer"),
+        ("protocol.epochs", "write it as KEY.KEY=VALUE"),
+        ("protocol.teachers.9=resnet18", "'9' is not a position in a list of 2"),
+        ("protocol.epochs.x=1", "'epochs' holds a value, not keys"),
+    ],
+)
+def test_a_mistake_in_a_setting_is_one_line(written, setting, said):
+    with pytest.raises(UserError) as error:
+        read_suite(written(GOOD), [setting])
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize("name", suite_names())
+def test_bundled_suites_are_valid_and_survive_being_written_down(name):
+    suite = read_suite(name)
+    assert suite.suite == name
+    assert Suite.model_validate(json.loads(json.dumps(suite.model_dump(mode="json")))) == suite
+
+
+def test_the_paper_suite_has_every_table_and_figure():
+    wanted = {"table1", "table2", "table3", "figure2", "figure3", "figure4"}
+    assert {experiment.paper for experiment in read_suite("paper").experiments.values()} == wanted
+
+
+def test_an_unknown_suite_is_answered_with_the_nearest(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="did you mean 'quick'"):
+        find_suite("quik")
+    assert find_suite("suites/quick.yaml").name == "quick.yaml"
