@@ -144,8 +144,7 @@ def _load(file: Path) -> str | None:
 
 
 def _line(error: Exception) -> str:
-    where = f" (line {error.lineno})" if isinstance(error, SyntaxError) else ""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}{where}"
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _origin(method: type[Method]) -> str:

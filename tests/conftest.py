@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import settings
 
+from roskdbench import registry
 from roskdbench.data.phantoms import draw_chest, draw_lesions
 from roskdbench.data.problem import Labels
 from roskdbench.engine.device import prepare
@@ -48,6 +49,17 @@ experiments:
     students: [{model: resnet18, title: A, options: {channels: [4, 8, 8, 8], layers: [1, 1, 1, 1]}}]
     noise: [own]
 """
+
+
+@pytest.fixture(autouse=True)
+def _methods_of_a_test_end_with_it():
+    registry.discover()  # the bundled ones stay
+    registered = {name: list(methods) for name, methods in registry._registered.items()}
+    loaded = dict(registry._loaded)
+    yield
+    for kept, before in ((registry._registered, registered), (registry._loaded, loaded)):
+        kept.clear()
+        kept.update(before)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,421 @@
+"""The bundled methods, how methods are found, and what of their code counts."""
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from conftest import ROOT, RECIPE, SEEDS, tiny_examples, tiny_network
+from roskdbench import Equal, Exponential, Method, OneHot, UserError, register
+from roskdbench.check import check_method
+from roskdbench.engine.checkpoint import Checkpoint
+from roskdbench.engine.training import Recipe, Training
+from roskdbench.method import Batch, Dirichlet, Setting, Weigher, code_identity
+from roskdbench.method.contract import bare_source
+from roskdbench.method.losses import hard_losses, mixture_divergence
+from roskdbench.registry import discover
+
+NAMES = [
+    "baseline-i",
+    "baseline-ii",
+    "baseline-iii",
+    "baseline-iii-subset",
+    "baseline-iv",
+    "baseline-v",
+    "deep-ensemble",
+    "ros-kd",
+]
+
+HALF = '''"""Mine."""
+
+from roskdbench import Method, Overlapping, register
+
+
+@register("half")
+class Half(Method):
+    """Half: half of the labels' loss."""
+
+    teachers = Overlapping()
+
+    def loss(self, batch):
+        return batch.hard_loss() / 2  # half
+'''
+
+
+def test_all_methods_are_found():
+    registry = discover()
+    assert [name for name, entry in registry.entries.items() if entry.bundled] == NAMES
+    assert registry.broken == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_bundled_methods_keep_the_contract(name):
+    assert [verdict for verdict in check_method(discover(), name) if verdict[1] is not None] == []
+
+
+def test_the_check_finds_a_method_that_breaks_the_contract():
+    @register("stuck")
+    class Stuck(Method):
+        """Stuck: no gradient reaches the student."""
+
+        def loss(self, batch):
+            return batch.student_logits.detach().sum().requires_grad_()
+
+    @register("drifting")
+    class Drifting(Method):
+        """Drifting: draws from global state."""
+
+        def loss(self, batch):
+            return batch.hard_loss() * torch.rand(())
+
+    @register("broken-loss")
+    class Broken(Method):
+        """Broken: asks for features without saying so."""
+
+        def loss(self, batch):
+            return batch.features.mean()
+
+    registry = discover()
+
+    def objections(name):
+        return [claim for claim, objection in check_method(registry, name) if objection is not None]
+
+    assert any("gradient reaches" in claim for claim in objections("stuck"))
+    assert any("deterministic" in claim for claim in objections("drifting"))
+    assert objections("broken-loss") == ["it trains on phantom-lesion", "it trains on phantom-chest"]
+
+
+def test_methods_of_a_folder_are_found_and_a_broken_one_hides_no_other(tmp_path, monkeypatch):
+    (tmp_path / "half.py").write_text(HALF)
+    (tmp_path / "broken.py").write_text("import nothing_like_this\n")
+    (tmp_path / "unparsable.py").write_text("def (:\n")
+    registry = discover([tmp_path])
+    assert registry.entries["half"].method.title() == "Half"
+    assert registry.entries["half"].method.summary() == "half of the labels' loss."
+    assert len(registry.broken) == 2
+    assert "broken.py: ModuleNotFoundError: No module named 'nothing_like_this'" in registry.broken[0]
+    assert "unparsable.py: SyntaxError" in registry.broken[1]
+    assert all("\n" not in line for line in registry.broken)
+    assert "half" not in discover().entries
+    monkeypatch.setenv("ROSKDBENCH_METHODS", str(tmp_path))
+    assert "half" in discover().entries
+
+
+def test_entry_points_of_installed_packages_are_loaded(tmp_path, monkeypatch):
+    package = tmp_path / "their_methods"
+    package.mkdir()
+    (package / "__init__.py").write_text(HALF.replace("half", "theirs"))
+    info = tmp_path / "their_methods-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: their-methods\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[roskdbench.methods]\ntheirs = their_methods\nbad = no_such_module\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    registry = discover()
+    assert "theirs" in registry.entries
+    assert any("entry point bad" in line for line in registry.broken)
+
+
+def test_two_methods_of_one_name_are_refused(tmp_path):
+    (tmp_path / "mine.py").write_text(HALF.replace('"half"', '"ros-kd"'))
+    with pytest.raises(UserError, match=r"two methods are registered as 'ros-kd': .*ros_kd\.py and .*mine\.py"):
+        discover([tmp_path])
+
+
+def test_an_unknown_method_or_parameter_is_answered_with_the_nearest(tmp_path):
+    registry = discover()
+    with pytest.raises(UserError, match="unknown method 'ros-dk'; did you mean 'ros-kd'"):
+        registry.make("ros-dk")
+    with pytest.raises(UserError, match="unknown parameter 'temprature'; did you mean 'temperature'"):
+        registry.make("ros-kd", {"temprature": 2})
+    with pytest.raises(UserError, match="unknown weighting 'dirchlet'; did you mean 'dirichlet'"):
+        registry.make("ros-kd", {"weighting": "dirchlet"})
+    with pytest.raises(UserError, match="no folder of methods"):
+        discover([tmp_path / "nowhere"])
+
+
+def test_a_method_can_only_be_registered_if_it_is_one():
+    with pytest.raises(TypeError, match="inherit from Method"):
+        register("x")(int)
+
+
+def test_declared_values_override_without_annotations():
+    registry = discover()
+    ros, five = registry.make("ros-kd"), registry.make("baseline-v")
+    assert ros.training_declaration() == five.training_declaration()
+    assert (ros.averaging.reading, five.averaging.reading) == ("averaged", "last")
+    assert registry.make("ros-kd", {"temperature": 4}).temperature == 4
+    assert registry.make("ros-kd").temperature == 0.5
+    assert registry.make("ros-kd", ros.declaration()) == ros
+
+
+def test_only_code_that_does_something_counts(tmp_path):
+    path = tmp_path / "half.py"
+
+    def identity(text):
+        path.write_text(text)
+        return code_identity(discover([tmp_path]).make("half"))
+
+    first = identity(HALF)
+    assert set(first) == {"method.Half"}
+    assert identity(HALF.replace("  # half", "  # a comment").replace('"""Mine."""', '"""Ours."""\n\n')) == first
+    assert identity(HALF.replace("/ 2", "/ 3")) != first
+    assert code_identity(discover().make("ros-kd")) == {}
+    assert set(code_identity(discover().make("baseline-iv"))) == {"weighting.ReinforcedSelection"}
+
+
+def test_bare_source_keeps_what_runs():
+    assert bare_source('"""Doc."""\ndef f(x):\n    "doc"\n    return x  # why\n') == "def f(x):\n    return x"
+    assert bare_source('class A:\n    """Doc."""\n') == "class A:\n    pass"
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("weighting", [Equal(), Exponential(), Dirichlet(concentration=0.1), OneHot()])
+def test_weights_are_shares(weighting):
+    weights = weighting.draw(5, 5000, generator())
+    assert weights.shape == (5, 5000)
+    assert (weights >= 0).all()
+    torch.testing.assert_close(weights.sum(0), torch.ones(5000), atol=1e-5, rtol=0)
+    assert weights.mean(1).numpy() == pytest.approx(0.2, abs=0.03)
+
+
+def test_normalised_exponential_weights_are_a_flat_dirichlet():
+    """Each of K is Beta(1, K - 1); so are Dirichlet weights of concentration 1."""
+    for weighting in (Exponential(), Dirichlet(concentration=1.0)):
+        first = weighting.draw(5, 5000, generator())[0].numpy()
+        assert stats.kstest(first, stats.beta(1, 4).cdf).pvalue > 1e-3
+    sparse = Dirichlet(concentration=0.1).draw(5, 5000, generator())[0].double().numpy()
+    assert sparse.var() == pytest.approx(stats.beta(0.1, 0.4).var(), rel=0.1)
+
+
+def test_raw_exponential_weights_sum_to_a_gamma():
+    total = Exponential(scale="raw").draw(5, 5000, generator()).sum(0).numpy()
+    assert stats.kstest(total, stats.gamma(5).cdf).pvalue > 1e-3
+
+
+def batch(weighting, epoch=0, step=0, examples=6, **rest):
+    setting = Setting(3, 4, 5, torch.device("cpu"), 0)
+    fields = {
+        "task": "single-label",
+        "images": torch.zeros(examples, 1, 4, 4),
+        "targets": torch.arange(examples) % 4,
+        "student_logits": torch.randn(examples, 4, generator=generator()),
+        "teacher_logits": torch.randn(3, examples, 4, generator=generator(1)),
+        "samples": torch.arange(examples),
+        "epoch": epoch,
+        "step": step,
+        "seed": 7,
+        "weigher": weighting.begin(setting),
+        "student": lambda images: torch.zeros(len(images), 4),
+    }
+    return Batch(**{**fields, **rest})
+
+
+@pytest.mark.parametrize(("per", "shape"), [("batch", (3, 1)), ("example", (3, 6)), ("epoch", (3, 1))])
+def test_weights_are_drawn_per_batch_example_or_epoch(per, shape):
+    weighting = Exponential(per=per)
+    first = batch(weighting).weights
+    assert first.shape == shape
+    assert torch.equal(first, batch(weighting).weights)  # the same step again
+    assert torch.equal(first, batch(weighting, step=1).weights) == (per == "epoch")
+    assert not torch.equal(first, batch(weighting, epoch=1).weights)
+
+
+def test_the_loss_blends_soft_and_hard_parts():
+    method = Method(temperature=2.0, alpha=0.7)
+    one = batch(method.weighting)
+    soft = (one.weights * one.divergences(2.0)).sum(0).mean()
+    hard = torch.nn.functional.cross_entropy(one.student_logits, one.targets)
+    torch.testing.assert_close(method.loss(one), 0.7 * 4 * soft + 0.3 * hard)
+
+
+def test_features_have_to_be_asked_for():
+    with pytest.raises(UserError, match="uses_features = True"):
+        _ = batch(Equal()).features
+
+
+class TestReinforcedSelection:
+    """Baseline IV's policy."""
+
+    @pytest.fixture
+    def make(self):
+        def make(**settings):
+            return discover().make("baseline-iv", {"weighting": {"kind": "reinforced-selection", **settings}}).weighting
+
+        return make
+
+    def step(self, weighting, weigher, step, epoch=10, **rest):
+        features = torch.randn(6, 5, generator=generator(step))
+        return batch(weighting, epoch=epoch, step=step, weigher=weigher, pooled_features=features, **rest)
+
+    def test_all_teachers_count_the_same_while_the_student_is_pretrained(self, make):
+        weighting = make(student_pretraining=3)
+        weigher = weighting.begin(Setting(3, 4, 5, torch.device("cpu"), 0))
+        one = self.step(weighting, weigher, 0, epoch=2)
+        assert torch.equal(one.weights, torch.full((3, 1), 1 / 3))
+        before = weigher.state_dict()["policy"].clone()
+        weigher.after_step(one)
+        assert torch.equal(weigher.state_dict()["policy"], before)
+
+    def test_the_chosen_count_the_same_and_someone_is_always_chosen(self, make):
+        weighting = make()
+        weigher = weighting.begin(Setting(3, 4, 5, torch.device("cpu"), 0))
+        with torch.no_grad():
+            weigher.policy[-1] = -3.0  # rarely asks anyone
+        for step in range(20):
+            weights = self.step(weighting, weigher, step).weights
+            torch.testing.assert_close(weights.sum(0), torch.ones(6))
+            for column in weights.T:
+                chosen = column[column > 0]
+                assert (chosen == 1 / len(chosen)).all()
+
+    def test_the_student_rests_between_the_phases(self, make):
+        weighting = make(student_pretraining=2, policy_pretraining=3)
+        assert [weighting.pauses_student(epoch) for epoch in range(7)] == [False] * 2 + [True] * 3 + [False] * 2
+        assert weighting.objection(6) is None
+        assert "5 leave none of the 5 epochs" in weighting.objection(5)
+
+    def test_rewards_are_those_of_the_paper(self, make):
+        after = torch.randn(6, 4, generator=generator(9))
+        unseen = torch.arange(4)
+        held_out = (torch.ones(4, 1, 4, 4), unseen)
+
+        def student(images):
+            return torch.eye(4)[[0, 1, 2, 0]] if len(images) == 4 else after  # three of four right
+
+        def rewards(**settings):
+            weighting = make(**settings)
+            weigher = weighting.begin(Setting(3, 4, 5, torch.device("cpu"), 0))
+            one = self.step(weighting, weigher, 0, student=student, held_out=lambda: held_out)
+            return one, weigher.rewards(one, one.weights)
+
+        one, r1 = rewards(reward="r1")
+        loss = torch.nn.functional.cross_entropy(after, one.targets, reduction="none")
+        torch.testing.assert_close(r1, -loss)
+        one, r2 = rewards(reward="r2", temperature=2.0)
+        divergence = mixture_divergence("single-label", one.teacher_logits, one.weights, after, 2.0)
+        torch.testing.assert_close(r2, -loss - divergence)
+        one, r3 = rewards(reward="r3", temperature=2.0, share=0.8)
+        torch.testing.assert_close(r3, 0.8 * r2 + 0.2 * 0.75)
+
+    def test_the_policy_learns_to_ask_the_teacher_that_is_right(self, make):
+        """Teacher 0 agrees with the student, the others do not: under r2 its chance has to rise above theirs."""
+        weighting = make(reward="r2", lr=0.05, entropy=0.0)
+        weigher = weighting.begin(Setting(3, 4, 5, torch.device("cpu"), 0))
+        targets = torch.arange(6) % 4
+        student = 4 * torch.eye(4)[targets]
+        teachers = torch.stack([student, -student, -student])
+
+        def chances(one):
+            return torch.sigmoid(weigher.state(one) @ weigher.policy[:-1] + weigher.policy[-1]).mean(1)
+
+        for step in range(300):
+            one = self.step(weighting, weigher, step, teacher_logits=teachers, student=lambda images: student)
+            _ = one.weights
+            weigher.after_step(one)
+        first, second, third = chances(one).tolist()
+        assert first > 0.75
+        assert max(second, third) < 0.25
+
+    def test_the_policy_gradient_is_reinforce(self, make):
+        """Against an autograd-free formula: the score of a Bernoulli with logit l is (a - sigmoid(l)) * state."""
+        weighting = make(reward="r1", entropy=0.0)
+        weigher = weighting.begin(Setting(3, 4, 5, torch.device("cpu"), 0))
+        with torch.no_grad():
+            weigher.policy.copy_(torch.randn(len(weigher.policy), generator=generator(4)) / 5)
+        policy = weigher.policy.detach().double().clone()
+        one = self.step(weighting, weigher, 0)
+        _ = one.weights
+        state, actions, _ = weigher.taken
+        weigher.after_step(one)
+        reward = -hard_losses("single-label", torch.zeros(6, 4), one.targets).double()
+        advantage = (reward - reward.mean()) / (reward.std(correction=0) + 1e-8)
+        score = actions.double() - torch.sigmoid(state.double() @ policy[:-1] + policy[-1])  # [K, B]
+        gradient = -torch.einsum("b,kb,kbs->s", advantage, score, state.double()) / 6
+        torch.testing.assert_close(weigher.policy.grad[:-1].double(), gradient, atol=1e-5, rtol=1e-4)
+
+    def test_its_state_is_saved_and_resumed(self, make, tmp_path, cpu):
+        method = discover().make(
+            "baseline-iv",
+            {
+                "weighting": {
+                    "kind": "reinforced-selection",
+                    "reward": "r3",
+                    "student_pretraining": 1,
+                    "policy_pretraining": 1,
+                }
+            },
+        )
+        examples, _ = tiny_examples()
+        random = np.random.default_rng(0)
+        bank = [random.normal(size=(5, 72, 8)).astype(np.float32) for _ in range(2)]
+        recipe = Recipe(5, 16, 0.05, 0.9, 2e-4, (3,), 0.1, "light", None)
+
+        class StopError(Exception):
+            """The kill."""
+
+        def stop(done, note):
+            if done >= 0.8:
+                raise StopError
+
+        def training(**rest):
+            return Training("single-label", method, tiny_network(), examples, bank, recipe, SEEDS, **rest)
+
+        whole = training()
+        assert len(whole.held_out) == 7
+        assert not set(whole.held_out.tolist()) & set(whole.learning.tolist())
+        whole.run()
+        with pytest.raises(StopError):
+            training(checkpoint=Checkpoint(tmp_path), report=stop).run()
+        resumed = training(checkpoint=Checkpoint(tmp_path))
+        resumed.run()
+        for name, value in whole.network.state_dict().items():
+            assert torch.equal(value, resumed.network.state_dict()[name])
+        for name, value in whole.weigher.state_dict().items():
+            assert torch.equal(value, resumed.weigher.state_dict()[name]), name
+        assert whole.weigher.state_dict()["policy"].abs().sum() > 0
+
+    def test_a_resting_student_does_not_change(self, make, cpu):
+        method = discover().make(
+            "baseline-iv",
+            {"weighting": {"kind": "reinforced-selection", "student_pretraining": 1, "policy_pretraining": 2}},
+        )
+        examples, _ = tiny_examples()
+        bank = [np.random.default_rng(0).normal(size=(4, 72, 8)).astype(np.float32)]
+        seen = []
+
+        class Keeping(Training):
+            def _keep(self, epochs_done):
+                seen.append({name: value.clone() for name, value in self.network.state_dict().items()})
+
+        Keeping("single-label", method, tiny_network(), examples, bank, RECIPE, SEEDS).run()
+        for name, value in seen[0].items():
+            assert torch.equal(value, seen[1][name])
+            assert torch.equal(value, seen[2][name])
+        assert not torch.equal(seen[2]["body.fc.weight"], seen[3]["body.fc.weight"])
+
+
+def test_a_weigher_without_state_keeps_nothing():
+    weigher = Weigher(Equal(), Setting(2, 2, 2, torch.device("cpu"), 0))
+    assert weigher.state_dict() == {}
+
+
+def test_the_readmes_method_works(tmp_path):
+    """The README's snippet, as a user would paste it: at most 15 lines, and it keeps the contract."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    snippet = text.split("<!-- method:start -->")[1].split("<!-- method:end -->")[0]
+    code = snippet.split("```python\n")[1].split("```")[0]
+    lines = [line for line in code.splitlines() if line.strip()]
+    assert len(lines) <= 15
+    assert "def loss" in code
+    (tmp_path / "mine.py").write_text(code)
+    name = code.split('@register("')[1].split('"')[0]
+    registry = discover([tmp_path])
+    assert registry.broken == []
+    assert [verdict for verdict in check_method(registry, name) if verdict[1] is not None] == []
+    shutil.rmtree(tmp_path)

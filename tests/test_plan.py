@@ -1,0 +1,199 @@
+"""What cells have in common is planned once, and what does not fit is said before anything is computed."""
+
+import subprocess
+import sys
+
+import pytest
+
+from roskdbench.errors import UserError
+from roskdbench.plan import plan
+from roskdbench.registry import discover
+from roskdbench.suite import read_suite
+
+
+def planned(path, *settings, folders=(), only=()):
+    return plan(read_suite(path, settings), discover(folders), only)
+
+
+def of_kind(plan, kind):
+    return [job for job in plan.jobs.values() if job.kind == kind]
+
+
+def test_baseline_v_and_ros_kd_are_one_training_read_twice(tiny):
+    made = planned(tiny, "experiments.main.methods=[baseline-v, ros-kd]")
+    assert made.kinds()["trajectory"] == 1
+    assert sorted(job.spec["reading"] for job in of_kind(made, "predictions")) == ["averaged", "last"]
+    assert len({cell.scores for cell in made.cells}) == 2
+
+
+@pytest.mark.parametrize("name", ["baseline-i", "baseline-ii", "baseline-iii"])
+def test_so_is_any_method_with_and_without_averaging(tiny, name):
+    made = planned(tiny, f"experiments.main.methods=[{name}, {{method: {name}, title: x, averaging: running-mean}}]")
+    assert made.kinds()["trajectory"] == 1
+    assert made.kinds()["predictions"] == 2
+
+
+def test_another_mean_is_another_training(tiny):
+    made = planned(tiny, "experiments.main.methods=[ros-kd, {method: ros-kd, title: x, averaging: exponential-mean}]")
+    assert made.kinds()["trajectory"] == 2
+
+
+def test_teachers_are_shared_across_methods(tiny):
+    made = planned(tiny, "experiments.main.methods=[baseline-ii, baseline-iii, deep-ensemble]")
+    assert made.kinds()["teacher"] == 2
+    assert made.kinds()["bank"] == 2
+    assert made.trainings == 4
+    assert made.trainings_alone == (1 + 1) + (2 + 1) + 2
+
+
+def test_the_same_teacher_in_another_place_is_another_teacher(tiny):
+    same = "[{model: resnet18}, {model: resnet18}, {model: resnet18}]"
+    made = planned(tiny, f"protocol.teachers={same}", "experiments.main.methods=[baseline-iii, baseline-ii]")
+    assert made.kinds()["teacher"] == 3
+
+
+def test_overlap_concerns_only_methods_with_overlapping_teachers(tiny):
+    made = planned(tiny, "experiments.main.overlap=[0.0, 0.5]", "experiments.main.methods=[baseline-i, baseline-v]")
+    assert len(made.cells) == 4
+    assert made.kinds()["trajectory"] == 3
+    fixed = "[baseline-i, {method: baseline-v, teachers: {kind: overlapping, ratio: 0.3}}]"
+    made = planned(tiny, "experiments.main.overlap=[0.0, 0.5]", f"experiments.main.methods={fixed}")
+    assert made.kinds()["trajectory"] == 2
+
+
+def test_seeds_share_the_split_unless_told_otherwise(tiny):
+    assert planned(tiny, "experiments.main.seeds=[0, 1]").kinds()["split"] == 1
+    made = planned(tiny, "experiments.main.seeds=[0, 1]", "protocol.split.per_seed=true")
+    assert made.kinds()["split"] == 2
+    assert planned(tiny, "experiments.main.folds=3").kinds()["split"] == 3
+
+
+def test_experiments_share_what_they_have_in_common():
+    made = plan(read_suite("paper"), discover())
+    alone = [plan(read_suite("paper"), discover(), [name]) for name in made.suite.experiments]
+    assert made.trainings < sum(each.trainings for each in alone)
+    assert made.trainings_alone == sum(each.trainings_alone for each in alone)
+    assert {"attacks", "landscape"} == {line.split("'")[1] for line in made.not_built if "measure" in line}
+
+
+def changed(tiny, *settings, kind):
+    before = {job.fingerprint for job in of_kind(planned(tiny), kind)}
+    return before != {job.fingerprint for job in of_kind(planned(tiny, *settings), kind)}
+
+
+@pytest.mark.parametrize(
+    ("setting", "retrained", "kept"),
+    [
+        ("experiments.main.methods.1.temperature=2", ["trajectory", "scores"], ["teacher", "bank", "subsets"]),
+        ("protocol.epochs=5", ["teacher", "bank", "trajectory"], ["pixels", "split", "labels", "subsets"]),
+        ("protocol.bank=float16", ["bank", "trajectory"], ["teacher"]),
+        ("protocol.averaging_warmup=2", ["trajectory"], ["teacher", "bank"]),
+        ("protocol.construction=borrow", ["subsets", "teacher", "bank", "trajectory"], ["pixels", "labels"]),
+        ("experiments.main.overlap=[0.5]", ["subsets", "teacher", "bank"], ["labels"]),
+        ("experiments.main.noise=[none]", ["labels", "teacher", "bank", "trajectory"], ["pixels", "split"]),
+        ("experiments.main.seeds=[1]", ["teacher", "bank", "trajectory"], ["pixels", "split", "labels"]),
+        ("problems.lesion.seed=1", ["pixels", "split", "teacher", "scores"], []),
+        ("protocol.threshold=half", [], ["pixels", "teacher", "trajectory", "predictions", "scores"]),
+        ("experiments.main.title=Other", [], ["trajectory", "scores"]),
+    ],
+)
+def test_a_change_retrains_what_depends_on_it_and_nothing_else(tiny, setting, retrained, kept):
+    text = tiny.read_text().replace("baseline-v, ros-kd", "{method: baseline-v, title: V}, ros-kd")
+    tiny.write_text(text)
+    assert [kind for kind in retrained if not changed(tiny, setting, kind=kind)] == []
+    assert [kind for kind in kept if changed(tiny, setting, kind=kind)] == []
+
+
+def test_a_change_of_a_methods_code_retrains_its_students_only(tiny, tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    code = """from roskdbench import Method, Overlapping, register
+
+
+@register("mine")
+class Mine(Method):
+    '''Mine: own loss.'''
+
+    teachers = Overlapping()
+
+    def loss(self, batch):
+        return 1.0 * batch.hard_loss()
+"""
+
+    def prints(text):
+        (folder / "mine.py").write_text(text)
+        made = planned(tiny, "experiments.main.methods=[mine, baseline-v]", folders=[folder])
+        own = [job for job in of_kind(made, "trajectory") if job.hints["method"] == "mine"]
+        rest = [job for job in made.jobs.values() if job.kind in ("teacher", "bank")]
+        others = [job for job in of_kind(made, "trajectory") if job.hints["method"] == "baseline-v"]
+        return {job.fingerprint for job in own}, {job.fingerprint for job in rest + others}
+
+    own, rest = prints(code)
+    commented = prints(code.replace("hard_loss()", "hard_loss()  # as it is").replace("own loss", "its own loss"))
+    assert commented == (own, rest)
+    changed_own, same_rest = prints(code.replace("1.0", "2.0"))
+    assert changed_own != own
+    assert same_rest == rest
+
+
+def test_titles_of_networks_do_not_count(tiny):
+    before = planned(tiny)
+    tiny.write_text(tiny.read_text().replace("title: A,", "title: Z,"))
+    assert planned(tiny).jobs.keys() == before.jobs.keys()
+
+
+def test_every_job_comes_after_its_inputs():
+    seen = set()
+    for fingerprint, job in plan(read_suite("paper"), discover()).jobs.items():
+        assert set(job.inputs.values()) <= seen
+        seen.add(fingerprint)
+
+
+def test_only_what_is_missing_is_needed(tiny):
+    made = planned(tiny)
+    assert made.needed().keys() == made.jobs.keys()
+    scores = {cell.scores for cell in made.cells}
+    assert made.needed(scores) == {}
+    predictions = {job.fingerprint for job in of_kind(made, "predictions")} | {
+        job.fingerprint for kind in ("pixels", "split") for job in of_kind(made, kind)
+    }
+    assert {job.kind for job in made.needed(predictions).values()} == {"scores"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (["experiments.main.methods=[ros-dk]"], "experiment 'main': unknown method 'ros-dk'; did you mean 'ros-kd'"),
+        (
+            ["experiments.main.methods=[{method: ros-kd, temp: 1}]"],
+            "method 'ros-kd': unknown parameter 'temp'",
+        ),
+        (["experiments.main.methods=[ros-kd, ros-kd]"], "experiment 'main' has 2 rows called 'RoS-KD'"),
+        (["protocol.averaging_warmup=9"], "averaging starts after epoch 9, but there are 4; lower"),
+        (["experiments.main.methods=[baseline-iv]"], "= 10 leave none of the 4 epochs"),
+        (
+            ["protocol.construction=ring", "experiments.main.overlap=[0.9]"],
+            "problem 'lesion': ring windows of 2 subsets overlap by at most 0.5",
+        ),
+        (["experiments.main.folds=2", "protocol.split={train: 0.2, validation: 0.6, test: 0.2}"], "leave nothing to"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(tiny, settings, said):
+    with pytest.raises(UserError) as error:
+        planned(tiny, *settings)
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_an_unknown_experiment_is_answered_with_the_nearest(tiny):
+    with pytest.raises(UserError, match="no experiment 'mian'; did you mean 'main'"):
+        planned(tiny, only=["mian"])
+
+
+def test_planning_does_not_import_torch():
+    code = (
+        "import sys; from roskdbench.plan import plan; from roskdbench.registry import discover; "
+        "from roskdbench.suite import read_suite; plan(read_suite('paper'), discover()); "
+        "assert not {'torch', 'timm', 'pandas', 'matplotlib'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,358 @@
+"""Running a suite: complete, resumable at any moment, the same bytes whoever computes it, and honest about failures."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from conftest import command
+from roskdbench.executors import InlineExecutor
+from roskdbench.executors.events import Lost
+from roskdbench.plan import plan
+from roskdbench.registry import discover
+from roskdbench.results import collect, find_run
+from roskdbench.run import run, run_name, write_record
+from roskdbench.store import CHECKSUMS, RECORD, Store
+from roskdbench.suite import read_suite
+
+
+def planned(path, *settings, folders=()):
+    return plan(read_suite(path, settings), discover(folders))
+
+
+def payloads(store, plan):
+    """The bytes of every artifact but its record, which tells how long it took."""
+    found = {}
+    for fingerprint in plan.jobs:
+        for path in sorted(store.path(fingerprint).iterdir()):
+            if path.name not in (RECORD, CHECKSUMS):
+                found[fingerprint, path.name] = path.read_bytes()
+    return found
+
+
+def strays(store):
+    places = [store.root / name for name in ("tmp", "partial", "locks")]
+    return [path for place in places for path in place.iterdir()]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The tiny suite, computed in one go in this process."""
+    from conftest import TINY
+
+    folder = tmp_path_factory.mktemp("undisturbed")
+    path = folder / "tiny.yaml"
+    path.write_text(TINY)
+    made = planned(path)
+    store = Store.at(folder / "store")
+    progress = run(made, store)
+    assert progress.well
+    return path, made, store
+
+
+def test_the_smoke_suite_has_numbers_for_every_cell(smoke):
+    made, store, progress = smoke
+    assert progress.well
+    assert strays(store) == []
+    results = collect(made, store)
+    assert results.gaps == []
+    assert len(results.frame.groupby(["experiment", "problem", "method", "student", "fold", "seed"])) == 16
+    assert set(results.frame["metric"]) >= {"precision-macro", "f1-macro@tuned", "f1-macro@half", "auc", "accuracy"}
+    assert results.frame["value"].dropna().between(0, 1).all()
+
+
+def test_a_complete_suite_has_nothing_to_do(smoke):
+    made, store, _ = smoke
+    progress = run(made, store)
+    assert progress.state == {}
+    assert progress.well
+
+
+def test_one_worker_and_three_give_the_same_bytes(undisturbed, tmp_path):
+    _, made, store = undisturbed
+    other = Store.at(tmp_path / "store")
+    assert run(made, other, workers=3).well
+    assert payloads(other, made) == payloads(store, made)
+
+
+def test_records_tell_what_made_an_artifact(undisturbed):
+    _, made, store = undisturbed
+    for fingerprint, job in made.jobs.items():
+        record = store.open(fingerprint).record
+        assert record["kind"] == job.kind
+        assert record["inputs"] == dict(job.inputs)
+        assert record["spec"] == json.loads(json.dumps(job.spec))
+        assert record["seconds"] >= 0
+        assert record["peak_memory_bytes"] > 1e7
+        assert {"python", "roskdbench", "numpy"} <= set(record["environment"])
+
+
+def test_a_deep_ensemble_is_the_mean_probability_of_its_teachers(smoke):
+    from scipy.special import expit, softmax
+
+    made, store, _ = smoke
+    for job in made.jobs.values():
+        if job.kind != "ensemble":
+            continue
+        members = [
+            store.open(fingerprint).arrays("predictions.npz")["test"].astype(float)
+            for role, fingerprint in job.inputs.items()
+            if role.startswith("member")
+        ]
+        task = json.loads((store.path(job.inputs["pixels"]) / "problem.json").read_text())["task"]
+        chances = softmax if task == "single-label" else (lambda logits, axis: expit(logits))
+        ours = chances(store.open(job.fingerprint).arrays("predictions.npz")["test"].astype(float), axis=-1)
+        np.testing.assert_allclose(ours, np.mean([chances(each, axis=-1) for each in members], axis=0), atol=1e-5)
+
+
+def steps_taken(folder):
+    """Artifacts that are complete, and trainings that have kept an epoch."""
+    places = ("??/*/checksums.json", "partial/*/checkpoint.safetensors")
+    return sum(1 for place in places for _ in folder.glob(place))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_kill_9_at_any_moment_changes_no_byte(undisturbed, tmp_path, workers):
+    """A real run, killed at several random moments, ends in the bytes of an undisturbed one."""
+    path, made, store = undisturbed
+    moments = random.Random(workers)
+    folder = tmp_path / "store"
+    arguments = [sys.executable, "-m", "roskdbench", "run", str(path), "--store", str(folder), "--workers", str(workers)]
+    kills = 0
+    while kills < 6:
+        there = steps_taken(folder)
+        process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        further = moments.randint(1, 3)
+        while process.poll() is None and steps_taken(folder) < there + further:
+            time.sleep(0.01)
+        time.sleep(moments.uniform(0, 0.4))
+        if process.poll() is not None:
+            break
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        kills += 1
+    finished = command("run", path, "--store", folder, "--workers", workers)
+    assert finished.returncode == 0, finished.stderr
+    assert kills >= 2
+    assert payloads(Store(folder), made) == payloads(store, made)
+    assert strays(Store(folder)) == []
+
+
+@pytest.mark.slow
+def test_a_kill_in_the_middle_of_an_epoch_changes_no_byte(undisturbed, tmp_path):
+    """The worker kills itself inside a training step of the third epoch; the next run goes on from the second."""
+    path, made, store = undisturbed
+    folder = tmp_path / "store"
+    kill = (
+        "import os, signal, sys\n"
+        "from roskdbench.engine import training\n"
+        "step = training.Training._step\n"
+        "def deadly(self, epoch, number, *rest):\n"
+        "    if epoch == 2 and number == 2 and self.bank:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return step(self, epoch, number, *rest)\n"
+        "training.Training._step = deadly\n"
+        "from roskdbench.__main__ import main\n"
+        "sys.argv = ['roskdbench', *sys.argv[1:]]\n"
+        "main()\n"
+    )
+    arguments = ["run", str(path), "--store", str(folder), "--workers", "1"]
+    killed = subprocess.run([sys.executable, "-c", kill, *arguments], capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert list((folder / "partial").glob("*/checkpoint.safetensors"))
+    assert command(*arguments).returncode == 0
+    assert payloads(Store(folder), made) == payloads(store, made)
+
+
+@pytest.mark.slow
+def test_two_runs_on_one_store_do_not_harm_each_other(undisturbed, tmp_path):
+    path, made, store = undisturbed
+    folder = tmp_path / "store"
+    arguments = [sys.executable, "-m", "roskdbench", "run", str(path), "--store", str(folder), "--workers", "1"]
+    both = [subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    ends = [process.communicate(timeout=120) for process in both]
+    assert [process.returncode for process in both] == [0, 0], ends
+    assert payloads(Store(folder), made) == payloads(store, made)
+    assert strays(Store(folder)) == []
+
+
+def copied(store, folder):
+    import shutil
+
+    shutil.copytree(store.root, folder)
+    return Store(folder)
+
+
+def without_results(made, store):
+    """Forget the ends of the graph, so that a run has to read the rest."""
+    import shutil
+
+    for fingerprint, job in made.jobs.items():
+        if job.kind in ("scores", "predictions"):
+            shutil.rmtree(store.path(fingerprint))
+
+
+@pytest.mark.parametrize("kind", ["pixels", "split", "trajectory"])
+@pytest.mark.parametrize("damage", ["truncated", "flipped"])
+def test_a_damaged_artifact_is_noticed_and_computed_again(undisturbed, tmp_path, kind, damage):
+    _, made, original = undisturbed
+    store = copied(original, tmp_path / "store")
+    without_results(made, store)
+    job = next(job for job in made.jobs.values() if job.kind == kind)
+    victim = max(store.path(job.fingerprint).iterdir(), key=lambda path: (path.stat().st_size, path.name))
+    content = bytearray(victim.read_bytes())
+    if damage == "flipped":
+        content[len(content) // 2] ^= 16
+    victim.write_bytes(content if damage == "flipped" else content[: len(content) // 2])
+    progress = run(made, store)
+    assert progress.well
+    assert payloads(store, made) == payloads(original, made)
+    if damage == "flipped":
+        assert progress.messages == [f"{job.label} was damaged in the store; it is computed again"]
+    assert list((store.root / "damaged").iterdir())
+
+
+def test_a_truncated_score_is_computed_again_from_its_predictions(undisturbed, tmp_path):
+    _, made, original = undisturbed
+    store = copied(original, tmp_path / "store")
+    victim = store.path(made.cells[0].scores) / "scores.json"
+    victim.write_bytes(victim.read_bytes()[:-5])
+    assert len(collect(made, store).gaps) == 1
+    progress = run(made, store)
+    assert {made.jobs[each].kind for each in progress.state} == {"scores"}
+    assert payloads(store, made) == payloads(original, made)
+
+
+def test_a_training_that_diverges_ends_its_cells_and_no_other(tiny, tmp_path):
+    wild = "experiments.main.methods=[baseline-i, {method: wild, title: Wild}]"
+    folder = tmp_path / "methods"
+    folder.mkdir()
+    (folder / "wild.py").write_text(
+        "from roskdbench import Method, register\n\n\n@register('wild')\nclass Wild(Method):\n"
+        "    '''Wild: explodes.'''\n\n    def loss(self, batch):\n"
+        "        return batch.hard_loss() * float('nan' if batch.epoch == 1 else 1)\n"
+    )
+    made = planned(tiny, wild, folders=[folder])
+    store = Store.at(tmp_path / "store")
+    progress = run(made, store, method_folders=(folder,))
+    assert not progress.well
+    results = collect(made, store, progress.reasons)
+    assert [(gap.cell.method, gap.state) for gap in results.gaps] == [("Wild", "diverged")]
+    assert "epoch 2 of 4" in results.gaps[0].reason
+    assert set(results.frame["method"]) == {"Baseline I"}
+    again = run(made, store, method_folders=(folder,))
+    assert not again.well  # the divergence is remembered, not tried again
+    assert all(made.jobs[each].kind != "trajectory" or state == "diverged" for each, state in again.state.items())
+    finished = command("run", tiny, "--set", wild, "--methods", folder, "--store", store.root, "--workers", 1)
+    assert finished.returncode == 1
+    assert "diverged" in finished.stdout
+
+
+def test_a_method_that_fails_ends_its_cells_and_no_other(tiny, tmp_path):
+    folder = tmp_path / "methods"
+    folder.mkdir()
+    (folder / "faulty.py").write_text(
+        "from roskdbench import Method, register\n\n\n@register('faulty')\nclass Faulty(Method):\n"
+        "    '''Faulty: a bug.'''\n\n    def loss(self, batch):\n        return batch.nothing\n"
+    )
+    made = planned(tiny, "experiments.main.methods=[baseline-i, faulty]", folders=[folder])
+    store = Store.at(tmp_path / "store")
+    progress = run(made, store, method_folders=(folder,))
+    results = collect(made, store, progress.reasons)
+    assert [(gap.cell.method, gap.state) for gap in results.gaps] == [("Faulty", "failed")]
+    assert "AttributeError: 'Batch' object has no attribute 'nothing'" in results.gaps[0].reason
+    assert set(results.frame["method"]) == {"Baseline I"}
+    again = run(made, store, method_folders=(folder,))
+    assert "failed" in again.state.values()  # a failure is never cached
+
+
+class DyingExecutor(InlineExecutor):
+    """Loses a job once, or always."""
+
+    times = 1
+
+    def wait(self):
+        job = self._job
+        if job is not None and job.kind == "teacher" and self.times > 0:
+            self.times -= 1
+            self._job = None
+            return [Lost(job.fingerprint, "its worker was killed")]
+        return super().wait()
+
+
+@pytest.mark.parametrize(("times", "well"), [(1, True), (99, False)])
+def test_a_job_whose_worker_dies_is_tried_again_once(tiny, tmp_path, monkeypatch, times, well):
+    from roskdbench import run as run_module
+
+    made = planned(tiny)
+    store = Store.at(tmp_path / "store")
+    monkeypatch.setattr(run_module, "InlineExecutor", type("Dying", (DyingExecutor,), {"times": times}))
+    progress = run(made, store)
+    assert progress.well == well
+    assert any("it is tried again" in line for line in progress.messages)
+    results = collect(made, store, progress.reasons)
+    assert {gap.cell.method for gap in results.gaps} == (set() if well else {"Baseline V", "RoS-KD"})
+    assert any("failed: its worker was killed" in line for line in progress.messages) != well
+
+
+def test_a_worker_process_that_is_killed_is_replaced(tiny, tmp_path):
+    """The method kills its own worker the first time it is trained."""
+    folder = tmp_path / "methods"
+    folder.mkdir()
+    mark = tmp_path / "mark"
+    (folder / "deadly.py").write_text(
+        "import os, signal\nfrom pathlib import Path\nfrom roskdbench import Method, register\n\n\n"
+        "@register('deadly')\nclass Deadly(Method):\n    '''Deadly: kills its worker once.'''\n\n"
+        f"    def loss(self, batch):\n        mark = Path({str(mark)!r})\n        if not mark.exists():\n"
+        "            mark.touch()\n            os.kill(os.getpid(), signal.SIGKILL)\n        return batch.hard_loss()\n"
+    )
+    made = planned(tiny, "experiments.main.methods=[deadly]", folders=[folder])
+    progress = run(made, Store.at(tmp_path / "store"), workers=2, method_folders=(folder,))
+    assert progress.well
+    assert any("its worker was killed (out of memory, perhaps); it is tried again" in m for m in progress.messages)
+
+
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tiny, tmp_path):
+    arguments = ["run", str(tiny), "--store", str(tmp_path / "store"), "--workers", "2"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "roskdbench", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(5)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "the same command goes on from there" in out
+    assert "Traceback" not in err
+    assert command(*arguments).returncode == 0
+
+
+def test_runs_are_found_by_name_suite_or_as_the_latest(undisturbed, tmp_path):
+    path, made, original = undisturbed
+    store = copied(original, tmp_path / "store")
+    write_record(made, store, (), {})
+    for name in (None, run_name(made), str(path)):
+        results = find_run(name, store, (), ())
+        assert results.name == run_name(made)
+        assert results.gaps == []
+    assert [cell.method for cell in find_run(None, store, (), ()).plan.cells] == ["Baseline I", "Baseline V", "RoS-KD"]
+
+
+def test_the_walk_counts_work(undisturbed, tmp_path):
+    _, made, _ = undisturbed
+    shares = []
+
+    def watch(progress, event):
+        shares.append(progress.work_done)
+
+    run(made, Store.at(tmp_path / "store"), watch=watch)
+    assert shares[0] == 0
+    assert shares[-1] == pytest.approx(1)
+    assert all(0 <= share <= 1 + 1e-9 for share in shares)
+
+
