@@ -1,58 +1,76 @@
 """roskdbench: a benchmark for distilling robust students from noisy-label teachers.
 
-What a method file needs is named here; nothing of it imports torch.
+What a method file needs is named here. Names are imported when they are first asked for, so that the command line
+starts at once; none of them imports torch.
 """
 
-from roskdbench.errors import UserError
-from roskdbench.method import (
-    Averaging,
-    Batch,
-    Dirichlet,
-    EachTeacher,
-    Equal,
-    Exponential,
-    ExponentialMean,
-    LastWeights,
-    Matching,
-    Method,
-    Mixture,
-    NoTeachers,
-    OnAllData,
-    OneHot,
-    Overlapping,
-    RunningMean,
-    Setting,
-    Single,
-    Teachers,
-    Weigher,
-    Weighting,
-)
-from roskdbench.registry import register
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from roskdbench.errors import UserError as UserError
+    from roskdbench.method import Averaging as Averaging
+    from roskdbench.method import Batch as Batch
+    from roskdbench.method import Dirichlet as Dirichlet
+    from roskdbench.method import EachTeacher as EachTeacher
+    from roskdbench.method import Equal as Equal
+    from roskdbench.method import Exponential as Exponential
+    from roskdbench.method import ExponentialMean as ExponentialMean
+    from roskdbench.method import LastWeights as LastWeights
+    from roskdbench.method import Matching as Matching
+    from roskdbench.method import Method as Method
+    from roskdbench.method import Mixture as Mixture
+    from roskdbench.method import NoTeachers as NoTeachers
+    from roskdbench.method import OnAllData as OnAllData
+    from roskdbench.method import OneHot as OneHot
+    from roskdbench.method import Overlapping as Overlapping
+    from roskdbench.method import RunningMean as RunningMean
+    from roskdbench.method import Setting as Setting
+    from roskdbench.method import Single as Single
+    from roskdbench.method import Teachers as Teachers
+    from roskdbench.method import Weigher as Weigher
+    from roskdbench.method import Weighting as Weighting
+    from roskdbench.registry import register as register
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "Averaging",
-    "Batch",
-    "Dirichlet",
-    "EachTeacher",
-    "Equal",
-    "Exponential",
-    "ExponentialMean",
-    "LastWeights",
-    "Matching",
-    "Method",
-    "Mixture",
-    "NoTeachers",
-    "OnAllData",
-    "OneHot",
-    "Overlapping",
-    "RunningMean",
-    "Setting",
-    "Single",
-    "Teachers",
-    "UserError",
-    "Weigher",
-    "Weighting",
-    "register",
-]
+_PLACES = {
+    "errors": ["UserError"],
+    "registry": ["register"],
+    "method": [
+        "Averaging",
+        "Batch",
+        "Dirichlet",
+        "EachTeacher",
+        "Equal",
+        "Exponential",
+        "ExponentialMean",
+        "LastWeights",
+        "Matching",
+        "Method",
+        "Mixture",
+        "NoTeachers",
+        "OnAllData",
+        "OneHot",
+        "Overlapping",
+        "RunningMean",
+        "Setting",
+        "Single",
+        "Teachers",
+        "Weigher",
+        "Weighting",
+    ],
+}
+_HOME = {name: module for module, names in _PLACES.items() for name in names}
+
+__all__ = [*_HOME]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'roskdbench' has no attribute '{name}'")
+    return getattr(import_module(f"roskdbench.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*_HOME, "__version__"]

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,10 +88,8 @@ def _train(method: Method, problem: str, interrupted: bool = False) -> Arrays:
                 if done >= STOPPED / EPOCHS:
                     raise _StoppedError
 
-            try:
+            with suppress(_StoppedError):
                 _run(method, problem, checkpoint, stop)
-            except _StoppedError:
-                pass
         return _run(method, problem, checkpoint, lambda done, note: None)
 
 

@@ -206,7 +206,7 @@ def report(
     name: Annotated[
         str | None, typer.Argument(metavar="[RUN|SUITE]", help="A run or a suite. Default: the latest run.")
     ] = None,
-    format: Annotated[Format, typer.Option(help="What to print.")] = Format.table,
+    form: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.table,
     compare: Annotated[Compare, typer.Option(help="What to set beside the measured numbers.")] = Compare.none,
     only: Only = None,
     out: Annotated[
@@ -230,15 +230,15 @@ def report(
     experiments = only or list(dict.fromkeys(cell.experiment for cell in results.plan.cells))
     tables = [score_table(results, experiment, compare) for experiment in experiments]
     console = _console()
-    if format is Format.table:
+    if form is Format.table:
         for table in tables:
             console.print(terminal_table(table))
-    elif format is Format.json:
+    elif form is Format.json:
         typer.echo(as_json(results), nl=False)
-    elif format is Format.latex:
+    elif form is Format.latex:
         typer.echo(latex(tables, standalone), nl=False)
     else:
-        typer.echo(TEXTS[format](tables), nl=False)
+        typer.echo(TEXTS[form](tables), nl=False)
     if out is not None:
         from roskdbench.report.folder import write_folder
 

@@ -134,7 +134,12 @@ def find_run(name: str | None, store: Store, settings: tuple[str, ...], folders:
     planned = plan(read_suite(name, settings), discover(folders))
     record = by_name.get(run_name(planned))
     reasons = json.loads(record.read_text("utf-8"))["reasons"] if record else {}
-    return collect(planned, store, reasons)
+    results = collect(planned, store, reasons)
+    others = [each for each in by_name if each.rpartition("-")[0] == planned.suite.suite]
+    if results.frame.empty and record is None:
+        hint = f"; runs of it with other settings: {', '.join(others)}" if others else f"; try: roskdbench run {name}"
+        raise UserError(f"nothing of the suite '{name}' as it stands is in the store {store.root}{hint}")
+    return results
 
 
 def _of_record(path: Path, store: Store) -> Results:

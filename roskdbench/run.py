@@ -70,7 +70,7 @@ def run(
     method_folders: tuple[Path, ...] = (),
     watch: Watcher = lambda progress, event: None,
 ) -> Progress:
-    """Compute what the plan's scores need and the store does not have. Raises UserError only for what stops everything."""
+    """Compute what the plan's scores need and the store lacks. Raises UserError only for what stops everything."""
     progress = Progress(plan)
     walk = _Walk(progress, store)
 

@@ -107,7 +107,7 @@ class Store:
             return False
 
     def open(self, fingerprint: str) -> Artifact:
-        """The artifact, its bytes verified once per process. Raises DamagedArtifactError, and sets it aside, if they differ."""
+        """The artifact, its bytes verified once per process; if they differ, it is set aside: DamagedArtifactError."""
         path = self.path(fingerprint)
         if fingerprint not in self._verified:
             reason = _damage(path)

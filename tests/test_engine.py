@@ -5,9 +5,9 @@ import copy
 import numpy as np
 import pytest
 import torch
+from conftest import RECIPE, SEEDS, tiny_examples, tiny_network
 from torch.nn import functional
 
-from conftest import RECIPE, SEEDS, tiny_examples, tiny_network
 from roskdbench.engine.bank import fill
 from roskdbench.engine.checkpoint import Checkpoint
 from roskdbench.engine.device import Form
@@ -379,7 +379,9 @@ def test_the_measured_form_is_one_of_those_tried(cpu):
     )
     assert len(seconds) == 3
     assert all(value > 0 for value in seconds.values())
-    times = dict(zip(["float32, channels last", "float32, contiguous", "bf16, channels last"], seconds.values()))
+    times = dict(
+        zip(["float32, channels last", "float32, contiguous", "bf16, channels last"], seconds.values(), strict=True)
+    )
     name = f"{form.precision}, {'channels last' if form.channels_last else 'contiguous'}"
     first = "float32, channels last"
     assert times[name] == min(times.values()) or (name == first and times[name] * MARGIN <= min(times.values()))

@@ -38,7 +38,9 @@ def test_bernoulli_divergences_are_torchs_own(seed, temperature):
     q = torch.distributions.Bernoulli(logits=teachers / temperature)
     p = torch.distributions.Bernoulli(logits=(student / temperature).expand_as(teachers))
     wanted = torch.distributions.kl_divergence(q, p).mean(-1)
-    torch.testing.assert_close(divergences("multi-label", teachers, student, temperature), wanted, atol=1e-10, rtol=1e-6)
+    torch.testing.assert_close(
+        divergences("multi-label", teachers, student, temperature), wanted, atol=1e-10, rtol=1e-6
+    )
 
 
 @given(seeds, temperatures)

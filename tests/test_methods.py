@@ -5,9 +5,9 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from conftest import RECIPE, ROOT, SEEDS, tiny_examples, tiny_network
 from scipy import stats
 
-from conftest import ROOT, RECIPE, SEEDS, tiny_examples, tiny_network
 from roskdbench import Equal, Exponential, Method, OneHot, UserError, register
 from roskdbench.check import check_method
 from roskdbench.engine.checkpoint import Checkpoint

@@ -9,8 +9,8 @@ import time
 
 import numpy as np
 import pytest
-
 from conftest import command
+
 from roskdbench.executors import InlineExecutor
 from roskdbench.executors.events import Lost
 from roskdbench.plan import plan
@@ -123,7 +123,17 @@ def test_kill_9_at_any_moment_changes_no_byte(undisturbed, tmp_path, workers):
     path, made, store = undisturbed
     moments = random.Random(workers)
     folder = tmp_path / "store"
-    arguments = [sys.executable, "-m", "roskdbench", "run", str(path), "--store", str(folder), "--workers", str(workers)]
+    arguments = [
+        sys.executable,
+        "-m",
+        "roskdbench",
+        "run",
+        str(path),
+        "--store",
+        str(folder),
+        "--workers",
+        str(workers),
+    ]
     kills = 0
     while kills < 6:
         there = steps_taken(folder)
@@ -354,5 +364,3 @@ def test_the_walk_counts_work(undisturbed, tmp_path):
     assert shares[0] == 0
     assert shares[-1] == pytest.approx(1)
     assert all(0 <= share <= 1 + 1e-9 for share in shares)
-
-

@@ -2,7 +2,6 @@
 
 import errno
 import multiprocessing
-import os
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +101,7 @@ def test_pickles_are_neither_written_nor_read(store):
     evil = np.array([{"run": "code"}], dtype=object)
     np.save(store.root / "evil.npy", evil, allow_pickle=True)
     with store.writing(PRINT, {}) as folder:
-        os.rename(store.root / "evil.npy", folder / "evil.npy")
+        (store.root / "evil.npy").rename(folder / "evil.npy")
     with pytest.raises(ValueError, match="Python objects"):
         store.open(PRINT).array("evil.npy")
 

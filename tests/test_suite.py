@@ -53,7 +53,11 @@ def test_the_defaults_of_the_protocol_are_the_papers(written):
         ("suite: mine", "sute: mine", "mine.yaml:1: unknown key 'sute' in the suite; did you mean 'suite'?"),
         ("options:", "option:", "mine.yaml:6: unknown key 'option' in protocol.teachers.1; did you mean 'options'?"),
         ("phantom-lesion", "phantom-leson", "mine.yaml:3: unknown dataset 'phantom-leson'; did you mean"),
-        ("dataset: phantom-lesion, ", "", "mine.yaml:3: problems.lesion does not say which; it needs the key 'dataset'"),
+        (
+            "dataset: phantom-lesion, ",
+            "",
+            "mine.yaml:3: problems.lesion does not say which; it needs the key 'dataset'",
+        ),
         ("epochs: 5", "epochs: -5", "mine.yaml:5: protocol.epochs: input should be greater than 0 (it is -5)"),
         ("noise: [own]", "overlap: [1.5]", "mine.yaml:10: experiments.table1.overlap.0: input should be less than"),
         ("noise: [own]", "noise: own", "mine.yaml:10: experiments.table1.noise: input should be a valid list"),

@@ -52,7 +52,7 @@ def subset_share(construction: str, count: int, ratio: float) -> float:
 
 
 def _core(strata: NDArray[np.uint8], groups: NDArray[np.int64], count: int, ratio: float, seed: int) -> Members:
-    """Each subset of size s is a common core of p*s and its own part of the rest: any two share exactly p of themselves."""
+    """A subset of size s is a common core of p*s and its own part of the rest: two share exactly p of themselves."""
     size = subset_share("core", count, ratio)
     return _core_and_rest(strata, groups, count, ratio * size, seed)
 

@@ -37,8 +37,8 @@ def execute(
 ) -> Outcome:
     """Compute a job whose inputs are in the store, unless its artifact is there by now.
 
-    Raises DamagedArtifactError (an input has to be made again), UserError, or whatever the job's code raises. A training
-    that diverges is an outcome like any other and is kept.
+    Raises DamagedArtifactError (an input has to be made again), UserError, or whatever the job's code raises. A
+    training that diverges is an outcome like any other and is kept.
     """
     with store.locked(job.fingerprint):
         if job.fingerprint in store:

@@ -44,4 +44,3 @@ def mixture_divergence(task: Task, teachers: Tensor, weights: Tensor, student: T
     p = student / temperature
     entropy = torch.xlogy(q, q) + torch.xlogy(not_q, not_q)
     return (entropy - q * functional.logsigmoid(p) - not_q * functional.logsigmoid(-p)).mean(-1)
-

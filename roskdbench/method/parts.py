@@ -1,4 +1,5 @@
-"""Parts of a method: small frozen declarations that a suite can name, such as `weighting: {kind: dirichlet, concentration: 0.1}`.
+"""Parts of a method: small frozen declarations that a suite can name, such as
+`weighting: {kind: dirichlet, concentration: 0.1}`.
 
 Each direct subclass of Part is a family (Weighting, say) and each subclass of a family a kind of it, known by its
 class name in kebab-case. A method file may add kinds of its own.

@@ -62,7 +62,7 @@ def colours(plan: Plan) -> dict[str, str]:
 
 
 def comparison(results: Results, experiment: str) -> Figure:
-    """F1 of every row: the mean, and each run as a dot."""
+    """F1 of every row: the mean, and the standard deviation over runs."""
     table = score_table(results, experiment)
     problems = list(dict.fromkeys(column.group for column in table.columns))
     palette = colours(results.plan)
@@ -109,6 +109,9 @@ def training_curves(results: Results, store: Store, experiment: str) -> Figure |
         panel.set_title(problem)
         panel.set_xlabel("epoch")
         panel.set_yscale("log")  # with and without soft labels, losses are of different size
+        for axis_format in (panel.yaxis.set_major_formatter, panel.yaxis.set_minor_formatter):
+            axis_format("{x:g}")
+        panel.tick_params(axis="y", which="minor", labelsize=6)
         panel.grid(color="#dddddd", linewidth=0.5)
     panels[0].set_ylabel("training loss")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=7)

@@ -1,4 +1,4 @@
-"""Tables as LaTeX, Markdown, CSV and JSON. What comes from suites and methods is escaped; the same table gives the same bytes."""
+"""Tables as LaTeX, Markdown, CSV and JSON. Text from suites and methods is escaped; equal tables give equal bytes."""
 
 import csv
 import io

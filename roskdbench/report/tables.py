@@ -54,7 +54,7 @@ class Table:
 
 
 def score_table(results: Results, experiment: str, compare: str = "none") -> Table:
-    """Precision, recall and F1 as the protocol averages them, and the mean AUC; `compare="paper"` adds what it prints."""
+    """Precision, recall, F1 as the protocol averages them, and mean AUC; `compare="paper"` adds the paper's columns."""
     suite = results.plan.suite
     if experiment not in suite.experiments:
         raise UserError(f"the suite has no experiment '{experiment}'; {nearest(experiment, suite.experiments)}")

@@ -17,7 +17,14 @@ def terminal_table(table: Table) -> RenderableType:
 
 def _grid(table: Table, problem: str) -> Grid:
     chosen = [number for number, column in enumerate(table.columns) if column.group == problem]
-    grid = Grid(title=problem, title_justify="left", title_style="bold cyan", box=None, padding=(0, 1, 0, 0), header_style="bold underline")
+    grid = Grid(
+        title=problem,
+        title_justify="left",
+        title_style="bold cyan",
+        box=None,
+        padding=(0, 1, 0, 0),
+        header_style="bold underline",
+    )
     for label in table.labels:
         grid.add_column(label)
     for number in chosen:

@@ -1,4 +1,4 @@
-"""From YAML files to a checked Suite: `extends`, `--set`, and errors that name the file, the line and the nearest key."""
+"""From YAML files to a checked Suite: `extends`, `--set`, and errors that name file, line and nearest key."""
 
 import types
 from collections.abc import Iterable, Mapping, Sequence

@@ -30,7 +30,7 @@ def grain(random: np.random.Generator, like: Field) -> Field:
 def coordinates(
     size: int, shift: NDArray[np.floating], angle: NDArray[np.floating], zoom: NDArray[np.floating]
 ) -> tuple[Field, Field]:
-    """Object coordinates of every pixel for images moved by shift [n, 2], turned by angle [n] and scaled by zoom [n]."""
+    """Object coordinates of every pixel, for images moved by shift [n, 2], turned by angle [n], scaled by zoom [n]."""
     axis = (np.arange(size, dtype=np.float32) + 0.5) / size * 2 - 1
     x = axis[None, None, :] - column(shift[:, 0])
     y = axis[None, :, None] - column(shift[:, 1])

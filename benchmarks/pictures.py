@@ -1,0 +1,54 @@
+"""The terminal pictures of the README: a suite is run for real, and what the terminal shows is kept as SVG.
+
+    python benchmarks/pictures.py SUITE STORE FOLDER
+
+The picture of the run is taken when half of the work is done. A run that finds everything in the store has no picture.
+"""
+
+import io
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from roskdbench.executors import Event
+from roskdbench.live import LiveView
+from roskdbench.plan import plan
+from roskdbench.registry import discover
+from roskdbench.report.tables import score_table
+from roskdbench.report.terminal import terminal_table
+from roskdbench.results import collect
+from roskdbench.run import Progress, run, write_record
+from roskdbench.store import Store
+from roskdbench.suite import read_suite
+
+WIDTH = 88
+
+
+def recorder() -> Console:
+    return Console(record=True, width=WIDTH, force_terminal=True, file=io.StringIO(), highlight=False)
+
+
+def main(suite: str, store_folder: str, folder: str) -> None:
+    planned = plan(read_suite(suite), discover())
+    store, out = Store.at(Path(store_folder)), Path(folder)
+    view = LiveView(recorder())
+
+    def watch(progress: Progress, event: Event | None) -> None:
+        view(progress, event)
+        noted = [step for step in progress.running.values() if step.note]
+        if len(noted) == 2 and not (out / "run.svg").exists() and progress.work_done > 0.5:
+            console = recorder()
+            console.print(view.render())
+            console.save_svg(str(out / "run.svg"), title=f"roskdbench run {suite}")
+
+    progress = run(planned, store, workers=2, watch=watch)
+    write_record(planned, store, (), progress.reasons)
+    console = recorder()
+    for experiment in planned.suite.experiments:
+        console.print(terminal_table(score_table(collect(planned, store), experiment)))
+    console.save_svg(str(out / "table.svg"), title=f"roskdbench report {suite}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,83 @@
+"""The CUDA path: the same loop, the same banks, close to what the CPU computes."""
+
+import numpy as np
+import pytest
+import torch
+from conftest import RECIPE, SEEDS, tiny_examples, tiny_network
+
+from roskdbench.engine.bank import fill
+from roskdbench.engine.device import Form, prepare
+from roskdbench.engine.training import Training
+from roskdbench.engine.views import uniforms, views
+from roskdbench.method import Method, RunningMean
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine"),
+]
+
+
+def training(device, precision="float32"):
+    examples, _ = tiny_examples(device=device)
+    ours = Training(
+        "single-label",
+        Method(),
+        tiny_network(),
+        examples,
+        [],
+        RECIPE,
+        SEEDS,
+        form=Form(precision),
+        mean=RunningMean(),
+        warmup=1,
+    )
+    ours.run()
+    return ours
+
+
+def test_pixels_stay_on_the_device():
+    examples, _ = tiny_examples(device=prepare())
+    assert examples.pixels.is_cuda
+
+
+def test_views_are_those_of_the_cpu():
+    device = prepare()
+    pixels = torch.randint(0, 256, (40, 3, 16, 16), dtype=torch.uint8)
+    samples = torch.arange(40)
+    assert torch.equal(uniforms(3, 1, samples, 5), uniforms(3, 1, samples.to(device), 5).cpu())
+    for augmentation in ("none", "light"):
+        found = views(pixels.to(device), samples.to(device), 1, 3, augmentation).cpu()
+        assert torch.equal(found, views(pixels, samples, 1, 3, augmentation))
+    found = views(pixels.to(device), samples.to(device), 1, 3, "paper").cpu()
+    torch.testing.assert_close(found, views(pixels, samples, 1, 3, "paper"), atol=1e-4, rtol=0)
+
+
+def test_training_is_deterministic_and_close_to_the_cpus():
+    first, second, cpu = training(prepare()), training(prepare()), training(torch.device("cpu"))
+    for name, value in first.network.state_dict().items():
+        assert torch.equal(value, second.network.state_dict()[name])
+    assert first.history["loss"] == pytest.approx(cpu.history["loss"], rel=0.02)
+
+
+def test_bf16_is_close_to_float32():
+    assert training(prepare(), "bf16").history["loss"] == pytest.approx(training(prepare()).history["loss"], rel=0.05)
+
+
+def test_a_bank_row_is_what_the_teacher_says_of_the_students_view():
+    device = prepare()
+    examples, _ = tiny_examples(device=device)
+    teacher = tiny_network(seed=5)
+    bank = np.zeros((RECIPE.view_count, len(examples), 8), np.float32)
+    fill(bank, teacher, examples, RECIPE, SEEDS, Form(), lambda done, note: None)
+    same = []
+
+    class Spy(Method):
+        """Spy: compares."""
+
+        def loss(self, batch):
+            with torch.no_grad():
+                same.append(torch.equal(teacher(batch.images), batch.teacher_logits[0]))
+            return batch.hard_loss()
+
+    Training("single-label", Spy(), tiny_network(), examples, [bank], RECIPE, SEEDS).run()
+    assert all(same)

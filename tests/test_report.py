@@ -1,0 +1,263 @@
+"""Every number shown is one that can be computed another way, and every format says the same."""
+
+import csv
+import io
+import json
+import shutil
+import subprocess
+from dataclasses import replace
+
+import numpy as np
+import pandas
+import pytest
+from scipy.special import expit
+from sklearn import metrics
+
+from roskdbench.data.problem import Problem
+from roskdbench.report.figures import PALETTE, colours, draw_all
+from roskdbench.report.folder import write_folder
+from roskdbench.report.formats import as_csv, as_json, latex, markdown, plain_number
+from roskdbench.report.tables import Column, Number, Table, _beats, score_table
+from roskdbench.results import COLUMNS, collect
+
+
+@pytest.fixture(scope="module")
+def results(smoke):
+    made, store, _ = smoke
+    return collect(made, store)
+
+
+def number(table, row, problem, heading):
+    c = next(
+        i
+        for i, column in enumerate(table.columns)
+        if (column.group, column.heading, column.printed) == (problem, heading, False)
+    )
+    return next(cells for labels, cells in table.rows if labels[0] == row)[c]
+
+
+def test_the_frame_is_tidy(results):
+    assert tuple(results.frame.columns) == COLUMNS
+    keys = [
+        "experiment",
+        "problem",
+        "method",
+        "student",
+        "overlap",
+        "noise",
+        "fold",
+        "seed",
+        "condition",
+        "metric",
+        "class",
+    ]
+    assert not results.frame.duplicated(keys).any()
+    assert (results.frame["condition"] == "clean").all()
+
+
+def test_shown_numbers_are_scikit_learns_on_the_stored_predictions(smoke, results):
+    made, store, _ = smoke
+    table = score_table(results, "table1")
+    for cell in made.cells:
+        job = made.jobs[cell.scores]
+        problem = Problem.load(store.path(job.inputs["pixels"]))
+        test = store.open(job.inputs["split"]).arrays("split.npz")["test"]
+        logits = store.open(job.inputs["predictions"]).arrays("predictions.npz")["test"]
+        truth = problem.labels.targets[test]
+        if problem.labels.task == "single-label":
+            chosen = logits.argmax(1)
+            labels = range(8)
+        else:
+            rows = results.frame[
+                (results.frame["fingerprint"] == cell.scores)
+                & (results.frame["metric"] == "threshold")
+                & (results.frame["method"] == cell.method)
+            ]
+            chosen = expit(logits.astype(np.float64)) >= rows["value"].to_numpy() - 1e-9
+            labels = None
+        wanted = metrics.precision_recall_fscore_support(truth, chosen, labels=labels, average="macro", zero_division=0)
+        for heading, value in zip(("P", "R", "F1"), wanted[:3], strict=True):
+            assert number(table, cell.method, cell.problem, heading).mean == pytest.approx(value)
+
+
+def with_seeds(results, seeds, change):
+    """The results as if each run had been made with several seeds, its values changed by change(method, seed)."""
+    parts = []
+    for seed in range(seeds):
+        part = results.frame.copy()
+        part["seed"] = seed
+        part["value"] = part["value"] + [change(method, seed) for method in part["method"]]
+        parts.append(part)
+    return replace(results, frame=pandas.concat(parts))
+
+
+def test_mean_and_spread_are_those_of_the_runs(results):
+    table = score_table(with_seeds(results, 3, lambda method, seed: 0.1 * seed), "table1")
+    single = score_table(results, "table1")
+    one, many = (number(each, "Baseline I", "lesion", "F1") for each in (single, table))
+    assert (one.runs, one.spread) == (1, None)
+    assert many.runs == 3
+    assert many.mean == pytest.approx(one.mean + 0.1)
+    assert many.spread == pytest.approx(0.1)  # the sample standard deviation of 0, .1, .2
+
+
+def test_bold_is_for_a_difference_beyond_doubt(results):
+    assert not any(cell.best for _, cells in score_table(results, "table1").rows for cell in cells)
+    noise = {0: 0.001, 1: -0.001, 2: 0.0}
+
+    def clear(method, seed):
+        return (2.0 if method == "RoS-KD" else 0.0) + (noise[seed] if method == "RoS-KD" else 0)
+
+    table = score_table(with_seeds(results, 3, clear), "table1")
+    assert [labels[0] for labels, cells in table.rows if any(cell.best for cell in cells)] == ["RoS-KD"]
+
+    def unclear(method, seed):
+        return (2.0 if method == "RoS-KD" else 0.0) + (5 * (seed - 1) if method == "RoS-KD" else 0)
+
+    table = score_table(with_seeds(results, 3, unclear), "table1")
+    assert not any(cell.best for _, cells in table.rows for cell in cells)
+
+
+def test_one_row_beats_another_by_a_paired_interval():
+    from scipy import stats
+
+    one, other = (
+        {(0, s): v for s, v in enumerate([0.9, 0.8, 0.7])},
+        {(0, s): v for s, v in enumerate([0.8, 0.71, 0.62])},
+    )
+    interval = stats.ttest_rel(list(one.values()), list(other.values())).confidence_interval(0.95)
+    assert interval.low > 0
+    assert _beats(one, other)
+    assert not _beats(other, one)
+    assert not _beats(one, {(0, 0): 0.1})  # one common run decides nothing
+    wide = {(0, 0): 0.9, (0, 1): 0.1, (0, 2): 0.8}
+    assert stats.ttest_rel(list(wide.values()), list(other.values())).confidence_interval(0.95).low < 0
+    assert not _beats(wide, other)
+
+
+def test_the_papers_numbers_stand_beside(results):
+    table = score_table(results, "table1", "paper")
+    printed = [column for column in table.columns if column.printed]
+    assert len(printed) == 6
+    c = table.columns.index(Column("cardio", "F1", True))
+    assert {labels[0]: cells[c] and cells[c].mean for labels, cells in table.rows} == {
+        "Baseline I": 0.299,
+        "Baseline II": 0.329,
+        "Baseline III": 0.308,
+        "Baseline IV": 0.307,
+        "Baseline V": 0.334,
+        "RoS-KD": 0.349,
+        "Baseline III (subset)": None,
+        "Deep ensemble": None,
+    }
+    assert any("not against each other" in note for note in table.notes)
+
+
+def test_phantoms_are_called_phantoms(results):
+    for text in (markdown([score_table(results, "table1")]), latex([score_table(results, "table1")])):
+        assert "are phantoms: drawn images" in text
+
+
+NASTY = Table(
+    "x",
+    r"50 % of $x_1$ & <b>{bold}</b> #1 \ ~^",
+    ["method"],
+    [Column("le_sion", "F1"), Column("le_sion", "F1", True)],
+    [(["a|b_c & <script>"], [Number(0.5, 0.25, 2, True), None]), (["d"], ["diverged", Number(1.0, None, 1)])],
+    ["100 % of $ and _"],
+)
+
+
+def test_markdown_says_what_it_should_and_escapes_the_rest():
+    text = markdown([NASTY])
+    assert "| a\\|b\\_c &amp; &lt;script&gt; | **.500** ± .250 | – |" in text
+    assert "| d | diverged | 1.000 |" in text
+    assert "<script>" not in text
+
+
+def test_latex_says_what_it_should_and_escapes_the_rest():
+    text = latex([NASTY])
+    assert r"a|b\_c \& \textless{}script\textgreater{} & \textbf{.500}\,$\pm$\,.250 & -- \\" in text
+    assert r"d & diverged & 1.000 \\" in text
+    assert r"50 \% of \$x\_1\$ \& \textless{}b\textgreater{}\{bold\}" in text
+    assert r"\toprule" in text
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex on this machine")
+def test_latex_compiles(results, tmp_path):
+    tables = [score_table(results, "table1", "paper"), NASTY]
+    (tmp_path / "tables.tex").write_text(latex(tables, standalone=True), "utf-8")
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "tables.tex"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert (tmp_path / "tables.pdf").stat().st_size > 5000
+    assert "Overfull" not in done.stdout
+
+
+def test_csv_and_json_hold_full_precision(results):
+    table = score_table(results, "table1")
+    rows = list(csv.DictReader(io.StringIO(as_csv([table]))))
+    assert len(rows) == 8 * 8
+    first = rows[0]
+    assert float(first["mean"]) == number(table, first["row"], first["problem"], first["metric"]).mean
+    data = json.loads(as_json(results))
+    assert len(data["results"]) == len(results.frame)
+    assert data["gaps"] == []
+    undefined = results.frame["value"].isna().sum()
+    assert sum(row["value"] is None for row in data["results"]) == undefined
+
+
+def test_numbers_are_printed_as_in_the_paper():
+    assert [plain_number(value) for value in (0.3494, 0.0, 1.0, 0.9999)] == [".349", ".000", "1.000", "1.000"]
+
+
+def test_a_cell_without_numbers_says_so(smoke, tmp_path):
+    made, store, _ = smoke
+    import shutil as files
+
+    from roskdbench.store import Store
+
+    copy = tmp_path / "store"
+    files.copytree(store.root, copy)
+    cell = next(cell for cell in made.cells if cell.method == "RoS-KD" and cell.problem == "lesion")
+    files.rmtree(Store(copy).path(cell.scores))
+    table = score_table(collect(made, Store(copy)), "table1")
+    assert number(table, "RoS-KD", "lesion", "F1") == "missing"
+    assert "missing: 1 cells. it has not been run" in table.notes
+
+
+def test_a_report_folder_is_reproducible_to_the_byte(smoke, results, tmp_path):
+    _, store, _ = smoke
+    tables = [score_table(results, "table1", "paper")]
+    for name in ("one", "two"):
+        write_folder(results, tables, store, tmp_path / name)
+    names = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert names == sorted(
+        ["tables.md", "tables.tex", "tables.csv", "results.json"]
+        + [
+            f"{stem}.{ending}"
+            for stem in ("examples-lesion", "examples-cardio", "table1-f1", "table1-training")
+            for ending in ("png", "pdf")
+        ]
+    )
+    for name in names:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
+
+
+def test_a_method_has_one_colour_everywhere(smoke):
+    made, *_ = smoke
+    palette = colours(made)
+    assert len(set(palette.values())) == 8 == len(PALETTE)
+
+
+def test_figures_of_an_empty_store_are_none(smoke, tmp_path):
+    from roskdbench.store import Store
+
+    made, *_ = smoke
+    empty = Store.at(tmp_path / "store")
+    assert draw_all(collect(made, empty), empty, tmp_path / "figures") == []
