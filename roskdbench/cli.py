@@ -145,7 +145,7 @@ def _print_tables(name: str, store: Any, console: "Console") -> None:
     from roskdbench.results import find_run
 
     results = find_run(name, store, (), ())
-    for experiment in dict.fromkeys(cell.experiment for cell in results.plan.cells):
+    for experiment in results.plan.experiments:
         console.print(terminal_table(score_table(results, experiment)))
     option = "" if store.root == STORE else f" --store {store.root}"
     console.print(f"More: roskdbench report {name}{option} --compare paper --out DIR", markup=False, soft_wrap=True)
@@ -227,7 +227,7 @@ def report(
 
     kept = Store(store)
     results = find_run(name, kept, tuple(settings or ()), tuple(folders or ()))
-    experiments = only or list(dict.fromkeys(cell.experiment for cell in results.plan.cells))
+    experiments = only or results.plan.experiments
     tables = [score_table(results, experiment, compare) for experiment in experiments]
     console = _console()
     if form is Format.table:

@@ -207,15 +207,14 @@ def _ranks(jobs: dict[str, Job]) -> dict[str, float]:
 def run_name(plan: Plan) -> str:
     """What a run of this plan is called: the suite's name and a mark of all that was set."""
     what: dict[str, Any] = plan.suite.model_dump(mode="json")
-    experiments = sorted({cell.experiment for cell in plan.cells})
-    return f"{plan.suite.suite}-{fingerprint([what, experiments])[:8]}"
+    return f"{plan.suite.suite}-{fingerprint([what, sorted(plan.experiments)])[:8]}"
 
 
 def write_record(plan: Plan, store: Store, method_folders: tuple[Path, ...], reasons: dict[str, str]) -> Path:
     """Write down what was run, so that `roskdbench report` can find it, and why jobs failed."""
     record = {
         "suite": plan.suite.model_dump(mode="json"),
-        "experiments": sorted({cell.experiment for cell in plan.cells}),
+        "experiments": plan.experiments,
         "method_folders": [str(folder.resolve()) for folder in method_folders],
         "reasons": reasons,
     }

@@ -46,7 +46,7 @@ def draw_all(results: Results, store: Store, folder: Path) -> list[Path]:
             if pixels in store:
                 grid = examples(Problem.load(store.path(pixels)), problem)
                 drawn.append(_save(grid, folder / f"examples-{problem}"))
-        for experiment in dict.fromkeys(cell.experiment for cell in results.plan.cells):
+        for experiment in results.plan.experiments:
             if not results.frame[results.frame["experiment"] == experiment].empty:
                 drawn.append(_save(comparison(results, experiment), folder / f"{experiment}-f1"))
             curves = training_curves(results, store, experiment)

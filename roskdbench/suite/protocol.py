@@ -1,5 +1,6 @@
 """How everything in a suite is trained: one protocol for every method, so that methods are what differs."""
 
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PositiveInt, model_validator
@@ -24,7 +25,12 @@ class NetworkSpec(Declared):
         """What tables call it."""
         return self.title or self.model
 
-    @property
+    @cached_property
+    def key(self) -> str:
+        """One text for all that was said of the network."""
+        return self.model_dump_json()
+
+    @cached_property
     def architecture(self) -> dict[str, Any]:
         """What determines the function; the title does not."""
         return {"model": self.model, "options": self.options}

@@ -1,0 +1,9 @@
+"""From a suite to a graph of jobs. What two cells have in common is one job: they ask for the same fingerprint.
+
+Nothing here imports torch, looks at data or touches the store.
+"""
+
+from roskdbench.plan.graph import Cell, Plan
+from roskdbench.plan.planner import plan
+
+__all__ = ["Cell", "Plan", "plan"]

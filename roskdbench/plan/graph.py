@@ -1,0 +1,71 @@
+"""A plan: jobs, each after its inputs, and the cells that want them."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from roskdbench.job import Job
+from roskdbench.suite import Suite
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One point of an experiment's grid, and the job that scores it."""
+
+    experiment: str
+    problem: str
+    method: str  # the row's title
+    registered: str  # the name the method is registered under
+    student: str
+    overlap: float
+    noise: str
+    fold: int
+    seed: int
+    scores: str  # fingerprint
+    trainings: int  # networks that a script for this cell alone would train
+
+
+@dataclass
+class Plan:
+    """Jobs in an order in which every job comes after its inputs, and the cells that want them."""
+
+    suite: Suite
+    jobs: dict[str, Job] = field(default_factory=dict)
+    cells: list[Cell] = field(default_factory=list)
+    not_built: list[str] = field(default_factory=list)
+    """What the suite asks for that this version cannot do, a line each."""
+
+    @property
+    def problems(self) -> list[str]:
+        """Names of the problems that the planned cells use."""
+        return list(dict.fromkeys(cell.problem for cell in self.cells))
+
+    @property
+    def experiments(self) -> list[str]:
+        """Names of the experiments that were planned."""
+        return list(dict.fromkeys(cell.experiment for cell in self.cells))
+
+    def kinds(self) -> Counter[str]:
+        """How many jobs there are of each kind."""
+        return Counter(job.kind for job in self.jobs.values())
+
+    @property
+    def trainings(self) -> int:
+        """Networks that are trained."""
+        return sum(job.kind in ("teacher", "trajectory") for job in self.jobs.values())
+
+    @property
+    def trainings_alone(self) -> int:
+        """Networks that would be trained by a script per cell."""
+        return sum(cell.trainings for cell in self.cells)
+
+    def needed(self, have: Iterable[str] = ()) -> dict[str, Job]:
+        """The jobs that the cells' scores still need when the artifacts in `have` are there, in order."""
+        there, wanted = set(have), set[str]()
+        waiting = [cell.scores for cell in self.cells]
+        while waiting:
+            fingerprint = waiting.pop()
+            if fingerprint not in there and fingerprint not in wanted:
+                wanted.add(fingerprint)
+                waiting.extend(self.jobs[fingerprint].inputs.values())
+        return {fingerprint: job for fingerprint, job in self.jobs.items() if fingerprint in wanted}

@@ -1,0 +1,70 @@
+"""Going through a suite's experiments, cell by cell."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import product
+
+from roskdbench.errors import UserError, nearest
+from roskdbench.plan.graph import Cell, Plan
+from roskdbench.plan.ground import Ground
+from roskdbench.plan.row import Row
+from roskdbench.plan.workshop import Workshop
+from roskdbench.registry import Registry
+from roskdbench.suite import Experiment, Suite
+
+
+def plan(suite: Suite, registry: Registry, only: Iterable[str] = ()) -> Plan:
+    """The plan of a suite, or of some of its experiments. A UserError names what does not fit together."""
+    chosen = list(only)
+    for name in chosen:
+        if name not in suite.experiments:
+            raise UserError(f"the suite has no experiment '{name}'; {nearest(name, suite.experiments)}")
+    planned = Plan(suite)
+    workshop = Workshop(suite, planned.jobs)
+    for name, experiment in suite.experiments.items():
+        if not chosen or name in chosen:
+            planned.not_built += [line for line in _not_built(name, experiment, suite) if line not in planned.not_built]
+            planned.cells += _cells(name, experiment, _rows(name, experiment, suite, registry), workshop)
+    return planned
+
+
+def _not_built(name: str, experiment: Experiment, suite: Suite) -> Iterator[str]:
+    for measure in experiment.measures:
+        if not measure.built:
+            yield f"the measure '{measure.measure}' of experiment '{name}'"
+    for problem in experiment.problems or suite.problems:
+        if not suite.problems[problem].built:
+            yield f"the loader of problem '{problem}' ({suite.problems[problem].dataset})"
+
+
+def _rows(name: str, experiment: Experiment, suite: Suite, registry: Registry) -> list[Row]:
+    try:
+        rows = [Row.of(choice, registry, suite.protocol) for choice in experiment.methods]
+    except UserError as error:
+        raise UserError(f"experiment '{name}': {error}") from None
+    for title, times in Counter(row.title for row in rows).items():
+        if times > 1:
+            raise UserError(f"experiment '{name}' has {times} rows called '{title}'; give them titles of their own")
+    return rows
+
+
+def _cells(name: str, experiment: Experiment, rows: list[Row], workshop: Workshop) -> Iterator[Cell]:
+    problems = experiment.problems or list(workshop.suite.problems)
+    places = product(problems, experiment.noise, experiment.seeds, range(experiment.folds))
+    for problem, noise, seed, fold in places:
+        ground = Ground(workshop, problem, noise, seed, fold, experiment.folds)
+        for row, student, overlap in product(rows, experiment.students, experiment.overlap):
+            scores, trainings = ground.scores(row, student, overlap)
+            yield Cell(
+                experiment=name,
+                problem=problem,
+                method=row.title,
+                registered=row.name,
+                student=student.name,
+                overlap=overlap,
+                noise=noise,
+                fold=fold,
+                seed=seed,
+                scores=scores.fingerprint,
+                trainings=trainings,
+            )

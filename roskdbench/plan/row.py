@@ -1,0 +1,48 @@
+"""A row of an experiment: a method as the suite wants it, and what of it a training depends on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from roskdbench.errors import UserError
+from roskdbench.fingerprint import canonical_json
+from roskdbench.method import Mean, Method, RunningMean, code_identity
+from roskdbench.registry import Registry
+from roskdbench.suite import MethodChoice, Protocol
+
+
+@dataclass(frozen=True)
+class Row:
+    """Everything about a method that its cells have in common."""
+
+    name: str
+    title: str
+    method: Method
+    parameters: Mapping[str, Any]
+    code: Mapping[str, str]
+    training: Mapping[str, Any]
+    """Parameters that a training depends on."""
+    averaging: Mapping[str, Any]
+    """The mean that its training collects: the method's own, or the usual one, for others to read."""
+    key: str = field(repr=False)
+    """The same for rows whose students are trained in the same way."""
+
+    @classmethod
+    def of(cls, choice: MethodChoice, registry: Registry, protocol: Protocol) -> "Row":
+        """The row of a method that can be used under the protocol; a UserError if it cannot."""
+        method = registry.make(choice.method, choice.parameters)
+        mean = method.averaging if isinstance(method.averaging, Mean) else RunningMean()
+        warmup = protocol.averaging_warmup if mean.warmup is None else mean.warmup
+        objection = method.weighting.objection(protocol.epochs)
+        if method.averaging.reading == "averaged" and warmup >= protocol.epochs:
+            objection = (
+                f"averaging starts after epoch {warmup}, but there are {protocol.epochs}; "
+                "lower protocol.averaging_warmup"
+            )
+        if objection:
+            raise UserError(f"method '{choice.method}': {objection}")
+        code, training = code_identity(method), method.training_declaration()
+        averaging = {**mean.declaration(), "warmup": warmup}
+        key = canonical_json([code, training, averaging])
+        title = choice.title or type(method).title()
+        return cls(choice.method, title, method, choice.parameters, code, training, averaging, key)

@@ -1,0 +1,68 @@
+"""Where jobs are made, each once, and what all of a suite's trainings have in common."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from roskdbench.job import Job
+from roskdbench.suite import Suite
+from roskdbench.suite.protocol import NetworkSpec
+
+# Multiply-adds of a forward pass at 224 px against ResNet-18's 1.8 billion; others count as 1.
+RELATIVE_COST = {
+    "resnet18": 1.0,
+    "resnet34": 2.0,
+    "resnet50": 2.3,
+    "mobilenetv2_100": 0.17,
+    "densenet121": 1.6,
+}
+BACKWARD = 3.0  # a training pass against a forward pass
+
+
+class Workshop:
+    """Makes the jobs of a plan. A job asked for twice, under one key or by one fingerprint, is one job."""
+
+    def __init__(self, suite: Suite, jobs: dict[str, Job]) -> None:
+        self.suite, self.protocol = suite, suite.protocol
+        self._jobs = jobs
+        self._made: dict[tuple[Any, ...], Job] = {}
+        protocol = suite.protocol
+        self.recipe: Mapping[str, Any] = {
+            "epochs": protocol.epochs,
+            "batch": protocol.batch,
+            **protocol.optimiser.model_dump(mode="json"),
+            "augmentation": protocol.augmentation,
+            "views": protocol.views,
+        }
+        self.precision = "measured" if protocol.precision == "auto" else protocol.precision
+        self.view_count = min(protocol.views or protocol.epochs, protocol.epochs)
+
+    def once(self, key: tuple[Any, ...], make: Callable[[], Job]) -> Job:
+        """The job for a key, made when it is first asked for. Equal keys must mean equal jobs."""
+        found = self._made.get(key)
+        if found is None:
+            made = make()
+            found = self._made[key] = self._jobs.setdefault(made.fingerprint, made)
+        return found
+
+    def network(self, network: NetworkSpec) -> dict[str, Any]:
+        """What the spec of a training says of its network."""
+        return {
+            "architecture": network.architecture,
+            "stem": self.protocol.stem,
+            "recipe": self.recipe,
+            "precision": self.precision,
+        }
+
+
+def job(
+    kind: str, spec: Mapping[str, Any], inputs: Mapping[str, Job], label: str, work: float = 1.0, **rest: Any
+) -> Job:
+    """A job that reads other jobs. `rest` are hints, but for `code`."""
+    code = rest.pop("code", {})
+    prints = {role: each.fingerprint for role, each in inputs.items()}
+    return Job(kind, spec, prints, code, {"label": label, "work": work, **rest})
+
+
+def cost(network: NetworkSpec) -> float:
+    """The cost of a pass against ResNet-18's."""
+    return RELATIVE_COST.get(network.model, 1.0)
