@@ -101,7 +101,7 @@ def test_a_file_that_is_not_text_is_named(tmp_path):
 
 
 def test_yaml_cannot_make_python_objects(written):
-    with pytest.raises(UserError, match="could not determine a constructor"):
+    with pytest.raises(UserError, match="a suite holds plain values, not the YAML tag"):
         read_suite(written(GOOD.replace("epochs: 5", "epochs: !!python/object/apply:os.getpid []")))
 
 

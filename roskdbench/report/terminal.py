@@ -12,7 +12,8 @@ def terminal_table(table: Table) -> RenderableType:
     """The table and its notes."""
     problems = dict.fromkeys(column.group for column in table.columns)
     notes = [Text(f"· {note}", style="dim") for note in table.notes]
-    return Group(Text(table.title, style="bold"), *(_grid(table, problem) for problem in problems), *notes, Text(""))
+    grids = [part for problem in problems for part in (_grid(table, problem), Text(""))]
+    return Group(Text(table.title, style="bold"), *grids, *notes, Text(""))
 
 
 def _grid(table: Table, problem: str) -> Grid:

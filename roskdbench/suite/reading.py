@@ -14,6 +14,9 @@ from roskdbench.bundled import bundled
 from roskdbench.errors import UserError, nearest
 from roskdbench.suite.schema import Suite
 
+PLAIN_TAG = "tag:yaml.org,2002:"
+PLAIN_KINDS = ("map", "seq", "str", "int", "float", "bool", "null", "timestamp")
+
 Key = str | int
 Keys = tuple[Key, ...]
 
@@ -102,6 +105,8 @@ def _extended(path: Path, base: str) -> Path:
 def _plain(node: yaml.Node, keys: Keys, path: Path, places: dict[Keys, str]) -> Any:
     """Python values of a YAML node, noting the line of each; a key given twice is an error."""
     places[keys] = f"{path}:{node.start_mark.line + 1}"
+    if node.tag.removeprefix(PLAIN_TAG) not in PLAIN_KINDS:
+        raise UserError(f"{places[keys]}: a suite holds plain values, not the YAML tag '{node.tag}'")
     if isinstance(node, yaml.MappingNode):
         mapping: dict[str, Any] = {}
         for key_node, value_node in node.value:
