@@ -99,12 +99,12 @@ class _Walk:
     """The jobs that wait for others, those that are ready, and the steps from one state to the next."""
 
     def __init__(self, progress: Progress, store: Store) -> None:
-        self.progress, self.store, self.jobs = progress, store, progress.plan.jobs
+        self.progress, self.jobs = progress, progress.plan.jobs
         self.ready: list[tuple[float, str]] = []
         self._missing: dict[str, set[str]] = {}
         self._attempts: dict[str, int] = {}
-        have = {each for each in self.jobs if each in store}
-        needed = progress.plan.needed(have)
+        self._have = {each for each in self.jobs if each in store}
+        needed = progress.plan.needed(self._have)
         self._rank = _ranks(self.jobs)
         self._readers: dict[str, list[str]] = {}
         for each, job in self.jobs.items():
@@ -112,7 +112,7 @@ class _Walk:
                 self._readers.setdefault(one, []).append(each)
         for each in needed:
             self._wait_for(each)
-        for each in have:  # a training that diverged in an earlier run still stands for its cells
+        for each in self._have:  # a training that diverged in an earlier run still stands for its cells
             if self._followers(each) and (reason := store.diverged(each)):
                 self._spoil(each, "diverged", reason)
 
@@ -144,6 +144,7 @@ class _Walk:
                     self._message(event.traceback)
                 self._spoil(each, "failed", reason)
             case Damaged(input=damaged):
+                self._have.discard(damaged)
                 self._message(f"{self.jobs[damaged].label} was damaged in the store; it is computed again")
                 self._wait_for(each)
             case Lost(reason=reason):
@@ -159,7 +160,7 @@ class _Walk:
         """Put a job among those that wait, and what it needs and is not there with it."""
         state = self.progress.state
         state[each] = "waiting"
-        missing = {one for one in self.jobs[each].inputs.values() if one not in self.store}
+        missing = set(self.jobs[each].inputs.values()) - self._have
         self._missing[each] = missing
         if not missing:
             heapq.heappush(self.ready, (-self._rank[each], each))
@@ -169,6 +170,7 @@ class _Walk:
 
     def _done(self, each: str) -> None:
         self.progress.state[each] = "done"
+        self._have.add(each)
         for follower in self._followers(each):
             missing = self._missing[follower]
             if each in missing:

@@ -46,6 +46,12 @@ def test_teachers_are_shared_across_methods(tiny):
     assert made.trainings_alone == (1 + 1) + (2 + 1) + 2
 
 
+def test_a_lone_teacher_is_the_same_network_among_the_teachers_whatever_its_title(tiny):
+    lone = "{model: resnet18, title: Z, options: {channels: [4, 4, 8, 8], layers: [1, 1, 1, 1]}}"
+    made = planned(tiny, f"protocol.single_teacher={lone}", "experiments.main.methods=[baseline-ii, baseline-iii]")
+    assert made.kinds()["teacher"] == 2
+
+
 def test_the_same_teacher_in_another_place_is_another_teacher(tiny):
     same = "[{model: resnet18}, {model: resnet18}, {model: resnet18}]"
     made = planned(tiny, f"protocol.teachers={same}", "experiments.main.methods=[baseline-iii, baseline-ii]")

@@ -364,3 +364,57 @@ def test_the_walk_counts_work(undisturbed, tmp_path):
     assert shares[0] == 0
     assert shares[-1] == pytest.approx(1)
     assert all(0 <= share <= 1 + 1e-9 for share in shares)
+
+
+def test_every_switch_of_the_protocol_can_be_thrown(tiny, tmp_path):
+    """Measured precision, a rounded bank, two views in turn, folds, rotated views, another construction."""
+    settings = [
+        "protocol.precision=auto",
+        "protocol.bank=float16",
+        "protocol.views=2",
+        "protocol.augmentation=paper",
+        "protocol.construction=borrow",
+        "protocol.stem=small",
+        "experiments.main.folds=2",
+        "experiments.main.methods=[{method: ros-kd, weighting: one-hot, averaging: exponential-mean}]",
+    ]
+    made = planned(tiny, *settings)
+    store = Store.at(tmp_path / "store")
+    assert run(made, store).well
+    assert made.kinds()["form"] == 2
+    for job in made.jobs.values():
+        if job.kind == "form":
+            form = store.open(job.fingerprint).json("form.json")
+            assert form["precision"] in ("float32", "bf16")
+            assert len(store.open(job.fingerprint).record["step_seconds"]) == 3
+        if job.kind == "bank":
+            bank = store.open(job.fingerprint).array("logits.npy")
+            train = store.open(job.inputs["split"]).arrays("split.npz")["train"]
+            assert (bank.dtype, bank.shape) == (np.float16, (2, len(train), 8))
+    assert collect(made, store).gaps == []
+
+
+def test_labels_are_noisy_in_training_only(smoke):
+    made, store, _ = smoke
+    for job in made.jobs.values():
+        if job.kind == "labels":
+            labels = store.open(job.fingerprint).arrays("labels.npz")
+            split = store.open(job.inputs["split"]).arrays("split.npz")
+            pixels = store.open(job.inputs["pixels"]).arrays("labels.npz")
+            assert labels["flipped"][split["train"]].any()
+            assert np.array_equal(labels["targets"][split["train"]], pixels["noisy_targets"][split["train"]])
+            for part in ("validation", "test"):
+                assert not labels["flipped"][split[part]].any()
+                assert np.array_equal(labels["targets"][split[part]], pixels["targets"][split[part]])
+            noise = store.open(job.fingerprint).json("noise.json")
+            assert noise["realised_rate"] == pytest.approx(labels["flipped"][split["train"]].mean(), abs=1e-6)
+
+
+def test_teachers_learn_from_their_subsets(smoke):
+    """A teacher's spec names its subset, and the subsets are those of the plan's ratio."""
+    made, store, _ = smoke
+    for job in made.jobs.values():
+        if job.kind == "teacher" and "subsets" in job.inputs:
+            members = store.open(job.inputs["subsets"]).arrays("members.npz")["members"]
+            assert members.shape[0] == 2
+            assert members[job.spec["subset"]].mean() == pytest.approx(1 / 1.6, abs=0.05)

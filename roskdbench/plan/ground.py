@@ -110,12 +110,13 @@ class Ground:
 
     def _positions(self, slots: list[TeacherSlot]) -> Iterator[tuple[int, TeacherSlot]]:
         """Each slot with its place among the protocol's teachers: a lone teacher is the same network as there."""
-        networks = self.protocol.teachers
+        networks = [network.architecture for network in self.protocol.teachers]
         for number, slot in enumerate(slots):
             if len(slots) == len(networks):
                 yield number, slot
             else:
-                yield networks.index(slot.network) if slot.network in networks else len(networks) + number, slot
+                known = slot.network.architecture in networks
+                yield networks.index(slot.network.architecture) if known else len(networks) + number, slot
 
     def _teacher(self, slot: TeacherSlot, position: int) -> Job:
         def make() -> Job:
