@@ -70,6 +70,8 @@ def register(name: str) -> Callable[[type[Method]], type[Method]]:
             raise TypeError(f"@register('{name}') is for classes that inherit from Method")
         method.name = name
         same_place = [each for each in _registered.get(name, []) if _origin(each) == _origin(method)]
+        if same_place and method.__module__.startswith(_PACKAGE):
+            raise UserError(f"two methods of this file are registered as '{name}'; rename one")
         others = [each for each in _registered.get(name, []) if each not in same_place]
         _registered[name] = [*others, method]
         return method
@@ -85,7 +87,7 @@ def discover(directories: Iterable[Path] = ()) -> Registry:
     for point in entry_points(group=GROUP):
         try:
             point.load()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             registry.broken.append(f"entry point {point.name} ({point.value}): {_line(error)}")
     modules = set()
     for place in places:
@@ -127,8 +129,7 @@ def _load(file: Path) -> str | None:
     state = (stat.st_mtime_ns, stat.st_size)
     if _loaded.get(name) == state:
         return None
-    for methods in _registered.values():
-        methods[:] = [each for each in methods if each.__module__ != name]
+    _forget(name)
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         return "it is not a Python file"
@@ -136,14 +137,20 @@ def _load(file: Path) -> str | None:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
+        _forget(name)
         return _line(error)
     _loaded[name] = state
     return None
 
 
-def _line(error: Exception) -> str:
+def _forget(module: str) -> None:
+    for methods in _registered.values():
+        methods[:] = [each for each in methods if each.__module__ != module]
+
+
+def _line(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 

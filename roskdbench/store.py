@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import canonical_json, file_digest
@@ -24,6 +25,8 @@ from roskdbench.fingerprint import canonical_json, file_digest
 CHECKSUMS = "checksums.json"
 RECORD = "job.json"
 DIVERGED = "diverged.json"
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+NO_ROOM = 1 << 16  # bytes free on a disk that counts as full
 
 
 class DamagedArtifactError(Exception):
@@ -147,15 +150,16 @@ class Store:
             (draft / RECORD).write_text(canonical_json(record), "utf-8")
             self._seal(draft)
             self._publish(draft, fingerprint)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-                reason = (error.strerror or "").lower()
-                raise StoreFullError(
-                    f"the store {self.root} cannot take more: {reason}; make room and run again"
-                ) from error
+        except (OSError, SafetensorError) as error:
+            if self._is_full(error):
+                raise StoreFullError(f"the store {self.root} cannot take more; make room and run again") from error
             raise
         finally:
             shutil.rmtree(draft, ignore_errors=True)
+
+    def _is_full(self, error: Exception) -> bool:
+        """Whether there was no room. Not every library passes the system's reason on, so the disk is asked too."""
+        return getattr(error, "errno", None) in FULL or shutil.disk_usage(self.root).free < NO_ROOM
 
     def _seal(self, draft: Path) -> None:
         sums = {file.name: (file.stat().st_size, file_digest(file)) for file in sorted(draft.iterdir())}

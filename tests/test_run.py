@@ -88,7 +88,7 @@ def test_records_tell_what_made_an_artifact(undisturbed):
         assert record["inputs"] == dict(job.inputs)
         assert record["spec"] == json.loads(json.dumps(job.spec))
         assert record["seconds"] >= 0
-        assert record["peak_memory_bytes"] > 1e7
+        assert record["process_peak_memory_bytes"] > 1e7
         assert {"python", "roskdbench", "numpy"} <= set(record["environment"])
 
 

@@ -2,10 +2,12 @@
 
 import errno
 import multiprocessing
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import SafetensorError
 
 from roskdbench import store as store_module
 from roskdbench.errors import UserError
@@ -118,9 +120,20 @@ def test_a_full_disk_is_one_clear_line_and_leaves_nothing(store, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(store_module, "_flush", full)
-    with pytest.raises(StoreFullError, match="no space left on device; make room and run again"):
+    with pytest.raises(StoreFullError, match="cannot take more; make room and run again"):
         write(store)
     assert PRINT not in store
+    assert files(store) == []
+
+
+@pytest.mark.parametrize("error", [OSError("524288 requested and 12 written"), SafetensorError("I/O error")])
+def test_so_is_a_full_disk_that_a_library_does_not_call_so(store, monkeypatch, error):
+    usage = shutil.disk_usage(store.root)
+    with pytest.raises(type(error)), store.writing(PRINT, {}):
+        raise error
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=0))
+    with pytest.raises(StoreFullError), store.writing(PRINT, {}):
+        raise error
     assert files(store) == []
 
 

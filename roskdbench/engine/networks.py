@@ -91,9 +91,9 @@ def keep_resolution(body: nn.Module) -> None:
         return
     name, old = modules[first]
     assert isinstance(old, nn.Conv2d)
-    if old.kernel_size == (3, 3):
+    if old.stride == (2, 2) and old.kernel_size == (3, 3):
         old.stride = (1, 1)
-    elif old.kernel_size == (7, 7):
+    elif old.stride == (2, 2) and old.kernel_size == (7, 7):
         new = nn.Conv2d(old.in_channels, old.out_channels, 3, padding=1, bias=old.bias is not None)
         nn.init.kaiming_normal_(new.weight, mode="fan_out", nonlinearity="relu")
         _replace(body, name, new)

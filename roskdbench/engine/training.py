@@ -25,7 +25,7 @@ Report = Callable[[float, str], None]
 
 
 class DivergedError(Exception):
-    """The loss stopped being a finite number."""
+    """The loss, or a weight, stopped being a finite number."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,9 @@ class Training:
             self._keep(epoch + 1)
         if self.averaged is not None and self.mean is not None and self.mean.buffers == "reestimated":
             self._reestimate(self.averaged)
+        for network in (self.network, self.averaged):
+            if network is not None and not all(value.isfinite().all() for value in network.state_dict().values()):
+                raise DivergedError("the weights were not finite after the last epoch")
 
     def _epoch(self, epoch: int) -> None:
         rate = self.recipe.learning_rate(epoch)

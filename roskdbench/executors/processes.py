@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
@@ -39,9 +40,11 @@ class ProcessExecutor:
 
     def start(self, job: Job) -> None:
         """Hand the job to an idle worker."""
+        self._workers = [each for each in self._workers if each.job is not None or each.process.is_alive()]
         worker = next((each for each in self._workers if each.job is None), None) or self._hire()
         worker.job = job
-        worker.pipe.send(job)
+        with suppress(OSError):  # if it died this instant, `wait` will say so
+            worker.pipe.send(job)
 
     def wait(self) -> list[Event]:
         """Events of all workers; a worker that died gives Lost for its job."""

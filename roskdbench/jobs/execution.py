@@ -63,7 +63,7 @@ def execute(
                 (folder / DIVERGED).write_text(canonical_json({"reason": reason}), "utf-8")
             record |= work.notes
             record["seconds"] = round(time.perf_counter() - started, 3)
-            record["peak_memory_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+            record["process_peak_memory_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         return outcome
 
 

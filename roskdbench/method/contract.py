@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from roskdbench.method.batch import Batch
 
 
+_GIVEN = ("name", "kind")  # class attributes that registering and declaring set
+
+
 class _DeclaredByValue(ModelMetaclass):
     """Lets a method write `teachers = Overlapping()` where pydantic wants `teachers: Teachers = Overlapping()`."""
 
@@ -121,8 +124,8 @@ def code_identity(method: Method) -> dict[str, str]:
 
 
 def _has_behaviour(cls: type) -> bool:
-    own = (value for name, value in vars(cls).items() if not name.startswith(("__", "_abc", "model_")))
-    return any(isinstance(value, staticmethod | classmethod | property) or inspect.isfunction(value) for value in own)
+    """Whether the class holds anything but declared fields: those are not in its namespace any more."""
+    return any(not name.startswith(("__", "_abc", "model_")) and name not in _GIVEN for name in vars(cls))
 
 
 def _source_digest(cls: type) -> str:

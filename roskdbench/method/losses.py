@@ -33,14 +33,18 @@ def divergences(task: Task, teachers: Tensor, student: Tensor, temperature: floa
 
 
 def mixture_divergence(task: Task, teachers: Tensor, weights: Tensor, student: Tensor, temperature: float) -> Tensor:
-    """KL(sum_m w_m q_m || p) for each example, [B]; weights are [K, 1] or [K, B] and sum to 1 over teachers."""
-    share = weights[..., None]
+    """KL(sum_m w_m q_m || p) for each example, [B], for weights [K, 1] or [K, B].
+
+    Weights that sum to W instead of 1 are shares times W: the divergence from the mixture, W times.
+    """
+    total = weights.sum(0)
+    share = (weights / total)[..., None]
     if task == "single-label":
         q = (share * functional.softmax(teachers / temperature, -1)).sum(0)
         p_log = functional.log_softmax(student / temperature, -1)
-        return (torch.xlogy(q, q) - q * p_log).sum(-1)
+        return total * (torch.xlogy(q, q) - q * p_log).sum(-1)
     q = (share * torch.sigmoid(teachers / temperature)).sum(0)
     not_q = (share * torch.sigmoid(-teachers / temperature)).sum(0)
     p = student / temperature
     entropy = torch.xlogy(q, q) + torch.xlogy(not_q, not_q)
-    return (entropy - q * functional.logsigmoid(p) - not_q * functional.logsigmoid(-p)).mean(-1)
+    return total * (entropy - q * functional.logsigmoid(p) - not_q * functional.logsigmoid(-p)).mean(-1)

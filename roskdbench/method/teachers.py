@@ -32,11 +32,6 @@ class Teachers(Part):
         """The teachers under a protocol, at the overlap ratio of a cell."""
         raise NotImplementedError
 
-    @property
-    def overlapping(self) -> bool:
-        """Whether the overlap of a cell makes a difference."""
-        return False
-
 
 class NoTeachers(Teachers):
     """The student learns from labels alone."""
@@ -79,8 +74,3 @@ class Overlapping(Teachers):
             TeacherSlot(network, Subset(construction, count, ratio, index))
             for index, network in enumerate(protocol.teachers)
         ]
-
-    @property
-    def overlapping(self) -> bool:
-        """It does, unless the method fixes a ratio."""
-        return self.ratio is None

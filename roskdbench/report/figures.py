@@ -165,6 +165,7 @@ def _pixels(plan: Plan, problem: str) -> str:
 
 
 def _save(figure: Figure, stem: Path) -> Path:
-    figure.savefig(stem.with_suffix(".pdf"), metadata={"CreationDate": None, "Producer": None, "Creator": None})
-    figure.savefig(stem.with_suffix(".png"), metadata={"Software": None})
-    return stem.with_suffix(".png")
+    png, pdf = (stem.with_name(f"{stem.name}.{ending}") for ending in ("png", "pdf"))
+    figure.savefig(pdf, metadata={"CreationDate": None, "Producer": None, "Creator": None})
+    figure.savefig(png, metadata={"Software": None})
+    return png
