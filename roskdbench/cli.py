@@ -75,14 +75,18 @@ def _console() -> "Console":
 
 
 def _plan(suite: str, settings: list[str] | None, folders: list[Path] | None, only: list[str] | None) -> "Plan":
+    from roskdbench.errors import PlacedError, UserError
     from roskdbench.plan import plan
     from roskdbench.registry import discover
-    from roskdbench.suite import read_suite
+    from roskdbench.suite import place, read_suite
 
     registry = discover(folders or [])
     for line in registry.broken:
         typer.echo(f"roskdbench: left out {line}", err=True)
-    return plan(read_suite(suite, settings or []), registry, only or [])
+    try:
+        return plan(read_suite(suite, settings or []), registry, only or [])
+    except PlacedError as error:
+        raise UserError(f"{place(suite, settings or [], error.keys)}: {error}") from None
 
 
 @app.command(rich_help_panel="Work")
@@ -223,12 +227,12 @@ def report(
     from roskdbench.report.tables import score_table
     from roskdbench.report.terminal import terminal_table
     from roskdbench.results import find_run
+    from roskdbench.results import only as only_some
     from roskdbench.store import Store
 
     kept = Store(store)
-    results = find_run(name, kept, tuple(settings or ()), tuple(folders or ()))
-    experiments = only or results.plan.experiments
-    tables = [score_table(results, experiment, compare) for experiment in experiments]
+    results = only_some(find_run(name, kept, tuple(settings or ()), tuple(folders or ())), only or ())
+    tables = [score_table(results, experiment, compare) for experiment in results.plan.experiments]
     console = _console()
     if form is Format.table:
         for table in tables:

@@ -8,6 +8,14 @@ class UserError(Exception):
     """A mistake in the input. The command line prints it as one line and exits with 2."""
 
 
+class PlacedError(UserError):
+    """A mistake in a suite that is found after it was read: `keys` lead to where it was written."""
+
+    def __init__(self, sentence: str, keys: tuple[str | int, ...]) -> None:
+        super().__init__(sentence)
+        self.keys = keys
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """The end of an error sentence: the closest known word, or the list of them."""
     names = sorted(known)

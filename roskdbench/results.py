@@ -1,7 +1,8 @@
 """Results: the tidy frame, one row a number, from which everything shown is derived; and the cells that have none."""
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -9,7 +10,7 @@ from roskdbench.errors import UserError, nearest
 from roskdbench.plan import Cell, Plan, plan
 from roskdbench.registry import discover
 from roskdbench.run import run_name
-from roskdbench.store import DamagedArtifactError, Store
+from roskdbench.store import RECORD, DamagedArtifactError, Store
 from roskdbench.suite import Suite, find_suite, read_suite
 
 if TYPE_CHECKING:
@@ -50,11 +51,32 @@ class Results:
     frame: "pandas.DataFrame"
     gaps: list[Gap]
     reasons: dict[str, str] = field(default_factory=dict)
+    made_with: list[str] = field(default_factory=list)
+    """The devices and library versions that the trainings behind the numbers were made with."""
+    noise: dict[tuple[str, str], float] = field(default_factory=dict)
+    """The share of training labels that are wrong, by problem and noise, as it came out."""
 
     @property
     def name(self) -> str:
         """The run's name."""
         return run_name(self.plan)
+
+
+def only(results: Results, experiments: Iterable[str]) -> Results:
+    """The results of some experiments; all of them if none is named."""
+    chosen = list(experiments)
+    for name in chosen:
+        if name not in results.plan.experiments:
+            raise UserError(f"the run has no experiment '{name}'; {nearest(name, results.plan.experiments)}")
+    if not chosen:
+        return results
+    cells = [cell for cell in results.plan.cells if cell.experiment in chosen]
+    return replace(
+        results,
+        plan=replace(results.plan, cells=cells),
+        frame=results.frame[results.frame["experiment"].isin(chosen)],
+        gaps=[gap for gap in results.gaps if gap.cell.experiment in chosen],
+    )
 
 
 def collect(plan: Plan, store: Store, reasons: dict[str, str] | None = None) -> Results:
@@ -86,7 +108,25 @@ def collect(plan: Plan, store: Store, reasons: dict[str, str] | None = None) -> 
         rows += [(*head, metric, name, value, n, cell.scores) for metric, name, value, n in numbers]
     frame = pandas.DataFrame(rows, columns=list(COLUMNS))
     frame["value"] = frame["value"].astype(float)
-    return Results(plan, frame, gaps, reasons)
+    return Results(plan, frame, gaps, reasons, _made_with(plan, store), _noise(plan, store))
+
+
+def _made_with(plan: Plan, store: Store) -> list[str]:
+    found = set()
+    for fingerprint, job in plan.jobs.items():
+        if job.kind in ("teacher", "trajectory") and fingerprint in store:
+            where = json.loads((store.path(fingerprint) / RECORD).read_text("utf-8"))["environment"]
+            found.add(", ".join(f"{part} {where[part]}" for part in ("torch", "timm", "device") if part in where))
+    return sorted(found)
+
+
+def _noise(plan: Plan, store: Store) -> dict[tuple[str, str], float]:
+    rates: dict[tuple[str, str], list[float]] = {}
+    for cell in plan.cells:
+        if cell.labels in store and cell.noise != "none":
+            noise = json.loads((store.path(cell.labels) / "noise.json").read_text("utf-8"))
+            rates.setdefault((cell.problem, cell.noise), []).append(noise["realised_rate"])
+    return {place: sum(found) / len(found) for place, found in rates.items()}
 
 
 def _scores(store: Store, fingerprint: str) -> list[tuple[str, str, float | None, int]] | None:
@@ -117,6 +157,9 @@ def _gap(cell: Cell, plan: Plan, store: Store, reasons: dict[str, str]) -> Gap:
 
 def find_run(name: str | None, store: Store, settings: tuple[str, ...], folders: tuple[Path, ...]) -> Results:
     """The results of a suite (by file or bundled name), of a run (by its name), or of the latest run."""
+    is_run = name is None or (store.root / "runs" / f"{name}.json").exists()
+    if is_run and (settings or folders):
+        raise UserError("a run knows its settings and methods: name its suite to use --set or --methods")
     records = sorted((store.root / "runs").glob("*.json"), key=lambda path: path.stat().st_mtime)
     if not records and not store.root.is_dir():
         raise UserError(f"there is no store at {store.root}; run a suite first, or name the store with --store DIR")
@@ -132,19 +175,31 @@ def find_run(name: str | None, store: Store, settings: tuple[str, ...], folders:
     except UserError as error:
         raise UserError(f"no run and no suite '{name}'; {nearest(name, by_name)}" if by_name else str(error)) from None
     planned = plan(read_suite(name, settings), discover(folders))
-    record = by_name.get(run_name(planned))
-    reasons = json.loads(record.read_text("utf-8"))["reasons"] if record else {}
+    reasons: dict[str, str] = {}
+    for path in records:  # whichever run a job failed in, the reason is the job's
+        reasons |= _record(path)["reasons"]
     results = collect(planned, store, reasons)
     others = [each for each in by_name if each.rpartition("-")[0] == planned.suite.suite]
-    if results.frame.empty and record is None:
+    if results.frame.empty and run_name(planned) not in by_name:
         hint = f"; runs of it with other settings: {', '.join(others)}" if others else f"; try: roskdbench run {name}"
         raise UserError(f"nothing of the suite '{name}' as it stands is in the store {store.root}{hint}")
     return results
 
 
+def _record(path: Path) -> dict[str, Any]:
+    try:
+        record: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except ValueError:
+        raise UserError(f"the record {path} cannot be read; delete it and run the suite again") from None
+    return record
+
+
 def _of_record(path: Path, store: Store) -> Results:
-    record = json.loads(path.read_text("utf-8"))
-    suite = Suite.model_validate(record["suite"])
+    record = _record(path)
+    try:
+        suite = Suite.model_validate(record["suite"])
+    except ValueError:
+        raise UserError(f"the run {path.stem} was made by another version of roskdbench; run its suite again") from None
     folders = [Path(folder) for folder in record["method_folders"]]
     planned = plan(suite, discover(folders), record["experiments"])
     return collect(planned, store, record["reasons"])

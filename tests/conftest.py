@@ -38,15 +38,15 @@ protocol:
   optimiser: {lr: 0.05, milestones: [3]}
   stem: standard
   teachers:
-    - {model: resnet18, title: A, options: {channels: [4, 8, 8, 8], layers: [1, 1, 1, 1]}}
-    - {model: resnet18, title: B, options: {channels: [4, 4, 8, 8], layers: [1, 1, 1, 1]}}
+    - {model: resnet18, title: A, options: {channels: [8, 8, 8, 8], layers: [1, 1, 1, 1]}}
+    - {model: resnet18, title: B, options: {channels: [8, 8, 8, 16], layers: [1, 1, 1, 1]}}
   averaging_warmup: 1
   augmentation: light
 experiments:
   main:
     title: A tiny table
     methods: [baseline-i, baseline-v, ros-kd]
-    students: [{model: resnet18, title: A, options: {channels: [4, 8, 8, 8], layers: [1, 1, 1, 1]}}]
+    students: [{model: resnet18, title: A, options: {channels: [8, 8, 8, 8], layers: [1, 1, 1, 1]}}]
     noise: [own]
 """
 
@@ -103,7 +103,7 @@ def command(*arguments, cwd=None, **variables):
     )
 
 
-ARCHITECTURE = {"model": "resnet18", "options": {"channels": [4, 8, 8, 8], "layers": [1, 1, 1, 1]}}
+ARCHITECTURE = {"model": "resnet18", "options": {"channels": [8, 8, 8, 8], "layers": [1, 1, 1, 1]}}
 
 
 def tiny_network(channels=3, classes=8, seed=0, size=28, stem="standard"):

@@ -34,6 +34,11 @@ def test_a_run_prints_its_table_and_where_to_go_next(finished):
     assert "done: baseline-v A on lesion" in done.stdout
 
 
+def test_a_table_of_one_machine_does_not_speak_of_several(finished):
+    assert "different libraries or devices" not in finished[1].stdout
+    assert "Training labels of lesion:" in finished[1].stdout
+
+
 def test_a_second_run_has_nothing_to_do(finished):
     folder, _ = finished
     done = command("run", "tiny.yaml", "--store", "store", cwd=folder)
@@ -88,7 +93,20 @@ MISTAKES = {
     "an unknown suite": (["run", "nope"], "no suite 'nope'"),
     "an unknown method": (
         ["run", "tiny.yaml", "--set", "experiments.main.methods=[ros-dk]"],
-        "unknown method 'ros-dk'; did you mean 'ros-kd'?",
+        "=[ros-dk]: experiment 'main': unknown method 'ros-dk'; did you mean 'ros-kd'?",
+    ),
+    "an unknown parameter": (
+        ["plan", "typo.yaml"],
+        "typo.yaml:18: experiment 'main': method 'ros-kd': unknown parameter",
+    ),
+    "an unknown setting of a part": (
+        [
+            "plan",
+            "tiny.yaml",
+            "--set",
+            "experiments.main.methods.2={method: ros-kd, weighting: {kind: one-hot, pre: 1}}",
+        ],
+        "method 'ros-kd': weighting: one-hot has no setting 'pre'; did you mean 'per'?",
     ),
     "an unknown key": (["run", "tiny.yaml", "--set", "protocol.epocs=3"], "did you mean 'epochs'?"),
     "an unknown dataset": (
@@ -136,6 +154,7 @@ def test_a_users_mistake_is_one_clear_line(mistake, tmp_path, finished):
     arguments, said = MISTAKES[mistake]
     arguments = [str(finished[0] / "store") if each == "FINISHED" else each for each in arguments]
     (tmp_path / "tiny.yaml").write_text(TINY)
+    (tmp_path / "typo.yaml").write_text(TINY.replace("ros-kd]", "{method: ros-kd, temprature: 1}]"))
     (tmp_path / "bad.yaml").write_text("[: this is {not yaml\n")
     (tmp_path / "store").mkdir()
     done = command(*arguments, cwd=tmp_path)

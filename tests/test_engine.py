@@ -387,6 +387,24 @@ def test_the_measured_form_is_one_of_those_tried(cpu):
     assert times[name] == min(times.values()) or (name == first and times[name] * MARGIN <= min(times.values()))
 
 
+def test_a_network_whose_training_would_corrupt_memory_is_laid_out_another_way():
+    """Found as an abort of the whole process: 1x1 convolutions with a stride and fewer than 8 input channels."""
+    narrow = build(
+        {"model": "resnet18", "options": {"channels": [4, 8, 8, 8], "layers": [1, 1, 1, 1]}},
+        3,
+        8,
+        28,
+        "small",
+        {"mean": [0.5] * 3, "deviation": [0.25] * 3},
+        0,
+    )
+    assert not Form().lay_out(narrow).channels_last
+    assert Form().lay_out(tiny_network()).channels_last
+    ours = training(network=narrow)
+    ours.run()
+    assert np.isfinite(ours.history["loss"]).all()
+
+
 def test_bf16_trains_to_about_the_same_loss(cpu):
     """Speed never changes results by more than precision does."""
     exact, rounded = training(), training()

@@ -47,7 +47,7 @@ def test_teachers_are_shared_across_methods(tiny):
 
 
 def test_a_lone_teacher_is_the_same_network_among_the_teachers_whatever_its_title(tiny):
-    lone = "{model: resnet18, title: Z, options: {channels: [4, 4, 8, 8], layers: [1, 1, 1, 1]}}"
+    lone = "{model: resnet18, title: Z, options: {channels: [8, 8, 8, 16], layers: [1, 1, 1, 1]}}"
     made = planned(tiny, f"protocol.single_teacher={lone}", "experiments.main.methods=[baseline-ii, baseline-iii]")
     assert made.kinds()["teacher"] == 2
 

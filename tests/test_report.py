@@ -163,7 +163,11 @@ NASTY = Table(
     r"50 % of $x_1$ & <b>{bold}</b> #1 \ ~^",
     ["method"],
     [Column("le_sion", "F1"), Column("le_sion", "F1", True)],
-    [(["a|b_c & <script>"], [Number(0.5, 0.25, 2, True), None]), (["d"], ["diverged", Number(1.0, None, 1)])],
+    [
+        (["τ=4 λ×Δ → é 中 ∞"], [None, None]),
+        (["a|b_c & <script>"], [Number(0.5, 0.25, 2, True), None]),
+        (["d"], ["diverged", Number(1.0, None, 1)]),
+    ],
     ["100 % of $ and _"],
 )
 
@@ -180,6 +184,7 @@ def test_latex_says_what_it_should_and_escapes_the_rest():
     assert r"a|b\_c \& \textless{}script\textgreater{} & \textbf{.500}\,$\pm$\,.250 & -- \\" in text
     assert r"d & diverged & 1.000 \\" in text
     assert r"50 \% of \$x\_1\$ \& \textless{}b\textgreater{}\{bold\}" in text
+    assert r"$\tau$=4 $\lambda$$\times$$\Delta$ $\rightarrow$ é ? $\infty$" in text
     assert r"\toprule" in text
 
 

@@ -68,6 +68,14 @@ def test_the_defaults_of_the_protocol_are_the_papers(written):
         ("methods: [", "methods: ][", "mine.yaml:9: not YAML: "),
         ("suite: mine", "suite: mine\nextends: nope", "mine.yaml:2: no suite 'nope'"),
         ("suite: mine", "suite: mine\nextends: mine.yaml", "a suite cannot extend itself"),
+        ("noise: [own]", "seeds: [0, 1, 0]", "mine.yaml:8: experiments.table1: seeds names '0' twice"),
+        (
+            "noise: [own]",
+            "students: [resnet18, {model: resnet18, options: {channels: [8, 8, 8, 8]}}]",
+            "mine.yaml:8: experiments.table1: students names 'resnet18' twice; give them titles of their own",
+        ),
+        ("epochs: 5", "optimiser: {lr: .inf}", "mine.yaml:5: protocol.optimiser.lr: input should be a finite number"),
+        ("size: 32", "size: &a [*a]", "mine.yaml:3: a value that holds itself"),
         (
             "epochs: 5",
             "split: {train: 0.5, validation: 0.1, test: 0.1}",

@@ -24,7 +24,7 @@ def fill(
     """
     device = examples.device
     teacher.to(device).eval()
-    form.lay_out(teacher)
+    form = form.lay_out(teacher)
     for view in range(recipe.view_count):
         order = epoch_order(len(examples), view, seeds.order)
         for positions in batches(order, recipe.batch):

@@ -34,14 +34,16 @@ class Checkpoint:
             for name, value in state.items()
         }
         draft = self._file.with_suffix(".draft")
-        save_file(tensors, draft, metadata={METADATA: canonical_json(facts)})
+        save_file(tensors, draft, metadata={METADATA: canonical_json({"facts": facts, "made_with": made_with()})})
         draft.replace(self._file)
 
     def load(self, device: torch.device) -> tuple[dict[str, Any], dict[str, dict[str, Tensor]]] | None:
-        """What was kept last, or None if there is nothing that can be read."""
+        """What was kept last; None if there is nothing that can be read, or it was kept on another kind of device."""
         try:
             with safe_open(self._file, framework="pt") as file:
-                facts = json.loads(file.metadata()[METADATA])
+                kept = json.loads(file.metadata()[METADATA])
+            if kept["made_with"] != made_with():
+                return None
             tensors = load_file(self._file, device=str(device))
         except (OSError, SafetensorError, ValueError, KeyError, TypeError):
             return None
@@ -49,4 +51,9 @@ class Checkpoint:
         for key, value in tensors.items():
             part, _, name = key.partition("/")
             parts.setdefault(part, {})[name] = value
-        return facts, parts
+        return kept["facts"], parts
+
+
+def made_with() -> str:
+    """What a training cannot change in its middle without ending elsewhere."""
+    return f"torch {torch.__version__} on {'cuda' if torch.cuda.is_available() else 'cpu'}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -10,6 +10,7 @@ from torch import nn
 
 # One thread a job, whatever the number of workers: with more, sums would come out in another order.
 THREADS = 1
+SAFE_CHANNELS = 8
 
 
 def prepare() -> torch.device:
@@ -25,6 +26,21 @@ def prepare() -> torch.device:
     return torch.device("cuda")
 
 
+def corrupts_memory(network: nn.Module) -> bool:
+    """Whether training the network with channels last would write outside its memory on a CPU.
+
+    torch 2.11 does so in the backward pass of 1x1 convolutions with a stride and fewer than 8 input channels.
+    """
+    return any(
+        isinstance(layer, nn.Conv2d)
+        and layer.kernel_size == (1, 1)
+        and max(layer.stride) > 1
+        and layer.in_channels // layer.groups < SAFE_CHANNELS
+        and layer.weight.device.type == "cpu"
+        for layer in network.modules()
+    )
+
+
 @dataclass(frozen=True)
 class Form:
     """How a network computes: its precision and the layout of its images."""
@@ -32,9 +48,11 @@ class Form:
     precision: Literal["float32", "bf16"] = "float32"
     channels_last: bool = True
 
-    def lay_out(self, network: nn.Module) -> None:
-        """Lay a network's weights out for this form."""
-        network.to(memory_format=self._layout)  # type: ignore[call-overload]
+    def lay_out(self, network: nn.Module) -> "Form":
+        """Lay a network's weights out for this form, or for the nearest one that is safe for it, which is returned."""
+        form = self if self.channels_last and not corrupts_memory(network) else replace(self, channels_last=False)
+        network.to(memory_format=form._layout)  # type: ignore[call-overload]
+        return form
 
     def images(self, batch: torch.Tensor) -> torch.Tensor:
         """A batch laid out for this form."""

@@ -39,7 +39,7 @@ def _step_seconds(
 ) -> float:
     statistics = {"mean": [0.5] * channels, "deviation": [0.25] * channels}
     network = networks.build(architecture, channels, 8, size, stem, statistics, seed=0).to(device).train()
-    form.lay_out(network)
+    form = form.lay_out(network)
     optimiser = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9)
     images = form.images(torch.rand(batch, channels, size, size, device=device))
     targets = torch.arange(batch, device=device) % 8

@@ -14,9 +14,8 @@ def logits_for(
     network: Classifier, images: NDArray[np.uint8], samples: NDArray[np.int64], device: torch.device
 ) -> NDArray[np.float32]:
     """Logits of the samples, in their order. [n, C]"""
-    form = Form()
     network.to(device).eval()
-    form.lay_out(network)
+    form = Form().lay_out(network)
     found = []
     with torch.no_grad():
         for start in range(0, len(samples), BATCH):

@@ -96,7 +96,7 @@ class Training:
     def __post_init__(self) -> None:
         self.device = self.examples.device
         self.network.to(self.device)
-        self.form.lay_out(self.network)
+        self.form = self.form.lay_out(self.network)
         recipe = self.recipe
         self.optimiser = torch.optim.SGD(
             self.network.parameters(),

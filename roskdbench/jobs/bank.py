@@ -21,8 +21,9 @@ def run(work: Work) -> None:
     samples = networks.training_part(work)
     shape = (recipe.view_count, len(samples), facts["classes"])
     bank = np.lib.format.open_memmap(work.folder / "logits.npy", "w+", np.dtype(spec["dtype"]), shape)
-    with (work.folder / "logits.npy").open("r+b") as file:  # a full disk is an error here, and a dead process later
-        os.posix_fallocate(file.fileno(), 0, bank.offset + bank.nbytes)
+    if hasattr(os, "posix_fallocate"):  # a full disk is an error here; once mapped, it kills the process
+        with (work.folder / "logits.npy").open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, bank.offset + bank.nbytes)
     examples = networks.examples(work, problem, samples, device)
     fill(bank, teacher, examples, recipe, student_seeds(spec["seed"]), networks.form(work), work.report)
     bank.flush()

@@ -51,7 +51,6 @@ def execute(
             "inputs": job.inputs,
             "code": job.code,
             "label": job.label,
-            "environment": environment(),
         }
         started = time.perf_counter()
         outcome = Outcome("done")
@@ -62,6 +61,7 @@ def execute(
                 outcome = Outcome("diverged", reason)
                 (folder / DIVERGED).write_text(canonical_json({"reason": reason}), "utf-8")
             record |= work.notes
+            record["environment"] = environment()
             record["seconds"] = round(time.perf_counter() - started, 3)
             record["process_peak_memory_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         return outcome

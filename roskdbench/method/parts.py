@@ -44,6 +44,9 @@ class Part(Declared):
         if chosen is None:
             raise ValueError(f"unknown {cls.kind} '{named['kind']}'; {nearest(str(named['kind']), cls.kinds)}")
         settings = {key: item for key, item in named.items() if key != "kind"}
+        for key in settings:
+            if key not in chosen.model_fields:
+                raise ValueError(f"{chosen.kind} has no setting '{key}'; {nearest(str(key), chosen.model_fields)}")
         return chosen.model_validate(settings)  # type: ignore[return-value]
 
     def declaration(self) -> dict[str, Any]:

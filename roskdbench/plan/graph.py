@@ -22,6 +22,7 @@ class Cell:
     fold: int
     seed: int
     scores: str  # fingerprint
+    labels: str  # fingerprint of the labels that training sees
     trainings: int  # networks that a script for this cell alone would train
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import product
 
-from roskdbench.errors import UserError, nearest
+from roskdbench.errors import PlacedError, UserError, nearest
 from roskdbench.plan.graph import Cell, Plan
 from roskdbench.plan.ground import Ground
 from roskdbench.plan.row import Row
@@ -38,10 +38,13 @@ def _not_built(name: str, experiment: Experiment, suite: Suite) -> Iterator[str]
 
 
 def _rows(name: str, experiment: Experiment, suite: Suite, registry: Registry) -> list[Row]:
-    try:
-        rows = [Row.of(choice, registry, suite.protocol) for choice in experiment.methods]
-    except UserError as error:
-        raise UserError(f"experiment '{name}': {error}") from None
+    rows = []
+    for number, choice in enumerate(experiment.methods):
+        try:
+            rows.append(Row.of(choice, registry, suite.protocol))
+        except UserError as error:
+            keys = ("experiments", name, "methods", number)
+            raise PlacedError(f"experiment '{name}': {error}", keys) from None
     for title, times in Counter(row.title for row in rows).items():
         if times > 1:
             raise UserError(f"experiment '{name}' has {times} rows called '{title}'; give them titles of their own")
@@ -66,5 +69,6 @@ def _cells(name: str, experiment: Experiment, rows: list[Row], workshop: Worksho
                 fold=fold,
                 seed=seed,
                 scores=scores.fingerprint,
+                labels=ground.labels.fingerprint,
                 trainings=trainings,
             )

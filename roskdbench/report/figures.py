@@ -4,7 +4,6 @@ A method has one colour everywhere: its place among all methods of the suite, in
 tell apart. Files hold no dates, so the same results give the same bytes.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +43,7 @@ def draw_all(results: Results, store: Store, folder: Path) -> list[Path]:
         for problem in results.plan.problems:
             pixels = _pixels(results.plan, problem)
             if pixels in store:
-                grid = examples(Problem.load(store.path(pixels)), problem)
+                grid = examples(Problem.load(store.open(pixels).path), problem)
                 drawn.append(_save(grid, folder / f"examples-{problem}"))
         for experiment in results.plan.experiments:
             if not results.frame[results.frame["experiment"] == experiment].empty:
@@ -152,8 +151,9 @@ def _history(plan: Plan, store: Store, scores: str) -> list[float] | None:
     while waiting:
         job = plan.jobs[waiting.pop()]
         if job.kind == "trajectory":
-            path = store.path(job.fingerprint) / "history.json"
-            losses: list[float] | None = json.loads(path.read_text("utf-8"))["loss"] if path.exists() else None
+            if job.fingerprint not in store or store.diverged(job.fingerprint):
+                return None
+            losses: list[float] = store.open(job.fingerprint).json("history.json")["loss"]
             return losses
         waiting.extend(job.inputs[role] for role in ("predictions", "model") if role in job.inputs)
     return None

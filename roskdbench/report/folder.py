@@ -8,7 +8,7 @@ from roskdbench.report.figures import draw_all
 from roskdbench.report.formats import as_csv, as_json, latex, markdown
 from roskdbench.report.tables import Table
 from roskdbench.results import Results
-from roskdbench.store import Store
+from roskdbench.store import DamagedArtifactError, Store
 
 
 def write_folder(results: Results, tables: Sequence[Table], store: Store, folder: Path) -> list[Path]:
@@ -25,5 +25,7 @@ def write_folder(results: Results, tables: Sequence[Table], store: Store, folder
             (folder / name).write_text(text, "utf-8")
             written.append(folder / name)
         return written + draw_all(results, store, folder)
+    except DamagedArtifactError as error:
+        raise UserError(f"{error}; run the suite again, then report") from None
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {(error.strerror or str(error)).lower()}") from None

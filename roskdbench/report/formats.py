@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import unicodedata
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
@@ -112,12 +113,36 @@ LATEX_SPECIAL = {
     "<": "\\textless{}",
     ">": "\\textgreater{}",
     "±": "$\\pm$",
+    "×": "$\\times$",
+    "·": "$\\cdot$",
+    "–": "--",
+    "—": "---",
+    "→": "$\\rightarrow$",
+    "≤": "$\\leq$",
+    "≥": "$\\geq$",
+    "∞": "$\\infty$",
     "\n": " ",
 }
 
 
+GREEK_LIKE_LATIN = ("ALPHA", "BETA", "EPSILON", "ZETA", "ETA", "IOTA", "KAPPA", "MU", "NU", "RHO", "TAU", "CHI")
+
+
 def _escape_latex(text: str) -> str:
-    return "".join(LATEX_SPECIAL.get(letter, letter) for letter in text)
+    return "".join(_latex_letter(letter) for letter in text)
+
+
+def _latex_letter(letter: str) -> str:
+    """The letter for LaTeX with Latin fonts: Greek as mathematics, what they lack by its plain form or as a `?`."""
+    if letter in LATEX_SPECIAL or ord(letter) < 256:
+        return LATEX_SPECIAL.get(letter, letter)
+    kind, _, name = unicodedata.name(letter, "").partition(" LETTER ")
+    if kind in ("GREEK SMALL", "GREEK CAPITAL") and name.isalpha() and name != "OMICRON":
+        word = {"LAMDA": "LAMBDA"}.get(name, name)
+        roman = kind == "GREEK CAPITAL" and word in GREEK_LIKE_LATIN
+        return word[0] if roman else f"$\\{word.lower() if kind == 'GREEK SMALL' else word.capitalize()}$"
+    plain = unicodedata.normalize("NFKD", letter).encode("ascii", "ignore").decode()
+    return "".join(LATEX_SPECIAL.get(each, each) for each in plain) or "?"
 
 
 def _cell(cell: Number | str | None, bold: str, between: str) -> str:

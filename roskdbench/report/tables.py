@@ -188,6 +188,14 @@ def _notes(results: Results, experiment: str, beside: bool) -> list[str]:
     if phantoms:
         drawn = f"{' and '.join(phantoms)} {'is a phantom' if len(phantoms) == 1 else 'are phantoms'}: drawn images."
         notes.append(f"{drawn} They do not tell how methods rank on patients.")
+    for (problem, noise), rate in results.noise.items():
+        if problem in problems and noise in declared.noise:
+            asked = getattr(suite.problems[problem], "label_noise", None)
+            notes.append(
+                f"Training labels of {problem}: {rate:.1%} differ from the true ones ({noise} noise at {asked:g})."
+            )
+    if len(results.made_with) > 1:
+        notes.append(f"Made with different libraries or devices: {'; '.join(results.made_with)}.")
     if beside:
         notes += [*paper.TABLE1_NOTES, *([paper.PHANTOM_NOTE] if phantoms else [])]
     for measure in declared.measures:

@@ -3,7 +3,7 @@
 from roskdbench.suite.experiments import Experiment, MethodChoice
 from roskdbench.suite.problems import ProblemSpec
 from roskdbench.suite.protocol import Network, Protocol
-from roskdbench.suite.reading import find_suite, read_suite, suite_names
+from roskdbench.suite.reading import find_suite, place, read_suite, suite_names
 from roskdbench.suite.schema import Suite
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Protocol",
     "Suite",
     "find_suite",
+    "place",
     "read_suite",
     "suite_names",
 ]

@@ -1,8 +1,9 @@
 """Experiments: which methods, students, overlaps, noises, folds and seeds are crossed, and what is measured."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
 
 from roskdbench.suite.declared import Declared
 from roskdbench.suite.protocol import Network, NetworkSpec, Share
@@ -97,3 +98,20 @@ class Experiment(Declared):
     """1 splits once into train, validation and test; k > 1 is a k-fold cross-validation."""
     seeds: Annotated[list[int], Field(min_length=1)] = [0]
     measures: Annotated[list[Measure], Field(min_length=1)] = [Scores(measure="scores")]
+
+    @model_validator(mode="after")
+    def _cells_differ(self) -> "Experiment":
+        """Two cells of one name would be one in every table."""
+        axes: dict[str, Sequence[object]] = {
+            "problems": self.problems,
+            "students": [student.name for student in self.students],
+            "overlap": self.overlap,
+            "noise": self.noise,
+            "seeds": self.seeds,
+        }
+        for axis, values in axes.items():
+            twice = [value for value in dict.fromkeys(values) if values.count(value) > 1]
+            if twice:
+                hint = "; give them titles of their own" if axis == "students" else ""
+                raise ValueError(f"{axis} names '{twice[0]}' twice{hint}")
+        return self

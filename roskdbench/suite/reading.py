@@ -14,6 +14,7 @@ from roskdbench.bundled import bundled
 from roskdbench.errors import UserError, nearest
 from roskdbench.suite.schema import Suite
 
+DEEPEST = 40  # keys inside keys
 PLAIN_TAG = "tag:yaml.org,2002:"
 PLAIN_KINDS = ("map", "seq", "str", "int", "float", "bool", "null", "timestamp")
 
@@ -65,6 +66,14 @@ def read_suite(name: str | Path, settings: Sequence[str] = ()) -> Suite:
         raise UserError(_sentence((unknown or errors)[0], document)) from None
 
 
+def place(name: str | Path, settings: Sequence[str], keys: Keys) -> str:
+    """Where in its files, or in which setting, a suite says something."""
+    document = _read(find_suite(name), seen=())
+    for setting in settings:
+        _apply(document, setting)
+    return document.place(keys)
+
+
 def _read(path: Path, seen: tuple[Path, ...]) -> _Document:
     """A file's content, laid over what it extends."""
     if path.resolve() in seen:
@@ -105,6 +114,8 @@ def _extended(path: Path, base: str) -> Path:
 def _plain(node: yaml.Node, keys: Keys, path: Path, places: dict[Keys, str]) -> Any:
     """Python values of a YAML node, noting the line of each; a key given twice is an error."""
     places[keys] = f"{path}:{node.start_mark.line + 1}"
+    if len(keys) > DEEPEST:
+        raise UserError(f"{places[keys]}: a value that holds itself")
     if node.tag.removeprefix(PLAIN_TAG) not in PLAIN_KINDS:
         raise UserError(f"{places[keys]}: a suite holds plain values, not the YAML tag '{node.tag}'")
     if isinstance(node, yaml.MappingNode):
@@ -165,7 +176,9 @@ def _apply(document: _Document, setting: str) -> None:
     else:
         here[last] = value
         keys.append(last)
-    document.places[tuple(keys)] = f"--set {setting}"
+    inside = tuple(keys)
+    document.places = {each: place for each, place in document.places.items() if each[: len(inside)] != inside}
+    document.places[inside] = f"--set {setting}"
 
 
 def _sentence(error: ErrorDetails, document: _Document) -> str:
