@@ -266,3 +266,13 @@ def test_torchattacks_is_the_version_whose_behaviour_we_build_on():
 
     assert version("torchattacks") == "3.5.1"
     assert version("loss-landscapes") == "3.0.6"
+
+
+def test_the_schema_knows_the_short_forms():
+    """An editor must not mark `methods: [ros-kd]`, `students: [resnet18]` or `measures: [scores]`."""
+    definitions = json.loads(command("schema").stdout)["$defs"]
+    axes = definitions["Experiment"]["properties"]
+    for axis in ("methods", "students"):
+        assert {"type": "string"} in axes[axis]["items"]["anyOf"]
+    assert "scores" in axes["measures"]["items"]["anyOf"][0]["enum"]
+    assert {"type": "string"} in definitions["Protocol"]["properties"]["teachers"]["items"]["anyOf"]

@@ -29,7 +29,7 @@ def _method_from_name(value: Any) -> Any:
     return {"method": value} if isinstance(value, str) else value
 
 
-MethodChoice = Annotated[_MethodChoice, BeforeValidator(_method_from_name)]
+MethodChoice = Annotated[_MethodChoice, BeforeValidator(_method_from_name, json_schema_input_type=str | _MethodChoice)]
 
 
 class Scores(Declared):
@@ -74,10 +74,12 @@ def _measure_from_name(value: Any) -> Any:
     return {"measure": value} if isinstance(value, str) else value
 
 
+_Measures = Scores | Attacks | Landscape | Calibration | Memorisation
+MeasureName = Literal["scores", "attacks", "landscape", "calibration", "memorisation"]
 Measure = Annotated[
-    Scores | Attacks | Landscape | Calibration | Memorisation,
+    _Measures,
     Field(discriminator="measure"),
-    BeforeValidator(_measure_from_name),
+    BeforeValidator(_measure_from_name, json_schema_input_type=MeasureName | _Measures),
 ]
 
 

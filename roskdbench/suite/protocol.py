@@ -40,7 +40,7 @@ def _from_name(value: Any) -> Any:
     return {"model": value} if isinstance(value, str) else value
 
 
-Network = Annotated[NetworkSpec, BeforeValidator(_from_name)]
+Network = Annotated[NetworkSpec, BeforeValidator(_from_name, json_schema_input_type=str | NetworkSpec)]
 """A network: timm's name for it, or a mapping with `model`, `options` and `title`."""
 
 
