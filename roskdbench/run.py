@@ -28,6 +28,7 @@ from roskdbench.store import Store
 ATTEMPTS = 2  # for a job whose worker dies
 
 State = Literal["waiting", "running", "done", "diverged", "failed"]
+UNDONE = ("waiting", "running")
 
 
 @dataclass
@@ -43,6 +44,8 @@ class Progress:
     """Jobs under way and how far they are."""
     messages: list[str] = field(default_factory=list)
     """What a user should read: failures, repairs."""
+    _work: float = 0.0
+    _work_over: float = 0.0
 
     @property
     def well(self) -> bool:
@@ -52,12 +55,15 @@ class Progress:
     @property
     def work_done(self) -> float:
         """The share of the work of this run that is behind."""
-        total = sum(self.plan.jobs[each].work for each in self.state)
-        over = sum(
-            self.plan.jobs[each].work for each, state in self.state.items() if state not in ("waiting", "running")
-        )
         part = sum(self.plan.jobs[each].work * step.done for each, step in self.running.items())
-        return (over + part) / total if total else 1.0
+        return (self._work_over + part) / self._work if self._work else 1.0
+
+    def enter(self, each: str, state: State) -> None:
+        """A job comes into a state."""
+        work, before = self.plan.jobs[each].work, self.state.get(each)
+        self._work += work if before is None else 0.0
+        self._work_over += work * ((state not in UNDONE) - (before is not None and before not in UNDONE))
+        self.state[each] = state
 
 
 Watcher = Callable[[Progress, Event | None], None]
@@ -119,7 +125,7 @@ class _Walk:
     def next(self) -> Job:
         """The ready job with the longest way behind it."""
         _, each = heapq.heappop(self.ready)
-        self.progress.state[each] = "running"
+        self.progress.enter(each, "running")
         self.progress.running[each] = Progressed(each, 0.0, "")
         return self.jobs[each]
 
@@ -158,18 +164,17 @@ class _Walk:
 
     def _wait_for(self, each: str) -> None:
         """Put a job among those that wait, and what it needs and is not there with it."""
-        state = self.progress.state
-        state[each] = "waiting"
+        self.progress.enter(each, "waiting")
         missing = set(self.jobs[each].inputs.values()) - self._have
         self._missing[each] = missing
         if not missing:
             heapq.heappush(self.ready, (-self._rank[each], each))
         for one in missing:
-            if state.get(one) not in ("waiting", "running"):
+            if self.progress.state.get(one) not in UNDONE:
                 self._wait_for(one)
 
     def _done(self, each: str) -> None:
-        self.progress.state[each] = "done"
+        self.progress.enter(each, "done")
         self._have.add(each)
         for follower in self._followers(each):
             missing = self._missing[follower]
@@ -180,7 +185,7 @@ class _Walk:
 
     def _spoil(self, each: str, state: State, reason: str) -> None:
         """The job and all that follow from it end in a state."""
-        self.progress.state[each] = state
+        self.progress.enter(each, state)
         self.progress.reasons[each] = reason
         self.ready = [entry for entry in self.ready if entry[1] != each]
         heapq.heapify(self.ready)

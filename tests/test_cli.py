@@ -276,3 +276,30 @@ def test_the_schema_knows_the_short_forms():
         assert {"type": "string"} in axes[axis]["items"]["anyOf"]
     assert "scores" in axes["measures"]["items"]["anyOf"][0]["enum"]
     assert {"type": "string"} in definitions["Protocol"]["properties"]["teachers"]["items"]["anyOf"]
+
+
+def test_a_run_is_reported_as_it_was_made(finished):
+    folder, done = finished
+    name = done.stdout.partition("More: roskdbench report ")[2].split()[0]
+    assert command("report", name, "--store", "store", cwd=folder).returncode == 0
+    for more in (["--set", "protocol.epochs=9"], ["--methods", "."]):
+        refused = command("report", name, "--store", "store", *more, cwd=folder)
+        assert refused.returncode == 2
+        assert "a run knows its settings and methods" in refused.stderr
+    unknown = command("report", name, "--store", "store", "--only", "mian", cwd=folder)
+    assert "the run has no experiment 'mian'; did you mean 'main'?" in unknown.stderr
+
+
+def test_a_record_that_cannot_be_read_is_named(finished, tmp_path):
+    import shutil
+
+    folder, _ = finished
+    shutil.copytree(folder / "store", tmp_path / "store")
+    record = next((tmp_path / "store" / "runs").glob("*.json"))
+    whole = record.read_text()
+    record.write_text(whole[:-20])
+    assert (
+        "cannot be read; delete it and run the suite again" in command("report", "--store", tmp_path / "store").stderr
+    )
+    record.write_text(whole.replace('"epochs"', '"epocs"'))
+    assert "made by another version of roskdbench" in command("report", "--store", tmp_path / "store").stderr

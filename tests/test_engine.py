@@ -418,3 +418,19 @@ def test_bf16_trains_to_about_the_same_loss(cpu):
 def test_methods_say_which_weights_stand_for_them():
     assert LastWeights().reading == "last"
     assert RunningMean().reading == "averaged"
+
+
+def test_a_blow_up_in_the_last_step_is_a_divergence_too(cpu):
+    """The loss of a step is taken before the step: weights are looked at when it is over."""
+
+    class Last(Method):
+        """Last: a gradient that is not finite, in the last step only, from a finite loss."""
+
+        def loss(self, batch):
+            loss = batch.hard_loss()
+            if (batch.epoch, batch.step) == (3, 4):
+                loss = loss + (batch.student_logits - batch.student_logits.detach()).abs().sqrt().sum()
+            return loss
+
+    with pytest.raises(DivergedError, match="the weights were not finite after the last epoch"):
+        training(method=Last()).run()

@@ -114,3 +114,16 @@ def test_extreme_logits_stay_finite(task):
     total.backward()
     assert torch.isfinite(total)
     assert torch.isfinite(student.grad).all()
+
+
+@pytest.mark.parametrize("task", ["single-label", "multi-label"])
+def test_weights_that_do_not_sum_to_one_scale_the_divergence_from_the_mixture(task):
+    teachers, student, weights = tensors(3)
+    raw = weights * torch.tensor([0.25, 1.0, 2.0, 5.0, 0.5, 3.0], dtype=torch.float64)
+    wanted = raw.sum(0) * mixture_divergence(task, teachers, weights, student, 0.5)
+    torch.testing.assert_close(mixture_divergence(task, teachers, raw, student, 0.5), wanted)
+    assert (wanted >= 0).all()
+    one, other = student.clone().requires_grad_(), student.clone().requires_grad_()
+    (raw * divergences(task, teachers, one, 0.5)).sum().backward()
+    mixture_divergence(task, teachers, raw, other, 0.5).sum().backward()
+    torch.testing.assert_close(one.grad, other.grad, atol=1e-10, rtol=0)

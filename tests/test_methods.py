@@ -419,3 +419,61 @@ def test_the_readmes_method_works(tmp_path):
     assert registry.broken == []
     assert [verdict for verdict in check_method(registry, name) if verdict[1] is not None] == []
     shutil.rmtree(tmp_path)
+
+
+def test_anything_but_declared_values_sets_methods_apart(tmp_path):
+    """A class attribute changes what the inherited loss does: that is another training."""
+    (tmp_path / "two.py").write_text(
+        "from typing import ClassVar\n\nfrom roskdbench import Method, Overlapping, register\n\n\n"
+        "@register('one')\nclass One(Method):\n    '''One: gamma 1.'''\n\n    gamma: ClassVar[float] = 1.0\n\n"
+        "    def loss(self, batch):\n        return self.gamma * batch.hard_loss()\n\n\n"
+        "@register('two')\nclass Two(One):\n    '''Two: gamma 2.'''\n\n    gamma: ClassVar[float] = 2.0\n\n\n"
+        "@register('three')\nclass Three(One):\n    '''Three: with teachers.'''\n\n    teachers = Overlapping()\n"
+    )
+    registry = discover([tmp_path])
+    one, two, three = (code_identity(registry.make(name)) for name in ("one", "two", "three"))
+    assert one != two
+    assert one == three
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (HALF + "\n\nraise RuntimeError('too late')\n", "half.py: RuntimeError: too late"),
+        (HALF + "\n\nimport sys\n\nsys.exit(3)\n", "half.py: SystemExit: 3"),
+        (HALF + HALF.partition("\n")[2], "half.py: UserError: two methods of this file are registered as 'half'"),
+    ],
+)
+def test_a_file_that_fails_leaves_no_method_behind(tmp_path, text, said):
+    (tmp_path / "half.py").write_text(text)
+    registry = discover([tmp_path])
+    assert "half" not in registry.entries
+    assert len(registry.broken) == 1
+    assert said in registry.broken[0]
+    assert "ros-kd" in registry.entries
+
+
+def test_the_check_finds_state_that_cannot_be_taken_up():
+    class Forgetful(Weigher):
+        def weights(self, batch):
+            return torch.full((self.setting.teachers, 1), 1 / self.setting.teachers)
+
+        def load_state_dict(self, state):
+            raise KeyError("policy")
+
+    class Forgetting(Equal):
+        def begin(self, setting):
+            return Forgetful(self, setting)
+
+    @register("forgetful")
+    class Method_(Method):  # noqa: N801
+        """Forgetful: cannot be resumed."""
+
+        weighting = Forgetting()
+
+    objections = [verdict for verdict in check_method(discover(), "forgetful") if verdict[1] is not None]
+    assert [claim for claim, _ in objections] == [
+        f"an interrupted training on {problem} goes on as if nothing had been"
+        for problem in ("phantom-lesion", "phantom-chest")
+    ]
+    assert "KeyError" in objections[0][1]

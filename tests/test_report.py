@@ -266,3 +266,21 @@ def test_figures_of_an_empty_store_are_none(smoke, tmp_path):
     made, *_ = smoke
     empty = Store.at(tmp_path / "store")
     assert draw_all(collect(made, empty), empty, tmp_path / "figures") == []
+
+
+def test_figures_of_names_with_dots_do_not_overwrite_each_other(tmp_path):
+    from matplotlib.figure import Figure
+
+    from roskdbench.report.figures import _save
+
+    paths = {_save(Figure(), tmp_path / name) for name in ("examples-a.v1", "examples-a.v2")}
+    assert {path.name for path in paths} == {"examples-a.v1.png", "examples-a.v2.png"}
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_results_of_some_experiments_are_only_theirs(results):
+    from roskdbench.results import only
+
+    assert only(results, []) is results
+    assert only(results, ["table1"]).frame.equals(results.frame)
+    assert json.loads(as_json(only(results, ["table1"])))["run"]

@@ -418,3 +418,25 @@ def test_teachers_learn_from_their_subsets(smoke):
             members = store.open(job.inputs["subsets"]).arrays("members.npz")["members"]
             assert members.shape[0] == 2
             assert members[job.spec["subset"]].mean() == pytest.approx(1 / 1.6, abs=0.05)
+
+
+def test_an_idle_worker_that_died_is_replaced(tiny, tmp_path):
+    """Killed between two jobs, as by a system short of memory."""
+    from roskdbench.executors import Finished, ProcessExecutor
+
+    made = planned(tiny)
+    store = Store.at(tmp_path / "store")
+    executor = ProcessExecutor(store, (), 1)
+    first, second = list(made.jobs.values())[:2]
+    try:
+        for job in (first, second):
+            executor.start(job)
+            events = executor.wait()
+            while not any(isinstance(event, Finished) for event in events):
+                events = executor.wait()
+            executor._workers[0].process.kill()
+            executor._workers[0].process.join()
+    finally:
+        executor.close()
+    assert first.fingerprint in store
+    assert second.fingerprint in store
