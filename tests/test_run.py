@@ -330,10 +330,13 @@ def test_a_worker_process_that_is_killed_is_replaced(tiny, tmp_path):
 
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tiny, tmp_path):
     arguments = ["run", str(tiny), "--store", str(tmp_path / "store"), "--workers", "2"]
+    arguments += ["--set", "experiments.main.seeds=[0, 1, 2]"]
     process = subprocess.Popen(
         [sys.executable, "-m", "roskdbench", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    time.sleep(5)
+    while steps_taken(tmp_path / "store") < 4:
+        assert process.poll() is None
+        time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 130
