@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from roskdbench.data.phantoms import draw_chest, draw_lesions
 from roskdbench.data.problem import Labels
+from roskdbench.errors import one_line
 from roskdbench.fingerprint import canonical_json
-from roskdbench.method import Mean, Method, RunningMean
+from roskdbench.method import Method
 from roskdbench.registry import Registry
 from roskdbench.suite.protocol import Protocol
 
@@ -56,7 +57,7 @@ def _trainings(method: Method, problem: str) -> Iterator[Verdict]:
     try:
         first, second = _train(method, problem), _train(method, problem)
     except Exception as error:
-        yield f"it trains on {problem}", f"{type(error).__name__}: {' '.join(str(error).split())}"
+        yield f"it trains on {problem}", one_line(error)
         return
     moved = any(not np.array_equal(first[name], value) for name, value in _weights_at_start(problem).items())
     yield f"its loss is finite on {problem}", None
@@ -66,7 +67,7 @@ def _trainings(method: Method, problem: str) -> Iterator[Verdict]:
     try:
         resumed = _train(method, problem, interrupted=True)
     except Exception as error:
-        yield claim, f"{type(error).__name__}: {' '.join(str(error).split())}"
+        yield claim, one_line(error)
         return
     yield claim, _difference(first, resumed, "a resumed training (is all that learns in state_dict?)")
 
@@ -114,7 +115,7 @@ def _run(method: Method, problem: str, checkpoint: "Checkpoint", report: Callabl
         bank=list(bank),
         recipe=Recipe(EPOCHS, 24, 0.05, 0.9, 2e-4, (10,), 0.1, "light", None),
         seeds=Seeds(0, 1, 2),
-        mean=method.averaging if isinstance(method.averaging, Mean) else RunningMean(),
+        mean=method.collected_mean,
         warmup=EPOCHS - 2,
         checkpoint=checkpoint,
         report=report,

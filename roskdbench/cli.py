@@ -3,7 +3,7 @@
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from roskdbench.plan import Plan
+    from roskdbench.results import Results
+    from roskdbench.store import Store
 
 app = typer.Typer(
     help="Benchmark methods that distil robust students from noisy-label teachers.",
@@ -107,8 +109,9 @@ def run(
     """
     from roskdbench.data.datasets import check
     from roskdbench.live import view_for
+    from roskdbench.results import collect
     from roskdbench.run import run as run_plan
-    from roskdbench.run import run_name, write_record
+    from roskdbench.run import write_record
     from roskdbench.store import Store
 
     console, planned = _console(), _plan(suite, settings, folders, only)
@@ -131,7 +134,7 @@ def run(
     write_record(planned, kept, method_folders, progress.reasons)
     if not progress.state:
         console.print("Nothing to do: everything this suite asks for is in the store.")
-    _print_tables(run_name(planned), kept, console)
+    _print_tables(collect(planned, kept, progress.reasons), kept, console)
     if not progress.well:
         raise typer.Exit(1)
 
@@ -143,16 +146,16 @@ def _default_workers() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _print_tables(name: str, store: Any, console: "Console") -> None:
+def _print_tables(results: "Results", store: "Store", console: "Console") -> None:
     from roskdbench.report.tables import score_table
     from roskdbench.report.terminal import terminal_table
-    from roskdbench.results import find_run
 
-    results = find_run(name, store, (), ())
     for experiment in results.plan.experiments:
         console.print(terminal_table(score_table(results, experiment)))
     option = "" if store.root == STORE else f" --store {store.root}"
-    console.print(f"More: roskdbench report {name}{option} --compare paper --out DIR", markup=False, soft_wrap=True)
+    console.print(
+        f"More: roskdbench report {results.name}{option} --compare paper --out DIR", markup=False, soft_wrap=True
+    )
 
 
 @app.command(rich_help_panel="Work")
@@ -169,7 +172,7 @@ def plan(
     _print_plan(_plan(suite, settings, folders, only), _console(), Store(store))
 
 
-def _print_plan(planned: "Plan", console: "Console", store: Any) -> None:
+def _print_plan(planned: "Plan", console: "Console", store: "Store") -> None:
     from rich.table import Table
 
     needed = planned.needed(each for each in planned.jobs if each in store)

@@ -16,6 +16,11 @@ class PlacedError(UserError):
         self.keys = keys
 
 
+def one_line(error: BaseException) -> str:
+    """Any error as a line: its kind and its message."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """The end of an error sentence: the closest known word, or the list of them."""
     names = sorted(known)

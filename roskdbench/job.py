@@ -7,7 +7,8 @@ from typing import Any
 
 from roskdbench.fingerprint import fingerprint
 
-# Raised by one when a kind of job computes something else than before: old artifacts then no longer serve.
+# Every kind of job, in the order of the work. A number is raised by one when a kind computes something else than
+# before: old artifacts then no longer serve.
 REVISIONS = {
     "pixels": 1,
     "split": 1,

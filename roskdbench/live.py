@@ -12,21 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from roskdbench.executors import Damaged, Event, Failed, Finished, Lost, Progressed
-from roskdbench.run import Progress
+from roskdbench.job import REVISIONS
+from roskdbench.run import UNDONE, Progress
 
-ORDER = (
-    "pixels",
-    "split",
-    "labels",
-    "subsets",
-    "form",
-    "teacher",
-    "bank",
-    "trajectory",
-    "predictions",
-    "ensemble",
-    "scores",
-)
 LINE_EVERY = 10.0  # seconds between plain lines of a job under way
 
 
@@ -115,9 +103,9 @@ class LiveView:
 def _kinds(progress: Progress) -> RenderableType:
     jobs = progress.plan.jobs
     total = Counter(jobs[each].kind for each in progress.state)
-    over = Counter(jobs[each].kind for each, state in progress.state.items() if state not in ("waiting", "running"))
+    over = Counter(jobs[each].kind for each, state in progress.state.items() if state not in UNDONE)
     text = Text()
-    for kind in ORDER:
+    for kind in REVISIONS:
         if total[kind]:
             done = over[kind] == total[kind]
             text.append(f"{kind} ", style="dim" if done else "bold")

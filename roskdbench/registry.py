@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from roskdbench.bundled import bundled
-from roskdbench.errors import UserError, nearest
+from roskdbench.errors import UserError, nearest, one_line
 from roskdbench.method import Method
 
 VARIABLE = "ROSKDBENCH_METHODS"
@@ -88,7 +88,7 @@ def discover(directories: Iterable[Path] = ()) -> Registry:
         try:
             point.load()
         except (Exception, SystemExit) as error:
-            registry.broken.append(f"entry point {point.name} ({point.value}): {_line(error)}")
+            registry.broken.append(f"entry point {point.name} ({point.value}): {one_line(error)}")
     modules = set()
     for place in places:
         if not place.is_dir():
@@ -140,7 +140,7 @@ def _load(file: Path) -> str | None:
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         _forget(name)
-        return _line(error)
+        return one_line(error)
     _loaded[name] = state
     return None
 
@@ -148,10 +148,6 @@ def _load(file: Path) -> str | None:
 def _forget(module: str) -> None:
     for methods in _registered.values():
         methods[:] = [each for each in methods if each.__module__ != module]
-
-
-def _line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _origin(method: type[Method]) -> str:

@@ -122,10 +122,10 @@ def _made_with(plan: Plan, store: Store) -> list[str]:
 
 def _noise(plan: Plan, store: Store) -> dict[tuple[str, str], float]:
     rates: dict[tuple[str, str], list[float]] = {}
-    for cell in plan.cells:
-        if cell.labels in store and cell.noise != "none":
-            noise = json.loads((store.path(cell.labels) / "noise.json").read_text("utf-8"))
-            rates.setdefault((cell.problem, cell.noise), []).append(noise["realised_rate"])
+    for problem, noise, labels in dict.fromkeys((cell.problem, cell.noise, cell.labels) for cell in plan.cells):
+        if noise != "none" and labels in store:
+            facts = json.loads((store.path(labels) / "noise.json").read_text("utf-8"))
+            rates.setdefault((problem, noise), []).append(facts["realised_rate"])
     return {place: sum(found) / len(found) for place, found in rates.items()}
 
 
@@ -157,17 +157,16 @@ def _gap(cell: Cell, plan: Plan, store: Store, reasons: dict[str, str]) -> Gap:
 
 def find_run(name: str | None, store: Store, settings: tuple[str, ...], folders: tuple[Path, ...]) -> Results:
     """The results of a suite (by file or bundled name), of a run (by its name), or of the latest run."""
-    is_run = name is None or (store.root / "runs" / f"{name}.json").exists()
-    if is_run and (settings or folders):
-        raise UserError("a run knows its settings and methods: name its suite to use --set or --methods")
     records = sorted((store.root / "runs").glob("*.json"), key=lambda path: path.stat().st_mtime)
+    by_name = {path.stem: path for path in records}
+    if (name is None or name in by_name) and (settings or folders):
+        raise UserError("a run knows its settings and methods: name its suite to use --set or --methods")
     if not records and not store.root.is_dir():
         raise UserError(f"there is no store at {store.root}; run a suite first, or name the store with --store DIR")
     if name is None:
         if not records:
             raise UserError(f"nothing has been run in the store {store.root}; try: roskdbench run quick")
         return _of_record(records[-1], store)
-    by_name = {path.stem: path for path in records}
     if name in by_name:
         return _of_record(by_name[name], store)
     try:

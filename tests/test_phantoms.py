@@ -107,4 +107,4 @@ def test_a_linear_model_on_pixels_stays_well_below_a_small_network(spec, cpu):
     training.run()
     small_network = auc(truth, logits_for(network, problem.images, split.test, torch.device("cpu")))[common].mean()
     print(f"{dataset}: logistic regression {linear:.3f}, small network {small_network:.3f}")
-    assert small_network > linear + 0.06  # .10 and more was seen; arithmetic differs by machine
+    assert small_network > linear + 0.08

@@ -69,6 +69,11 @@ class Seeds:
     views: int
     method: int
 
+    @classmethod
+    def of(cls, *training: Any) -> "Seeds":
+        """The seeds of a training, such as `Seeds.of("student", seed)`."""
+        return cls(*(seed_for(what, *training) for what in ("order", "views", "method")))
+
 
 @dataclass
 class Training:

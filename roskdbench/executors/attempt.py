@@ -26,7 +26,7 @@ def attempt(job: Job, store: Store, method_folders: tuple[Path, ...], tell: Call
             tell(Progressed(job.fingerprint, done, note))
 
     try:
-        outcome = execute(job, store, report, method_folders)
+        diverged = execute(job, store, report, method_folders)
     except DamagedArtifactError as error:
         return Damaged(job.fingerprint, error.fingerprint)
     except StoreFullError as error:
@@ -38,4 +38,4 @@ def attempt(job: Job, store: Store, method_folders: tuple[Path, ...], tell: Call
     except Exception as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         return Failed(job.fingerprint, reason, traceback=traceback.format_exc())
-    return Finished(job.fingerprint, outcome.reason if outcome.status == "diverged" else "")
+    return Finished(job.fingerprint, diverged or "")

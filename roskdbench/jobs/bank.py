@@ -9,7 +9,6 @@ from roskdbench.engine.device import prepare
 from roskdbench.engine.networks import load_network
 from roskdbench.engine.training import Recipe
 from roskdbench.jobs import networks
-from roskdbench.jobs.trajectory import student_seeds
 from roskdbench.jobs.work import Work
 
 
@@ -18,12 +17,12 @@ def run(work: Work) -> None:
     device, problem, spec = prepare(), work.problem(), work.spec
     teacher, facts = load_network(work.inputs["teacher"].file(networks.LAST))
     recipe = Recipe.of(spec["recipe"])
-    samples = networks.training_part(work)
+    samples = work.training_part()
     shape = (recipe.view_count, len(samples), facts["classes"])
     bank = np.lib.format.open_memmap(work.folder / "logits.npy", "w+", np.dtype(spec["dtype"]), shape)
     if hasattr(os, "posix_fallocate"):  # a full disk is an error here; once mapped, it kills the process
         with (work.folder / "logits.npy").open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, bank.offset + bank.nbytes)
     examples = networks.examples(work, problem, samples, device)
-    fill(bank, teacher, examples, recipe, student_seeds(spec["seed"]), networks.form(work), work.report)
+    fill(bank, teacher, examples, recipe, networks.student_seeds(spec["seed"]), networks.form(work), work.report)
     bank.flush()

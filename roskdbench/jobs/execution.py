@@ -6,27 +6,17 @@ import resource
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from roskdbench.fingerprint import canonical_json
 from roskdbench.job import Job
 from roskdbench.jobs.work import Work
 from roskdbench.store import DIVERGED, Store
 
-Status = Literal["done", "diverged"]
 LIBRARIES = ("roskdbench", "torch", "torchvision", "timm", "numpy", "scipy", "safetensors")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a job ended, and why if not well."""
-
-    status: Status
-    reason: str = ""
 
 
 def execute(
@@ -34,16 +24,15 @@ def execute(
     store: Store,
     report: Callable[[float, str], None] = lambda done, note: None,
     method_folders: tuple[Path, ...] = (),
-) -> Outcome:
-    """Compute a job whose inputs are in the store, unless its artifact is there by now.
+) -> str | None:
+    """Compute a job whose inputs are in the store, unless its artifact is there by now. Returns why it diverged, if so.
 
     Raises DamagedArtifactError (an input has to be made again), UserError, or whatever the job's code raises. A
     training that diverges is an outcome like any other and is kept.
     """
     with store.locked(job.fingerprint):
         if job.fingerprint in store:
-            reason = store.diverged(job.fingerprint)
-            return Outcome("diverged", reason) if reason else Outcome("done")
+            return store.diverged(job.fingerprint)
         inputs = {role: store.open(fingerprint) for role, fingerprint in job.inputs.items()}
         record: dict[str, Any] = {
             "kind": job.kind,
@@ -53,18 +42,16 @@ def execute(
             "label": job.label,
         }
         started = time.perf_counter()
-        outcome = Outcome("done")
         with store.writing(job.fingerprint, record) as folder:
             work = Work(job, inputs, folder, store.partial(job.fingerprint), report, method_folders)
-            reason = import_module(f"roskdbench.jobs.{job.kind}").run(work)
+            reason: str | None = import_module(f"roskdbench.jobs.{job.kind}").run(work)
             if reason is not None:
-                outcome = Outcome("diverged", reason)
                 (folder / DIVERGED).write_text(canonical_json({"reason": reason}), "utf-8")
             record |= work.notes
             record["environment"] = environment()
             record["seconds"] = round(time.perf_counter() - started, 3)
             record["process_peak_memory_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        return outcome
+        return reason
 
 
 def environment() -> dict[str, str]:

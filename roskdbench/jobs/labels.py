@@ -9,14 +9,12 @@ from roskdbench.jobs.work import Work
 def run(work: Work) -> None:
     """Write labels.npz (targets of all samples; flipped, 1 where training sees another label) and noise.json."""
     labels = work.problem().labels
-    targets = labels.targets.copy()
+    targets, train = labels.targets.copy(), work.training_part()
     if work.spec["noise"] == "own":
-        train = work.inputs["split"].arrays("split.npz")["train"]
         if labels.noisy_targets is None:
             raise ValueError("the problem has no noisy copy of its labels")
         targets[train] = labels.noisy_targets[train]
     flipped = (targets != labels.targets).astype(np.uint8)
-    train = work.inputs["split"].arrays("split.npz")["train"]
     np.savez(work.folder / "labels.npz", targets=targets, flipped=flipped)
     facts = {"noise": work.spec["noise"], "realised_rate": round(float(flipped[train].mean()), 6)}
     (work.folder / "noise.json").write_text(canonical_json(facts), "utf-8")

@@ -1,4 +1,4 @@
-"""What the jobs that train have in common: examples, a fresh network, its form, and its file."""
+"""What the jobs that train have in common: examples, a fresh network, its form, its training, and its file."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,8 +12,9 @@ from roskdbench.engine import networks
 from roskdbench.engine.device import Form
 from roskdbench.engine.examples import Examples
 from roskdbench.engine.networks import Classifier
+from roskdbench.engine.training import DivergedError, Seeds, Training
 from roskdbench.errors import UserError
-from roskdbench.fingerprint import seed_for
+from roskdbench.fingerprint import canonical_json, seed_for
 from roskdbench.jobs.work import Work
 
 LAST = "last.safetensors"
@@ -21,9 +22,9 @@ AVERAGED = "averaged.safetensors"
 HISTORY = "history.json"
 
 
-def training_part(work: Work) -> NDArray[np.int64]:
-    """Indices of the samples that train."""
-    return work.inputs["split"].arrays("split.npz")["train"]
+def student_seeds(seed: int) -> Seeds:
+    """Every student of a seed meets the same views in the same order, whatever its method."""
+    return Seeds.of("student", seed)
 
 
 def examples(work: Work, problem: Problem, samples: NDArray[np.int64], device: torch.device) -> Examples:
@@ -66,3 +67,18 @@ def fresh(work: Work, described: Mapping[str, Any], *purpose: Any) -> Classifier
         work.inputs["split"].json("statistics.json"),
         seed_for("weights", *purpose),
     )
+
+
+def train(work: Work, training: Training, described: Mapping[str, Any]) -> str | None:
+    """Train and write last.safetensors, averaged.safetensors (where averaging started) and history.json; or return
+    why the training diverged.
+    """
+    try:
+        training.run()
+    except DivergedError as error:
+        return str(error)
+    networks.save_weights(training.network, work.folder / LAST, described)
+    if training.averaged is not None:
+        networks.save_weights(training.averaged.module, work.folder / AVERAGED, described)
+    (work.folder / HISTORY).write_text(canonical_json(training.history), "utf-8")
+    return None

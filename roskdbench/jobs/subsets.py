@@ -10,7 +10,7 @@ from roskdbench.jobs.work import Work
 def run(work: Work) -> None:
     """Write members.npz: members [k, n] of 0/1 over the training part. Strata are the labels that training sees."""
     spec, labels = work.spec, work.problem().labels
-    train = work.inputs["split"].arrays("split.npz")["train"]
+    train = work.training_part()
     targets = work.inputs["labels"].arrays("labels.npz")["targets"]
     strata = indicators(targets[train], len(labels.classes))
     members = overlapping_subsets(

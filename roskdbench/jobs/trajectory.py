@@ -4,19 +4,12 @@ as Baseline V and RoS-KD do, share it.
 
 from roskdbench.engine.checkpoint import Checkpoint
 from roskdbench.engine.device import prepare
-from roskdbench.engine.networks import save_weights
-from roskdbench.engine.training import DivergedError, Recipe, Seeds, Training
+from roskdbench.engine.training import Recipe, Training
 from roskdbench.errors import UserError
-from roskdbench.fingerprint import canonical_json, seed_for
 from roskdbench.jobs import networks
 from roskdbench.jobs.work import Work
-from roskdbench.method import Mean, Method, RunningMean, code_identity
+from roskdbench.method import Method, code_identity
 from roskdbench.registry import discover
-
-
-def student_seeds(seed: int) -> Seeds:
-    """Every student of a seed meets the same views in the same order, whatever its method."""
-    return Seeds(*(seed_for(what, "student", seed) for what in ("order", "views", "method")))
 
 
 def run(work: Work) -> str | None:
@@ -25,31 +18,22 @@ def run(work: Work) -> str | None:
     """
     device, problem, spec = prepare(), work.problem(), work.spec
     method = _method(work)
-    mean = method.averaging if isinstance(method.averaging, Mean) else RunningMean()
     described = networks.facts(work, problem)
     training = Training(
         task=problem.labels.task,
         method=method,
         network=networks.fresh(work, described, "student", spec["seed"]),
-        examples=networks.examples(work, problem, networks.training_part(work), device),
+        examples=networks.examples(work, problem, work.training_part(), device),
         bank=[bank.array("logits.npy") for bank in work.numbered("bank")],
         recipe=Recipe.of(spec["recipe"]),
-        seeds=student_seeds(spec["seed"]),
+        seeds=networks.student_seeds(spec["seed"]),
         form=networks.form(work),
-        mean=mean,
+        mean=method.collected_mean,
         warmup=spec["averaging"]["warmup"],
         checkpoint=Checkpoint(work.partial),
         report=work.report,
     )
-    try:
-        training.run()
-    except DivergedError as error:
-        return str(error)
-    save_weights(training.network, work.folder / networks.LAST, described)
-    if training.averaged is not None:
-        save_weights(training.averaged.module, work.folder / networks.AVERAGED, described)
-    (work.folder / networks.HISTORY).write_text(canonical_json(training.history), "utf-8")
-    return None
+    return networks.train(work, training, described)
 
 
 def _method(work: Work) -> Method:

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from roskdbench.data.problem import Problem
 from roskdbench.job import Job
 from roskdbench.store import Artifact
@@ -31,6 +34,10 @@ class Work:
     def problem(self) -> Problem:
         """The problem of the input `pixels`."""
         return Problem.load(self.inputs["pixels"].path)
+
+    def training_part(self) -> NDArray[np.int64]:
+        """Indices of the samples that train, from the input `split`."""
+        return self.inputs["split"].arrays("split.npz")["train"]
 
     def numbered(self, role: str) -> list[Artifact]:
         """The inputs `role.0`, `role.1`, … in order."""

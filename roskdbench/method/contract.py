@@ -15,7 +15,7 @@ from pydantic import Field
 # pydantic's metaclass is public in all but name; see _DeclaredByValue.
 from pydantic._internal._model_construction import ModelMetaclass
 
-from roskdbench.method.averaging import Averaging, LastWeights
+from roskdbench.method.averaging import Averaging, LastWeights, Mean, RunningMean
 from roskdbench.method.matching import EachTeacher, Matching
 from roskdbench.method.parts import Part
 from roskdbench.method.teachers import NoTeachers, Teachers
@@ -71,6 +71,11 @@ class Method(Declared, metaclass=_DeclaredByValue):
             return hard
         soft = self.matching.divergence(batch, self.temperature)
         return self.alpha * self.temperature**2 * soft + (1 - self.alpha) * hard
+
+    @property
+    def collected_mean(self) -> Mean:
+        """The mean of weights that a training collects: the method's own, or the usual one, for others to read."""
+        return self.averaging if isinstance(self.averaging, Mean) else RunningMean()
 
     @classmethod
     def title(cls) -> str:

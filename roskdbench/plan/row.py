@@ -6,7 +6,7 @@ from typing import Any
 
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import canonical_json
-from roskdbench.method import Mean, Method, RunningMean, code_identity
+from roskdbench.method import Method, code_identity
 from roskdbench.registry import Registry
 from roskdbench.suite import MethodChoice, Protocol
 
@@ -23,7 +23,7 @@ class Row:
     training: Mapping[str, Any]
     """Parameters that a training depends on."""
     averaging: Mapping[str, Any]
-    """The mean that its training collects: the method's own, or the usual one, for others to read."""
+    """The mean that its training collects, its warm-up settled."""
     key: str = field(repr=False)
     """The same for rows whose students are trained in the same way."""
 
@@ -31,7 +31,7 @@ class Row:
     def of(cls, choice: MethodChoice, registry: Registry, protocol: Protocol) -> "Row":
         """The row of a method that can be used under the protocol; a UserError if it cannot."""
         method = registry.make(choice.method, choice.parameters)
-        mean = method.averaging if isinstance(method.averaging, Mean) else RunningMean()
+        mean = method.collected_mean
         warmup = protocol.averaging_warmup if mean.warmup is None else mean.warmup
         objection = method.weighting.objection(protocol.epochs)
         if method.averaging.reading == "averaged" and warmup >= protocol.epochs:

@@ -155,30 +155,28 @@ def _apply(document: _Document, setting: str) -> None:
     here: Any = document.data
     *parents, last = path.strip().split(".")
     for part in parents:
-        keys.append(int(part) if isinstance(here, list) and part.isdigit() else part)
-        if isinstance(here, list):
-            if not part.isdigit() or int(part) >= len(here):
-                raise UserError(f"--set {setting}: '{part}' is not a position in a list of {len(here)}")
-            here = here[int(part)]
-        else:
-            here = here.setdefault(part, {})
+        keys.append(_key(here, part, setting))
+        here = here.setdefault(part, {}) if isinstance(here, dict) else here[keys[-1]]
         if not isinstance(here, dict | list):
             raise UserError(f"--set {setting}: '{part}' holds a value, not keys")
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
         raise UserError(f"--set {setting}: '{text}' is not a YAML value") from None
-    if isinstance(here, list):
-        if not last.isdigit() or int(last) >= len(here):
-            raise UserError(f"--set {setting}: '{last}' is not a position in a list of {len(here)}")
-        here[int(last)] = value
-        keys.append(int(last))
-    else:
-        here[last] = value
-        keys.append(last)
+    keys.append(_key(here, last, setting))
+    here[keys[-1]] = value
     inside = tuple(keys)
     document.places = {each: place for each, place in document.places.items() if each[: len(inside)] != inside}
     document.places[inside] = f"--set {setting}"
+
+
+def _key(here: dict[str, Any] | list[Any], part: str, setting: str) -> Key:
+    """What a part of a setting's path means here: a key, or a position in a list."""
+    if isinstance(here, dict):
+        return part
+    if not part.isdigit() or int(part) >= len(here):
+        raise UserError(f"--set {setting}: '{part}' is not a position in a list of {len(here)}")
+    return int(part)
 
 
 def _sentence(error: ErrorDetails, document: _Document) -> str:
