@@ -149,7 +149,7 @@ class Selection(Weigher):
             return reward
         images, targets = batch.held_out()
         unseen = batch.student(images)
-        right = unseen.argmax(-1) == targets if batch.task == "single-label" else (unseen > 0) == (targets > 0)
+        right = unseen.argmax(-1) == targets if batch.task == "single-label" else (unseen > 0) == (targets > 0.5)
         return self.rules.share * reward + (1 - self.rules.share) * right.float().mean()
 
     def state_dict(self) -> dict[str, torch.Tensor]:

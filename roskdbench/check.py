@@ -15,6 +15,7 @@ from roskdbench.errors import one_line
 from roskdbench.fingerprint import canonical_json
 from roskdbench.method import Method
 from roskdbench.registry import Registry
+from roskdbench.suite.augmentation import PRESETS
 from roskdbench.suite.protocol import Protocol
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def _run(method: Method, problem: str, checkpoint: "Checkpoint", report: Callabl
         network=_network(problem),
         examples=Examples.place(images, labels.targets, np.arange(SAMPLES), prepare()),
         bank=list(bank),
-        recipe=Recipe(EPOCHS, 24, 0.05, 0.9, 2e-4, (10,), 0.1, "light", None),
+        recipe=Recipe(EPOCHS, 24, 0.05, 0.9, 2e-4, (10,), 0.1, PRESETS["light"], None),
         seeds=Seeds(0, 1, 2),
         mean=method.collected_mean,
         warmup=EPOCHS - 2,

@@ -12,7 +12,8 @@ from roskdbench.fingerprint import fingerprint
 REVISIONS = {
     "pixels": 1,
     "split": 1,
-    "labels": 1,
+    "features": 1,
+    "labels": 2,
     "subsets": 1,
     "form": 1,
     "teacher": 1,
@@ -20,7 +21,8 @@ REVISIONS = {
     "trajectory": 1,
     "predictions": 1,
     "ensemble": 1,
-    "scores": 1,
+    "memorisation": 1,
+    "scores": 2,
 }
 
 

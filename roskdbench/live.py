@@ -2,11 +2,15 @@
 
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Protocol, Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as BarProgress
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -164,3 +168,59 @@ class PlainView:
 
     def _say(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+Decoding = Callable[[str, int, int, int], None]
+"""Takes a problem's name, how many of its images are done, how many of those were found, and how many there are."""
+
+
+@contextmanager
+def decoding_for(console: Console) -> Iterator[Decoding]:
+    """Bars of the images being decoded, with images per second and the time left; lines where there is no terminal."""
+    if not console.is_terminal:
+        yield _PlainDecoding(console)
+        return
+    columns = (
+        TextColumn("decoding {task.description}"),
+        BarColumn(40),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[speed]}", style="dim"),
+        TimeRemainingColumn(compact=True),
+    )
+    bars: dict[str, TaskID] = {}
+    speed = _Speed()
+    with BarProgress(*columns, console=console) as progress:
+
+        def report(name: str, done: int, found: int, total: int) -> None:
+            if name not in bars:
+                bars[name] = progress.add_task(name, total=total, speed="")
+            progress.update(bars[name], completed=done, speed=speed(name, done, found))
+
+        yield report
+
+
+class _Speed:
+    """Images per second, those apart that were found from before."""
+
+    def __init__(self) -> None:
+        self._started: dict[str, float] = {}
+
+    def __call__(self, name: str, done: int, found: int) -> str:
+        start = self._started.setdefault(name, time.monotonic())
+        passed = time.monotonic() - start
+        return f"{(done - found) / passed:,.0f} images/s" if passed > 0.5 and done > found else ""
+
+
+class _PlainDecoding:
+    """A line now and then."""
+
+    def __init__(self, console: Console) -> None:
+        self._console, self._speed = console, _Speed()
+        self._spoke = time.monotonic()
+
+    def __call__(self, name: str, done: int, found: int, total: int) -> None:
+        speed, now = self._speed(name, done, found), time.monotonic()
+        if now - self._spoke > LINE_EVERY or (done == total and found < total):
+            self._spoke = now
+            line = f"decoding {name}: {done:,} of {total:,} images" + (f", {speed}" if speed else "")
+            self._console.print(line, markup=False, soft_wrap=True)

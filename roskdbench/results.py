@@ -6,12 +6,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from roskdbench.data.content import Content, Located, known
 from roskdbench.errors import UserError, nearest
+from roskdbench.measures import Number
 from roskdbench.plan import Cell, Plan, plan
 from roskdbench.registry import discover
 from roskdbench.run import run_name
 from roskdbench.store import RECORD, DamagedArtifactError, Store
 from roskdbench.suite import Suite, find_suite, read_suite
+from roskdbench.suite.problems import RealProblem
 
 if TYPE_CHECKING:
     import pandas
@@ -55,6 +58,8 @@ class Results:
     """The devices and library versions that the trainings behind the numbers were made with."""
     noise: dict[tuple[str, str], float] = field(default_factory=dict)
     """The share of training labels that are wrong, by problem and noise, as it came out."""
+    remarks: dict[str, str] = field(default_factory=dict)
+    """What is to be known of a problem's data, such as how many images could not be read."""
 
     @property
     def name(self) -> str:
@@ -86,12 +91,13 @@ def collect(plan: Plan, store: Store, reasons: dict[str, str] | None = None) -> 
     reasons = reasons or {}
     rows: list[tuple[Any, ...]] = []
     gaps: list[Gap] = []
-    known: dict[str, list[tuple[str, str, float | None, int]] | None] = {}
+    found: dict[str, list[Number] | None] = {}
     for cell in plan.cells:
-        if cell.scores not in known:
-            known[cell.scores] = _scores(store, cell.scores)
-        numbers = known[cell.scores]
-        if numbers is None:
+        measured = (cell.scores, *cell.others)
+        for each in measured:
+            if each not in found:
+                found[each] = _numbers(store, each)
+        if any(found[each] is None for each in measured):
             gaps.append(_gap(cell, plan, store, reasons))
             continue
         head = (
@@ -103,12 +109,11 @@ def collect(plan: Plan, store: Store, reasons: dict[str, str] | None = None) -> 
             cell.noise,
             cell.fold,
             cell.seed,
-            "clean",
         )
-        rows += [(*head, metric, name, value, n, cell.scores) for metric, name, value, n in numbers]
+        rows += [(*head, *number, each) for each in measured for number in found[each] or ()]
     frame = pandas.DataFrame(rows, columns=list(COLUMNS))
     frame["value"] = frame["value"].astype(float)
-    return Results(plan, frame, gaps, reasons, _made_with(plan, store), _noise(plan, store))
+    return Results(plan, frame, gaps, reasons, _made_with(plan, store), _noise(plan, store), _remarks(plan, store))
 
 
 def _made_with(plan: Plan, store: Store) -> list[str]:
@@ -120,6 +125,15 @@ def _made_with(plan: Plan, store: Store) -> list[str]:
     return sorted(found)
 
 
+def _remarks(plan: Plan, store: Store) -> dict[str, str]:
+    found = {}
+    for problem in plan.problems:
+        pixels = plan.pixels(problem)
+        if pixels in store and isinstance(plan.suite.problems[problem], RealProblem):
+            found[problem] = json.loads((store.path(pixels) / "problem.json").read_text("utf-8"))["note"]
+    return {problem: note for problem, note in found.items() if note}
+
+
 def _noise(plan: Plan, store: Store) -> dict[tuple[str, str], float]:
     rates: dict[tuple[str, str], list[float]] = {}
     for problem, noise, labels in dict.fromkeys((cell.problem, cell.noise, cell.labels) for cell in plan.cells):
@@ -129,18 +143,18 @@ def _noise(plan: Plan, store: Store) -> dict[tuple[str, str], float]:
     return {place: sum(found) / len(found) for place, found in rates.items()}
 
 
-def _scores(store: Store, fingerprint: str) -> list[tuple[str, str, float | None, int]] | None:
+def _numbers(store: Store, fingerprint: str) -> list[Number] | None:
     if fingerprint not in store:
         return None
     try:
-        return [tuple(row) for row in store.open(fingerprint).json("scores.json")]
+        return [tuple(row) for row in store.open(fingerprint).json("numbers.json")]
     except DamagedArtifactError:
         return None
 
 
 def _gap(cell: Cell, plan: Plan, store: Store, reasons: dict[str, str]) -> Gap:
     """Why a cell has no numbers: something it rests on diverged, failed, or was not run."""
-    waiting, seen = [cell.scores], set()
+    waiting, seen = [cell.scores, *cell.others], set()
     while waiting:
         each = waiting.pop()
         if each in seen:
@@ -173,7 +187,8 @@ def find_run(name: str | None, store: Store, settings: tuple[str, ...], folders:
         find_suite(name)
     except UserError as error:
         raise UserError(f"no run and no suite '{name}'; {nearest(name, by_name)}" if by_name else str(error)) from None
-    planned = plan(read_suite(name, settings), discover(folders))
+    suite = read_suite(name, settings)
+    planned = plan(suite, discover(folders), located=last_located(suite, store))
     reasons: dict[str, str] = {}
     for path in records:  # whichever run a job failed in, the reason is the job's
         reasons |= _record(path)["reasons"]
@@ -183,6 +198,12 @@ def find_run(name: str | None, store: Store, settings: tuple[str, ...], folders:
         hint = f"; runs of it with other settings: {', '.join(others)}" if others else f"; try: roskdbench run {name}"
         raise UserError(f"nothing of the suite '{name}' as it stands is in the store {store.root}{hint}")
     return results
+
+
+def last_located(suite: Suite, store: Store) -> dict[str, Located]:
+    """The data of the suite's problems as they were last prepared in the store, wherever they are now."""
+    contents = {name: known(spec, store) for name, spec in suite.problems.items() if isinstance(spec, RealProblem)}
+    return {name: Located(content) for name, content in contents.items() if content is not None}
 
 
 def _record(path: Path) -> dict[str, Any]:
@@ -197,8 +218,10 @@ def _of_record(path: Path, store: Store) -> Results:
     record = _record(path)
     try:
         suite = Suite.model_validate(record["suite"])
-    except ValueError:
+        contents = record["contents"]
+    except (ValueError, KeyError):
         raise UserError(f"the run {path.stem} was made by another version of roskdbench; run its suite again") from None
     folders = [Path(folder) for folder in record["method_folders"]]
-    planned = plan(suite, discover(folders), record["experiments"])
+    located = {problem: Located(Content(**facts)) for problem, facts in contents.items()}
+    planned = plan(suite, discover(folders), record["experiments"], located)
     return collect(planned, store, record["reasons"])

@@ -4,7 +4,7 @@ import heapq
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ from roskdbench.fingerprint import fingerprint
 from roskdbench.job import Job
 from roskdbench.plan import Plan
 from roskdbench.store import Store
+from roskdbench.suite.problems import PLACES
 
 ATTEMPTS = 2  # for a job whose worker dies
 
@@ -213,8 +214,10 @@ def _ranks(jobs: dict[str, Job]) -> dict[str, float]:
 
 def run_name(plan: Plan) -> str:
     """What a run of this plan is called: the suite's name and a mark of all that was set."""
-    what: dict[str, Any] = plan.suite.model_dump(mode="json")
-    return f"{plan.suite.suite}-{fingerprint([what, sorted(plan.experiments)])[:8]}"
+    places = {"problems": {"__all__": set(PLACES)}}
+    what: dict[str, Any] = plan.suite.model_dump(mode="json", exclude=places)
+    contents = {name: located.content.identity for name, located in plan.located.items()}
+    return f"{plan.suite.suite}-{fingerprint([what, contents, sorted(plan.experiments)])[:8]}"
 
 
 def write_record(plan: Plan, store: Store, method_folders: tuple[Path, ...], reasons: dict[str, str]) -> Path:
@@ -224,9 +227,7 @@ def write_record(plan: Plan, store: Store, method_folders: tuple[Path, ...], rea
         "experiments": plan.experiments,
         "method_folders": [str(folder.resolve()) for folder in method_folders],
         "reasons": reasons,
+        "contents": {name: asdict(located.content) for name, located in plan.located.items()},
     }
-    path = store.root / "runs" / f"{run_name(plan)}.json"
-    draft = path.with_suffix(f".{os.getpid()}.draft")
-    draft.write_text(json.dumps(record, ensure_ascii=False), "utf-8")  # in the order of the suite
-    draft.replace(path)
-    return path
+    text = json.dumps(record, ensure_ascii=False)  # in the order of the suite
+    return store.keep(f"runs/{run_name(plan)}.json", text)

@@ -86,7 +86,7 @@ class Store:
     def at(cls, root: Path) -> "Store":
         """The store under `root`, made if need be; a UserError if it cannot be written."""
         try:
-            for folder in ("tmp", "partial", "locks", "runs"):
+            for folder in ("tmp", "partial", "locks", "runs", "data"):
                 (root / folder).mkdir(parents=True, exist_ok=True)
             probe = root / "tmp" / f"probe-{os.getpid()}"
             probe.write_bytes(b"")
@@ -125,6 +125,15 @@ class Store:
         path = self.path(fingerprint) / DIVERGED
         return str(json.loads(path.read_text("utf-8"))["reason"]) if path.exists() else None
 
+    def keep(self, name: str, text: str) -> Path:
+        """Write a small file of the store, such as runs/….json, as a whole or not at all."""
+        path = self.root / name
+        draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
+        with self.room():
+            draft.write_text(text, "utf-8")
+            draft.replace(path)
+        return path
+
     def set_aside(self, fingerprint: str) -> None:
         """Move whatever stands at the artifact's place to `damaged/`, so that it is made again."""
         source = self.path(fingerprint)
@@ -146,16 +155,23 @@ class Store:
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
         try:
-            yield draft
-            (draft / RECORD).write_text(canonical_json(record), "utf-8")
-            self._seal(draft)
-            self._publish(draft, fingerprint)
+            with self.room():
+                yield draft
+                (draft / RECORD).write_text(canonical_json(record), "utf-8")
+                self._seal(draft)
+                self._publish(draft, fingerprint)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+    @contextmanager
+    def room(self) -> Iterator[None]:
+        """The block writes into the store: an error for want of space becomes a StoreFullError."""
+        try:
+            yield
         except (OSError, SafetensorError) as error:
             if self._is_full(error):
                 raise StoreFullError(f"the store {self.root} cannot take more; make room and run again") from error
             raise
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
 
     def _is_full(self, error: Exception) -> bool:
         """Whether there was no room. Not every library passes the system's reason on, so the disk is asked too."""

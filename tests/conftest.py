@@ -22,6 +22,7 @@ from roskdbench.registry import discover
 from roskdbench.run import run, write_record
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
+from roskdbench.suite.augmentation import PRESETS
 
 settings.register_profile("suite", deadline=None, derandomize=True)
 settings.load_profile("suite")
@@ -126,5 +127,5 @@ def tiny_examples(task="single-label", samples=72, device=None):
     return Examples.place(images, labels.targets, np.arange(samples), place), labels
 
 
-RECIPE = Recipe(4, 16, 0.05, 0.9, 2e-4, (3,), 0.1, "light", None)
+RECIPE = Recipe(4, 16, 0.05, 0.9, 2e-4, (3,), 0.1, PRESETS["light"], None)
 SEEDS = Seeds(order=11, views=22, method=33)

@@ -19,6 +19,7 @@ from roskdbench.engine.views import views
 from roskdbench.errors import UserError
 from roskdbench.method import EachTeacher, Equal, Exponential, LastWeights, Method, Mixture, RunningMean
 from roskdbench.method.averaging import ExponentialMean
+from roskdbench.suite.augmentation import PRESETS
 
 TASKS = ["single-label", "multi-label"]
 
@@ -74,7 +75,7 @@ def test_the_loop_is_a_plain_pytorch_loop(task, cpu):
         network.train()
         for start in range(0, 72, 16):
             chosen = order[start : start + 16]
-            images = views(examples.pixels[chosen], chosen, epoch, SEEDS.views, "light")
+            images = views(examples.pixels[chosen], chosen, epoch, SEEDS.views, PRESETS["light"])
             logits = network(images.contiguous(memory_format=torch.channels_last))
             if task == "single-label":
                 loss = functional.cross_entropy(logits, targets[chosen])
@@ -151,7 +152,7 @@ def test_a_float16_bank_is_the_float32_one_rounded(cpu):
 
 
 def test_views_can_be_taken_in_turn(cpu):
-    recipe = Recipe(4, 16, 0.05, 0.9, 2e-4, (3,), 0.1, "light", views=2)
+    recipe = Recipe(4, 16, 0.05, 0.9, 2e-4, (3,), 0.1, PRESETS["light"], views=2)
     assert [recipe.view_of(epoch) for epoch in range(4)] == [0, 1, 0, 1]
     assert recipe.view_count == 2
     examples, _ = tiny_examples()
@@ -217,7 +218,7 @@ def test_statistics_of_averaged_weights_come_from_a_pass_over_the_training_views
     order = epoch_order(72, 3, SEEDS.order)
     with torch.no_grad():
         for positions in batches(order, 16):
-            network(ours.examples.views(positions, 3, SEEDS.views, "light"))
+            network(ours.examples.views(positions, 3, SEEDS.views, PRESETS["light"]))
     trained = dict(ours.averaged.module.named_modules())
     assert layers
     for name in layers:
@@ -282,7 +283,7 @@ def test_an_unreadable_checkpoint_is_as_good_as_none(tmp_path):
 
 def test_a_loss_that_is_not_finite_ends_the_training(cpu):
     with pytest.raises(DivergedError, match=r"the loss was (nan|inf) in epoch \d of 4"):
-        training(recipe=Recipe(4, 16, 1e18, 0.9, 2e-4, (3,), 0.1, "light", None)).run()
+        training(recipe=Recipe(4, 16, 1e18, 0.9, 2e-4, (3,), 0.1, PRESETS["light"], None)).run()
 
 
 @pytest.mark.parametrize(("length", "size", "sizes"), [(65, 16, [16, 16, 16, 17]), (64, 16, [16] * 4), (5, 16, [5])])

@@ -10,6 +10,7 @@ from roskdbench.engine.device import Form, prepare
 from roskdbench.engine.training import Training
 from roskdbench.engine.views import uniforms, views
 from roskdbench.method import Method, RunningMean
+from roskdbench.suite.augmentation import PRESETS
 
 pytestmark = [
     pytest.mark.gpu,
@@ -46,10 +47,10 @@ def test_views_are_those_of_the_cpu():
     samples = torch.arange(40)
     assert torch.equal(uniforms(3, 1, samples, 5), uniforms(3, 1, samples.to(device), 5).cpu())
     for augmentation in ("none", "light"):
-        found = views(pixels.to(device), samples.to(device), 1, 3, augmentation).cpu()
-        assert torch.equal(found, views(pixels, samples, 1, 3, augmentation))
-    found = views(pixels.to(device), samples.to(device), 1, 3, "paper").cpu()
-    torch.testing.assert_close(found, views(pixels, samples, 1, 3, "paper"), atol=1e-4, rtol=0)
+        found = views(pixels.to(device), samples.to(device), 1, 3, PRESETS[augmentation]).cpu()
+        assert torch.equal(found, views(pixels, samples, 1, 3, PRESETS[augmentation]))
+    found = views(pixels.to(device), samples.to(device), 1, 3, PRESETS["paper"]).cpu()
+    torch.testing.assert_close(found, views(pixels, samples, 1, 3, PRESETS["paper"]), atol=1e-4, rtol=0)
 
 
 def test_training_is_deterministic_and_close_to_the_cpus():

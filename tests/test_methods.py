@@ -16,6 +16,7 @@ from roskdbench.method import Batch, Dirichlet, Setting, Weigher, code_identity
 from roskdbench.method.contract import bare_source
 from roskdbench.method.losses import hard_losses, mixture_divergence
 from roskdbench.registry import discover
+from roskdbench.suite.augmentation import PRESETS
 
 NAMES = [
     "baseline-i",
@@ -354,7 +355,7 @@ class TestReinforcedSelection:
         examples, _ = tiny_examples()
         random = np.random.default_rng(0)
         bank = [random.normal(size=(5, 72, 8)).astype(np.float32) for _ in range(2)]
-        recipe = Recipe(5, 16, 0.05, 0.9, 2e-4, (3,), 0.1, "light", None)
+        recipe = Recipe(5, 16, 0.05, 0.9, 2e-4, (3,), 0.1, PRESETS["light"], None)
 
         class StopError(Exception):
             """The kill."""

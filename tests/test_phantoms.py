@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import StandardScaler
 
-from roskdbench.data.datasets import load
+from roskdbench.data.datasets import draw
 from roskdbench.data.phantoms import draw_chest, draw_lesions
 from roskdbench.data.phantoms.chest import PREVALENCE, WITHOUT_FINDING
 from roskdbench.data.phantoms.lesion import PREVALENCE as LESION_PREVALENCE
@@ -20,6 +20,7 @@ from roskdbench.engine.prediction import logits_for
 from roskdbench.engine.training import Recipe, Seeds, Training
 from roskdbench.measures.scores import auc
 from roskdbench.method import Method
+from roskdbench.suite.augmentation import PRESETS
 from roskdbench.suite.problems import PhantomChest, PhantomLesion
 
 
@@ -56,18 +57,18 @@ def test_findings_are_as_rare_as_in_chestxray14():
 
 
 def test_the_noisy_copy_has_the_stated_noise():
-    lesions = load("lesion", PhantomLesion(dataset="phantom-lesion", size=28, samples=4000, label_noise=0.3)).labels
+    lesions = draw(PhantomLesion(dataset="phantom-lesion", size=28, samples=4000, label_noise=0.3)).labels
     assert (lesions.targets != lesions.noisy_targets).mean() == pytest.approx(0.3, abs=0.02)
     wrong = lesions.noisy_targets[lesions.targets != lesions.noisy_targets]
     assert np.bincount(wrong, minlength=8).min() > 0
-    chest = load("chest", PhantomChest(dataset="phantom-chest", size=28, samples=6000, label_noise=0.3)).labels
+    chest = draw(PhantomChest(dataset="phantom-chest", size=28, samples=6000, label_noise=0.3)).labels
     found, reported = chest.targets == 1, chest.noisy_targets == 1
     assert (found & ~reported).sum() / found.sum() == pytest.approx(0.3, abs=0.03)
     assert (~found & reported).sum() / (~found).sum() == pytest.approx(0.03, abs=0.005)
 
 
 def test_a_problem_is_read_back_as_it_was_written(tmp_path):
-    problem = load("chest", PhantomChest(dataset="phantom-chest", size=28, samples=64))
+    problem = draw(PhantomChest(dataset="phantom-chest", size=28, samples=64))
     problem.save(tmp_path)
     again = Problem.load(tmp_path)
     assert np.array_equal(problem.images, again.images)
@@ -80,7 +81,7 @@ def test_a_problem_is_read_back_as_it_was_written(tmp_path):
 def test_a_linear_model_on_pixels_stays_well_below_a_small_network(spec, cpu):
     """Mean AUC over the classes that are not too rare to be measured on the test part; both on true labels."""
     dataset = "phantom-lesion" if spec is PhantomLesion else "phantom-chest"
-    problem = load("p", spec(dataset=dataset, size=32, samples=2000))
+    problem = draw(spec(dataset=dataset, size=32, samples=2000))
     labels = problem.labels
     split = holdout(labels, 0.7, 0.1, 0.2, 0)
     truth = labels.indicators[split.test] == 1
@@ -101,7 +102,7 @@ def test_a_linear_model_on_pixels_stays_well_below_a_small_network(spec, cpu):
         network=network,
         examples=Examples.place(problem.images, labels.targets, split.train, cpu),
         bank=[],
-        recipe=Recipe(16, 32, 0.1, 0.9, 2e-4, (10, 14), 0.1, "light", None),
+        recipe=Recipe(16, 32, 0.1, 0.9, 2e-4, (10, 14), 0.1, PRESETS["light"], None),
         seeds=Seeds(0, 1, 2),
     )
     training.run()

@@ -139,7 +139,7 @@ def test_the_papers_numbers_stand_beside(results):
     table = score_table(results, "table1", "paper")
     printed = [column for column in table.columns if column.printed]
     assert len(printed) == 6
-    c = table.columns.index(Column("cardio", "F1", True))
+    c = table.columns.index(Column("cardio", "f1", "F1", printed=True))
     assert {labels[0]: cells[c] and cells[c].mean for labels, cells in table.rows} == {
         "Baseline I": 0.299,
         "Baseline II": 0.329,
@@ -162,7 +162,7 @@ NASTY = Table(
     "x",
     r"50 % of $x_1$ & <b>{bold}</b> #1 \ ~^",
     ["method"],
-    [Column("le_sion", "F1"), Column("le_sion", "F1", True)],
+    [Column("le_sion", "f1", "F1"), Column("le_sion", "f1", "F1", printed=True)],
     [
         (["τ=4 λ×Δ → é 中 ∞"], [None, None]),
         (["a|b_c & <script>"], [Number(0.5, 0.25, 2, True), None]),

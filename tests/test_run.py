@@ -231,7 +231,7 @@ def test_a_damaged_artifact_is_noticed_and_computed_again(undisturbed, tmp_path,
 def test_a_truncated_score_is_computed_again_from_its_predictions(undisturbed, tmp_path):
     _, made, original = undisturbed
     store = copied(original, tmp_path / "store")
-    victim = store.path(made.cells[0].scores) / "scores.json"
+    victim = store.path(made.cells[0].scores) / "numbers.json"
     victim.write_bytes(victim.read_bytes()[:-5])
     assert len(collect(made, store).gaps) == 1
     progress = run(made, store)

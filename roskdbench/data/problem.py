@@ -3,14 +3,18 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roskdbench.fingerprint import canonical_json
+from roskdbench.suite.problems import Task
 
-Task = Literal["single-label", "multi-label"]
+IMAGES = "images.npy"
+# The parts of a split that data come with.
+NOWHERE, TRAIN, VALIDATION, TEST, TRAIN_OR_VALIDATION = -1, 0, 1, 2, 3
+OPTIONAL = ("noisy_targets", "corrected", "uncertain", "parts")
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,9 @@ class Labels:
     targets: NDArray[Any]  # int64 [N] for single-label, uint8 [N, C] for multi-label
     groups: NDArray[np.int64]  # [N], the patient or lesion of each sample
     noisy_targets: NDArray[Any] | None = None  # the problem's own noisy copy, where it has one
+    corrected: NDArray[Any] | None = None  # a second, better label set; -1 where it says nothing
+    uncertain: NDArray[np.uint8] | None = None  # [N, C], 1 where a label of a multi-label problem is not known
+    parts: NDArray[np.int8] | None = None  # [N], of the split that the data come with
 
     def __post_init__(self) -> None:
         shape = (len(self.groups),) if self.task == "single-label" else (len(self.groups), len(self.classes))
@@ -30,6 +37,15 @@ class Labels:
 
     def __len__(self) -> int:
         return len(self.groups)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All arrays that there are, by name."""
+        optional = {name: getattr(self, name) for name in OPTIONAL if getattr(self, name) is not None}
+        return {"targets": self.targets, "groups": self.groups, **optional}
+
+    def take(self, rows: NDArray[np.int64]) -> "Labels":
+        """The labels of some samples."""
+        return Labels(self.task, self.classes, **{name: array[rows] for name, array in self.arrays().items()})
 
     @property
     def indicators(self) -> NDArray[np.uint8]:
@@ -50,11 +66,12 @@ class Problem:
 
     def save(self, folder: Path) -> None:
         """Write the arrays and a description into `folder`."""
-        np.save(folder / "images.npy", self.images, allow_pickle=False)
-        arrays: dict[str, NDArray[Any]] = {"targets": self.labels.targets, "groups": self.labels.groups}
-        if self.labels.noisy_targets is not None:
-            arrays["noisy_targets"] = self.labels.noisy_targets
-        np.savez(folder / "labels.npz", allow_pickle=False, **arrays)
+        np.save(folder / IMAGES, self.images, allow_pickle=False)
+        self.save_description(folder)
+
+    def save_description(self, folder: Path) -> None:
+        """Write all but the images."""
+        np.savez(folder / "labels.npz", allow_pickle=False, **self.labels.arrays())
         facts = {
             "name": self.name,
             "task": self.labels.task,
@@ -70,20 +87,14 @@ class Problem:
         """The problem that `save` wrote, its images memory-mapped (writes to them stay in memory)."""
         facts = json.loads((folder / "problem.json").read_text("utf-8"))
         with np.load(folder / "labels.npz", allow_pickle=False) as arrays:
-            labels = Labels(
-                task=facts["task"],
-                classes=tuple(facts["classes"]),
-                targets=arrays["targets"],
-                groups=arrays["groups"],
-                noisy_targets=arrays["noisy_targets"] if "noisy_targets" in arrays.files else None,
-            )
-        images = np.load(folder / "images.npy", mmap_mode="c", allow_pickle=False)
+            labels = Labels(facts["task"], tuple(facts["classes"]), **{name: arrays[name] for name in arrays.files})
+        images = np.load(folder / IMAGES, mmap_mode="c", allow_pickle=False)
         return Problem(facts["name"], images, labels, facts["licence"], facts["citation"], facts["note"])
 
 
 def indicators(targets: NDArray[Any], classes: int) -> NDArray[np.uint8]:
-    """Targets of either task as one 0/1 column a class. [N, C]"""
+    """Targets of either task as one 0/1 column a class; what is not known (NaN, -1) is 0. [N, C]"""
     if targets.ndim == 2:
-        return targets.astype(np.uint8)
+        return (targets > 0.5).astype(np.uint8)
     columns: NDArray[np.uint8] = (targets[:, None] == np.arange(classes)[None, :]).astype(np.uint8)
     return columns

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roskdbench.data.allocation import allocate
-from roskdbench.data.problem import Labels
+from roskdbench.data.problem import TEST, TRAIN, TRAIN_OR_VALIDATION, VALIDATION, Labels
 from roskdbench.fingerprint import seed_for
 
 
@@ -23,6 +23,23 @@ def holdout(labels: Labels, train: float, validation: float, test: float, seed: 
     """One split with the given shares."""
     part = allocate(labels.indicators, labels.groups, [train, validation, test], seed_for("holdout", seed))
     return Split(*(np.flatnonzero(part == p) for p in range(3)))
+
+
+def official(labels: Labels, validation: float, seed: int) -> Split:
+    """The split that the data come with. Where it has no validation part, a share of its training part becomes that."""
+    if labels.parts is None:
+        raise ValueError("the data come without a split")
+    train, held = (np.flatnonzero(labels.parts == part) for part in (TRAIN, VALIDATION))
+    open_ones = np.flatnonzero(labels.parts == TRAIN_OR_VALIDATION)
+    if not len(held) and not len(open_ones):
+        train, open_ones = train[:0], train
+    strata, groups = labels.indicators[open_ones], labels.groups[open_ones]
+    part = allocate(strata, groups, [1 - validation, validation], seed_for("official", seed))
+    return Split(
+        train=np.union1d(train, open_ones[part == 0]),
+        validation=np.union1d(held, open_ones[part == 1]),
+        test=np.flatnonzero(labels.parts == TEST),
+    )
 
 
 def fold(labels: Labels, folds: int, number: int, validation: float, seed: int) -> Split:

@@ -1,6 +1,6 @@
 """The samples that a network learns from, on the device, and the order it meets them in."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from roskdbench.engine.views import views
 from roskdbench.fingerprint import seed_for
+from roskdbench.suite.augmentation import Step
 
 RESIDENT_SHARE = 0.5  # of the device's free memory, that pixels may take
 
@@ -40,11 +41,11 @@ class Examples:
     def __len__(self) -> int:
         return len(self.samples)
 
-    def views(self, positions: Tensor, epoch: int, seed: int, augmentation: str) -> Tensor:
+    def views(self, positions: Tensor, epoch: int, seed: int, steps: Sequence[Step]) -> Tensor:
         """Views of the samples at these positions of `samples`. [B, C, H, W]"""
         samples = self.samples[positions]
         pixels = self.pixels[samples.to(self.pixels.device)].to(self.device, non_blocking=True)
-        return views(pixels, samples, epoch, seed, augmentation)
+        return views(pixels, samples, epoch, seed, steps)
 
 
 def epoch_order(length: int, epoch: int, seed: int) -> Tensor:

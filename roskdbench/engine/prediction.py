@@ -1,5 +1,7 @@
 """What a network says of samples as they are, without augmentation, in float32."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,11 +16,28 @@ def logits_for(
     network: Classifier, images: NDArray[np.uint8], samples: NDArray[np.int64], device: torch.device
 ) -> NDArray[np.float32]:
     """Logits of the samples, in their order. [n, C]"""
+    return _asked(network, network, images, samples, device)
+
+
+def features_for(
+    network: Classifier, images: NDArray[np.uint8], samples: NDArray[np.int64], device: torch.device
+) -> NDArray[np.float32]:
+    """Pooled features of the samples, in their order. [n, F]"""
+    return _asked(network, lambda batch: network.with_features(batch)[1], images, samples, device)
+
+
+def _asked(
+    network: Classifier,
+    ask: Callable[[torch.Tensor], torch.Tensor],
+    images: NDArray[np.uint8],
+    samples: NDArray[np.int64],
+    device: torch.device,
+) -> NDArray[np.float32]:
     network.to(device).eval()
     form = Form().lay_out(network)
     found = []
     with torch.no_grad():
         for start in range(0, len(samples), BATCH):
             pixels = torch.from_numpy(images[samples[start : start + BATCH]]).to(device)
-            found.append(network(form.images(pixels.float() / 255)).float().cpu().numpy())
+            found.append(ask(form.images(pixels.float() / 255)).float().cpu().numpy())
     return np.concatenate(found) if found else np.zeros((0, 0), np.float32)

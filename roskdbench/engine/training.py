@@ -1,7 +1,7 @@
 """The one training loop. Teachers and students, every method, single-label and multi-label go through here."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,16 +9,20 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, update_bn
 
-from roskdbench.data.problem import Task
 from roskdbench.engine.checkpoint import Checkpoint
 from roskdbench.engine.device import Form
 from roskdbench.engine.examples import Examples, batches, epoch_order
 from roskdbench.engine.networks import Classifier
 from roskdbench.fingerprint import seed_for
 from roskdbench.method import Batch, Mean, Method, Setting, Weigher
+from roskdbench.suite.augmentation import Step
+from roskdbench.suite.problems import Task
+
+_STEPS = TypeAdapter[Sequence[Step]](list[Step])
 
 Report = Callable[[float, str], None]
 """Takes the share that is done and a note such as the loss."""
@@ -39,13 +43,14 @@ class Recipe:
     weight_decay: float
     milestones: tuple[int, ...]
     factor: float
-    augmentation: str
+    augmentation: Sequence[Step]
     views: int | None
 
     @classmethod
     def of(cls, spec: Mapping[str, Any]) -> "Recipe":
         """From a job's spec."""
-        return cls(**{**spec, "milestones": tuple(spec["milestones"])})
+        steps = _STEPS.validate_python(spec["augmentation"])
+        return cls(**{**spec, "milestones": tuple(spec["milestones"]), "augmentation": steps})
 
     def learning_rate(self, epoch: int) -> float:
         """The step schedule: multiplied by `factor` at each milestone that has come."""

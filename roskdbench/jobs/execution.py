@@ -16,7 +16,7 @@ from roskdbench.job import Job
 from roskdbench.jobs.work import Work
 from roskdbench.store import DIVERGED, Store
 
-LIBRARIES = ("roskdbench", "torch", "torchvision", "timm", "numpy", "scipy", "safetensors")
+LIBRARIES = ("roskdbench", "torch", "torchvision", "timm", "numpy", "scipy", "pillow", "safetensors")
 
 
 def execute(
@@ -43,7 +43,7 @@ def execute(
         }
         started = time.perf_counter()
         with store.writing(job.fingerprint, record) as folder:
-            work = Work(job, inputs, folder, store.partial(job.fingerprint), report, method_folders)
+            work = Work(job, inputs, folder, store, report, method_folders)
             reason: str | None = import_module(f"roskdbench.jobs.{job.kind}").run(work)
             if reason is not None:
                 (folder / DIVERGED).write_text(canonical_json({"reason": reason}), "utf-8")

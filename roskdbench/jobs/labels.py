@@ -1,20 +1,47 @@
-"""`labels`: the labels that training sees. Validation and test keep the true ones."""
+"""`labels`: the labels that training sees. Validation and test keep the problem's own."""
+
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
-from roskdbench.fingerprint import canonical_json
+from roskdbench.data.noise import flips, noisy_labels
+from roskdbench.data.problem import Labels
+from roskdbench.fingerprint import canonical_json, seed_for
 from roskdbench.jobs.work import Work
+from roskdbench.suite.noise import NoiseSpec
 
 
 def run(work: Work) -> None:
     """Write labels.npz (targets of all samples; flipped, 1 where training sees another label) and noise.json."""
-    labels = work.problem().labels
-    targets, train = labels.targets.copy(), work.training_part()
-    if work.spec["noise"] == "own":
-        if labels.noisy_targets is None:
-            raise ValueError("the problem has no noisy copy of its labels")
-        targets[train] = labels.noisy_targets[train]
-    flipped = (targets != labels.targets).astype(np.uint8)
-    np.savez(work.folder / "labels.npz", targets=targets, flipped=flipped)
-    facts = {"noise": work.spec["noise"], "realised_rate": round(float(flipped[train].mean()), 6)}
+    labels, train = work.problem().labels, work.training_part()
+    noise = TypeAdapter[NoiseSpec](NoiseSpec).validate_python(work.spec["noise"])
+    features = work.inputs["features"].array("features.npy") if "features" in work.inputs else None
+    random = np.random.default_rng(seed_for("noise", noise.kind, noise.seed, work.spec["split_seed"]))
+    noisy = noisy_labels(noise, labels, random, features)
+    targets = labels.targets.astype(noisy.dtype)
+    targets[train] = noisy[train]
+    flipped = np.zeros(labels.targets.shape, np.uint8)
+    flipped[train] = flips(labels, targets)[train]
+    np.savez(work.folder / "labels.npz", allow_pickle=False, targets=targets, flipped=flipped)
+    facts = {
+        "noise": work.spec["noise"],
+        "realised_rate": round(float(flipped[train].mean()), 6),
+        "ignored_rate": round(float(np.isnan(targets[train]).mean()), 6) if targets.dtype.kind == "f" else 0.0,
+        "realised": _table(labels, targets[train], train),
+    }
     (work.folder / "noise.json").write_text(canonical_json(facts), "utf-8")
+
+
+def _table(labels: Labels, seen: NDArray[Any], train: NDArray[np.int64]) -> list[list[int]]:
+    """Single-label: how often each class (row) is called each class. Multi-label: for each class how many findings are
+    kept and missed, how many absent ones stay so and are reported.
+    """
+    true, classes = labels.targets[train], len(labels.classes)
+    if labels.task == "single-label":
+        table: NDArray[np.int64] = np.bincount(true * classes + seen, minlength=classes**2).reshape(classes, classes)
+        return [[int(count) for count in row] for row in table]
+    said, there, known = seen > 0.5, true > 0.5, ~np.isnan(seen.astype(np.float32))
+    cases = [there & said, there & ~said & known, ~there & ~said & known, ~there & said]
+    return [[int(count) for count in row] for row in np.stack([case.sum(0) for case in cases], axis=1)]

@@ -1,19 +1,46 @@
 """`scores`: the numbers of a set of predictions."""
 
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roskdbench.data.problem import Labels
 from roskdbench.fingerprint import canonical_json
 from roskdbench.jobs.work import Work
+from roskdbench.measures import CLEAN, CORRECTED, Number
 from roskdbench.measures.scores import score_table
 
 
 def run(work: Work) -> None:
-    """Write scores.json: a list of [metric, class, value, n]. A value that is not defined is null."""
+    """Write numbers.json: scores against the problem's labels, and against its better ones where it has such."""
     labels = work.problem().labels
     split = work.inputs["split"].arrays("split.npz")
     predictions = work.inputs["predictions"].arrays("predictions.npz")
-    rows = score_table(
-        labels.task,
-        labels.classes,
-        {part: labels.targets[split[part]] for part in ("validation", "test")},
-        predictions,
-    )
-    (work.folder / "scores.json").write_text(canonical_json(rows), "utf-8")
+    parts = ("validation", "test")
+    truth = {part: labels.targets[split[part]] for part in parts}
+    known = {part: 1 - labels.uncertain[split[part]] for part in parts} if labels.uncertain is not None else None
+    rows: list[Number] = [(CLEAN, *row) for row in score_table(labels.task, labels.classes, truth, predictions, known)]
+    if labels.corrected is not None:
+        rows += _against_corrected(labels, labels.corrected, split["test"], truth, predictions)
+    (work.folder / "numbers.json").write_text(canonical_json(rows), "utf-8")
+
+
+def _against_corrected(
+    labels: Labels,
+    corrected: NDArray[Any],
+    test: NDArray[np.int64],
+    truth: dict[str, NDArray[Any]],
+    predictions: dict[str, NDArray[np.float32]],
+) -> list[Number]:
+    """The same scores on the test samples that have better labels. Thresholds stay those of the problem's labels."""
+    better = corrected[test]
+    listed = (better if better.ndim == 1 else better.max(1)) >= 0
+    if not listed.any():
+        return []
+    targets = {**truth, "test": np.maximum(better[listed], 0).astype(labels.targets.dtype)}
+    logits = {**predictions, "test": predictions["test"][listed]}
+    known = None
+    if better.ndim == 2 and (better[listed] < 0).any():
+        known = {"test": better[listed] >= 0, "validation": np.ones(truth["validation"].shape, bool)}
+    return [(CORRECTED, *row) for row in score_table(labels.task, labels.classes, targets, logits, known)]

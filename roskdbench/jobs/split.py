@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from roskdbench.data.splits import fold, holdout
+from roskdbench.data.splits import fold, holdout, official
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import canonical_json
 from roskdbench.jobs.work import Work
@@ -16,6 +16,8 @@ def run(work: Work) -> None:
     problem, spec = work.problem(), work.spec
     if spec["folds"] > 1:
         split = fold(problem.labels, spec["folds"], spec["fold"], spec["validation"], spec["seed"])
+    elif spec.get("official"):
+        split = official(problem.labels, spec["validation"], spec["seed"])
     else:
         split = holdout(problem.labels, spec["train"], spec["validation"], spec["test"], spec["seed"])
     for part in ("train", "validation", "test"):

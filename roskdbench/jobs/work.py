@@ -10,21 +10,26 @@ from numpy.typing import NDArray
 
 from roskdbench.data.problem import Problem
 from roskdbench.job import Job
-from roskdbench.store import Artifact
+from roskdbench.store import Artifact, Store
 
 
 @dataclass
 class Work:
-    """A job under way: its inputs, verified; a folder to fill; a folder for checkpoints."""
+    """A job under way: its inputs, verified; a folder to fill; the store, for checkpoints."""
 
     job: Job
     inputs: Mapping[str, Artifact]
     folder: Path
-    partial: Path
+    store: Store
     report: Callable[[float, str], None]
     method_folders: tuple[Path, ...] = ()
     notes: dict[str, Any] = field(default_factory=dict)
     """Facts about this run that go into job.json and are no part of the artifact."""
+
+    @property
+    def partial(self) -> Path:
+        """The folder for checkpoints."""
+        return self.store.partial(self.job.fingerprint)
 
     @property
     def spec(self) -> Mapping[str, Any]:

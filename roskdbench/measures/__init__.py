@@ -1,1 +1,11 @@
 """Measures: models or predictions in, numbers out."""
+
+Row = tuple[str, str, float | None, int]
+"""Metric, class ("" for all), value (None where it is not defined), and the number of samples it rests on."""
+
+Number = tuple[str, str, str, float | None, int]
+"""A row with the condition that it was measured under before it: what jobs write to numbers.json."""
+
+ALL = ""  # in place of a class
+CLEAN = "clean"
+CORRECTED = "corrected labels"

@@ -14,13 +14,11 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from scipy.stats import rankdata
 
-from roskdbench.data.problem import Task, indicators
+from roskdbench.data.problem import indicators
+from roskdbench.measures import ALL, Row
+from roskdbench.suite.problems import Task
 
 Flags = NDArray[np.bool_]  # [n, C]
-Row = tuple[str, str, float | None, int]
-"""Metric, class ("" for all), value, and the number of samples (of the class) it rests on."""
-
-ALL = ""
 
 
 def score_table(
@@ -28,23 +26,29 @@ def score_table(
     classes: Sequence[str],
     targets: Mapping[str, NDArray[Any]],
     logits: Mapping[str, NDArray[np.float32]],
+    known: Mapping[str, NDArray[Any]] | None = None,
 ) -> list[Row]:
     """Every score of the test part. Multi-label decisions are made twice: at 0.5 ("@half") and at the threshold that
-    gives each class its best F1 on validation ("@tuned"). Single-label decisions are the largest logit.
+    gives each class its best F1 on validation ("@tuned"). Single-label decisions are the largest logit. Multi-label
+    targets that are not `known` count nowhere.
     """
     truth = indicators(targets["test"], len(classes)) == 1
+    counted = np.ones_like(truth) if known is None else np.asarray(known["test"], dtype=bool)
     if task == "single-label":
         chosen = indicators(logits["test"].argmax(-1), len(classes)) == 1
         rows = decision_rows(truth, chosen, classes, "")
         rows.append(("accuracy", ALL, float((chosen & truth).any(-1).mean()), len(truth)))
     else:
-        rows = decision_rows(truth, expit(logits["test"]) >= 0.5, classes, "@half")
-        known = indicators(targets["validation"], len(classes)) == 1
-        thresholds = best_thresholds(known, logits["validation"])
-        rows += decision_rows(truth, logits["test"] >= thresholds, classes, "@tuned")
+        truth = truth & counted
+        rows = decision_rows(truth, (expit(logits["test"]) >= 0.5) & counted, classes, "@half")
+        seen = indicators(targets["validation"], len(classes)) == 1
+        tunable = None if known is None else np.asarray(known["validation"], dtype=bool)
+        thresholds = best_thresholds(seen, logits["validation"], tunable)
+        rows += decision_rows(truth, (logits["test"] >= thresholds) & counted, classes, "@tuned")
         chances = expit(thresholds)
-        rows += [("threshold", name, float(chances[c]), len(known)) for c, name in enumerate(classes)]
-    return rows + auc_rows(truth, logits["test"] if task == "multi-label" else _softmax(logits["test"]), classes)
+        rows += [("threshold", name, float(chances[c]), len(seen)) for c, name in enumerate(classes)]
+    scores = logits["test"] if task == "multi-label" else _softmax(logits["test"])
+    return rows + auc_rows(truth, scores, classes, None if known is None else counted)
 
 
 def decision_rows(truth: Flags, chosen: Flags, classes: Sequence[str], suffix: str) -> list[Row]:
@@ -72,9 +76,11 @@ def decision_rows(truth: Flags, chosen: Flags, classes: Sequence[str], suffix: s
     return rows
 
 
-def auc_rows(truth: Flags, scores: NDArray[np.floating], classes: Sequence[str]) -> list[Row]:
+def auc_rows(
+    truth: Flags, scores: NDArray[np.floating], classes: Sequence[str], known: Flags | None = None
+) -> list[Row]:
     """The area under each class's ROC curve against the rest, and the mean of those that are defined."""
-    areas = auc(truth, scores)
+    areas = auc(truth, scores) if known is None else _auc_of_known(truth, scores, known)
     rows: list[Row] = []
     for c, name in enumerate(classes):
         value = None if np.isnan(areas[c]) else float(areas[c])
@@ -97,15 +103,22 @@ def auc(truth: Flags, scores: NDArray[np.floating]) -> NDArray[np.float64]:
     return areas
 
 
-def best_thresholds(truth: Flags, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+def _auc_of_known(truth: Flags, scores: NDArray[np.floating], known: Flags) -> NDArray[np.float64]:
+    """A class at a time, over the samples whose label is known."""
+    columns = range(truth.shape[1])
+    return np.array([auc(truth[known[:, c]][:, [c]], scores[known[:, c]][:, [c]])[0] for c in columns])
+
+
+def best_thresholds(truth: Flags, logits: NDArray[np.float32], known: Flags | None = None) -> NDArray[np.float32]:
     """For each class the logit at or above which deciding "yes" gives the best F1; 0 where there is no positive. [C]"""
     found = np.zeros(truth.shape[1], dtype=np.float32)
     for c in range(truth.shape[1]):
-        order = np.argsort(-logits[:, c], kind="stable")
+        rows = np.arange(len(truth)) if known is None else np.flatnonzero(known[:, c])
+        order = rows[np.argsort(-logits[rows, c], kind="stable")]
         sorted_logits, hits = logits[order, c], np.cumsum(truth[order, c])
         last_of_tie = np.append(sorted_logits[1:] != sorted_logits[:-1], True)
-        f1 = 2 * hits / (np.arange(1, len(order) + 1) + truth[:, c].sum())
-        if truth[:, c].any():
+        f1 = 2 * hits / (np.arange(1, len(order) + 1) + truth[order, c].sum())
+        if truth[order, c].any():
             best = int(np.argmax(np.where(last_of_tie, f1, -1)))
             lowest = sorted_logits[best]
             between = (lowest + sorted_logits[best + 1]) / 2 if best + 1 < len(order) else lowest

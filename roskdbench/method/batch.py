@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from roskdbench.data.problem import Task
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import seed_for
+from roskdbench.suite.problems import Task
 
 if TYPE_CHECKING:
     import torch
@@ -27,7 +27,7 @@ class Batch:
 
     task: Task
     images: torch.Tensor  # [B, channels, H, W] in [0, 1]
-    targets: torch.Tensor  # [B] class numbers, or [B, C] of 0 and 1
+    targets: torch.Tensor  # [B] class numbers; or [B, C] of 0 and 1, or of probabilities with NaN for unknown
     student_logits: torch.Tensor  # [B, C]
     teacher_logits: torch.Tensor  # [K, B, C]
     samples: torch.Tensor  # [B], index of each example in the problem

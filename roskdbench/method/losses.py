@@ -8,16 +8,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from roskdbench.data.problem import Task
+from roskdbench.suite.problems import Task
 
 
 def hard_losses(task: Task, logits: Tensor, targets: Tensor) -> Tensor:
-    """Cross-entropy with labels, [..., B] for logits [..., B, C]."""
+    """Cross-entropy with labels, [..., B] for logits [..., B, C]. Multi-label targets that are NaN are left out."""
     if task == "single-label":
         wide = targets.expand(logits.shape[:-1])
         return functional.cross_entropy(logits.movedim(-1, 1) if logits.ndim > 2 else logits, wide, reduction="none")
     wide = targets.to(logits.dtype).expand(logits.shape)
-    return functional.binary_cross_entropy_with_logits(logits, wide, reduction="none").mean(-1)
+    if not targets.is_floating_point():
+        return functional.binary_cross_entropy_with_logits(logits, wide, reduction="none").mean(-1)
+    known = ~wide.isnan()
+    each = functional.binary_cross_entropy_with_logits(logits, wide.nan_to_num(0.0), reduction="none")
+    return (each * known).sum(-1) / known.sum(-1).clamp(min=1)
 
 
 def divergences(task: Task, teachers: Tensor, student: Tensor, temperature: float) -> Tensor:

@@ -1,9 +1,10 @@
 """A plan: jobs, each after its inputs, and the cells that want them."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from roskdbench.data.content import Located
 from roskdbench.job import Job
 from roskdbench.suite import Suite
 
@@ -22,6 +23,7 @@ class Cell:
     fold: int
     seed: int
     scores: str  # fingerprint
+    others: tuple[str, ...]  # fingerprints of the jobs of other measures
     labels: str  # fingerprint of the labels that training sees
     trainings: int  # networks that a script for this cell alone would train
 
@@ -32,6 +34,8 @@ class Plan:
 
     suite: Suite
     jobs: dict[str, Job] = field(default_factory=dict)
+    located: Mapping[str, Located] = field(default_factory=dict)
+    """The data of problems on disk, as far as they were prepared."""
     cells: list[Cell] = field(default_factory=list)
     not_built: list[str] = field(default_factory=list)
     """What the suite asks for that this version cannot do, a line each."""
@@ -45,6 +49,11 @@ class Plan:
     def experiments(self) -> list[str]:
         """Names of the experiments that were planned."""
         return list(dict.fromkeys(cell.experiment for cell in self.cells))
+
+    def pixels(self, problem: str) -> str:
+        """The job that makes a problem's images and labels."""
+        cell = next(cell for cell in self.cells if cell.problem == problem)
+        return self.jobs[cell.scores].inputs["pixels"]
 
     def kinds(self) -> Counter[str]:
         """How many jobs there are of each kind."""
@@ -63,7 +72,7 @@ class Plan:
     def needed(self, have: Iterable[str] = ()) -> dict[str, Job]:
         """The jobs that the cells' scores still need when the artifacts in `have` are there, in order."""
         there, wanted = set(have), set[str]()
-        waiting = [cell.scores for cell in self.cells]
+        waiting = [each for cell in self.cells for each in (cell.scores, *cell.others)]
         while waiting:
             fingerprint = waiting.pop()
             if fingerprint not in there and fingerprint not in wanted:

@@ -1,8 +1,9 @@
 """What all methods of a problem, noise, seed and fold stand on, and the jobs that are built on it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from roskdbench.data.content import declaration
 from roskdbench.data.subsets import check_overlap, subset_share
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import without_none
@@ -10,16 +11,20 @@ from roskdbench.job import Job
 from roskdbench.method import Subset, TeacherSlot
 from roskdbench.plan.row import Row
 from roskdbench.plan.workshop import BACKWARD, Workshop, cost, job
+from roskdbench.suite.noise import NoiseSpec
+from roskdbench.suite.problems import RealProblem
 from roskdbench.suite.protocol import NetworkSpec
+
+FEATURES = 0.3  # what training the small network of the features costs, against an epoch of a ResNet-18
 
 
 class Ground:
     """Pixels, split and labels, and the teachers, banks and students that come from them."""
 
-    def __init__(self, workshop: Workshop, problem: str, noise: str, seed: int, fold: int, folds: int) -> None:
+    def __init__(self, workshop: Workshop, problem: str, noise: NoiseSpec, seed: int, fold: int, folds: int) -> None:
         self.workshop, self.protocol = workshop, workshop.protocol
         self.problem, self.noise, self.seed, self.fold, self.folds = problem, noise, seed, fold, folds
-        self.spec = workshop.suite.problems[problem]
+        self.spec, self.samples = workshop.suite.problems[problem], workshop.samples(problem)
         self.name = problem + (f" fold {fold + 1}" if folds > 1 else "") + (f" seed {seed}" if seed else "")
         split = self.protocol.split
         self.train_share = 1 - 1 / folds - split.validation if folds > 1 else split.train
@@ -29,47 +34,93 @@ class Ground:
         where = (problem, split_seed, fold, folds)
         self.pixels = workshop.once(("pixels", problem), self._pixels)
         self.split = workshop.once(("split", where), lambda: self._split(split_seed))
-        self.labels = workshop.once(("labels", where, noise), self._labels)
+        self.labels = workshop.once(("labels", where, noise.key), lambda: self._labels(split_seed))
         self.base = {"pixels": self.pixels, "split": self.split, "labels": self.labels}
-        self.where = (*where, noise, seed)
+        self.where = (*where, noise.key, seed)
 
-    def scores(self, row: Row, student: NetworkSpec, overlap: float) -> tuple[Job, int]:
-        """The job that scores a cell, and how many networks the cell would train alone."""
+    def measured(
+        self, row: Row, student: NetworkSpec, overlap: float, measures: Sequence[str]
+    ) -> tuple[Job, list[Job], int]:
+        """The job that scores a cell, those of its other measures, and how many networks it would train alone."""
         slots = row.method.teachers.slots(self.protocol, overlap)
+        others: list[Job] = []
         if row.method.trains_student:
             trajectory = self._trajectory(row, student, slots)
             predictions = self._predictions(trajectory, row.method.averaging.reading)
+            if "memorisation" in measures:
+                others.append(self._memorisation(trajectory, row.method.averaging.reading, "student"))
         elif slots:
             predictions = self._ensemble(slots)
         else:
             raise UserError(f"method '{row.name}' trains no student and has no teachers")
 
+        if "memorisation" in measures:
+            for number, (position, slot) in enumerate(self._positions(slots)):
+                who = f"teacher {number + 1} ({slot.network.name})"
+                others.append(self._memorisation(self._teacher(slot, position), "last", who, slot.subset))
+
         def make() -> Job:
             inputs = {"pixels": self.pixels, "split": self.split, "predictions": predictions}
             return job("scores", {}, inputs, f"scores of {row.title} on {self.name}")
 
-        return self.workshop.once(("scores", predictions.fingerprint), make), len(slots) + row.method.trains_student
+        scores = self.workshop.once(("scores", predictions.fingerprint), make)
+        return scores, others, len(slots) + row.method.trains_student
 
     def _pixels(self) -> Job:
-        facts = without_none(self.spec.model_dump(mode="json"))
-        return job("pixels", {"problem": facts}, {}, f"pixels of {self.problem}", self.spec.samples * 0.05)
+        label, work = f"pixels of {self.problem}", self.samples * 0.05
+        if not isinstance(self.spec, RealProblem):
+            facts = without_none(self.spec.model_dump(mode="json"))
+            return job("pixels", {"problem": facts}, {}, label, work)
+        located = self.workshop.located.get(self.problem)
+        content = located.content.identity if located else None
+        return job(
+            "pixels",
+            {"problem": declaration(self.spec), "content": content},
+            {},
+            label,
+            work,
+            problem=self.problem,
+            declared=self.spec.model_dump(mode="json"),
+            root=str(located.root) if located and located.root else None,
+        )
 
     def _split(self, seed: int) -> Job:
         split = self.protocol.split
         if self.folds > 1:
             parts: dict[str, Any] = {"folds": self.folds, "fold": self.fold, "validation": split.validation}
+        elif isinstance(self.spec, RealProblem) and self.spec.split == "official":
+            parts = {"folds": 1, "official": True, "validation": split.validation / (split.train + split.validation)}
         else:
             parts = {"folds": 1, "train": split.train, "validation": split.validation, "test": split.test}
         return job("split", {**parts, "seed": seed}, {"pixels": self.pixels}, f"split of {self.problem}")
 
-    def _labels(self) -> Job:
+    def _labels(self, split_seed: int) -> Job:
         inputs = {"pixels": self.pixels, "split": self.split}
-        return job("labels", {"noise": self.noise}, inputs, f"{self.noise} noise on {self.problem}")
+        if self.noise.kind == "instance":
+            inputs["features"] = self.workshop.once(("features", self.split.fingerprint), self._features)
+        spec = {"noise": self.noise.model_dump(mode="json", exclude={"title"}), "split_seed": split_seed}
+        return job("labels", spec, inputs, f"{self.noise.name} noise on {self.problem}")
+
+    def _features(self) -> Job:
+        inputs = {"pixels": self.pixels, "split": self.split}
+        return job("features", {}, inputs, f"features of {self.name}", FEATURES * BACKWARD * self.samples)
+
+    def _memorisation(self, model: Job, reading: str, who: str, subset: Subset | None = None) -> Job:
+        def make() -> Job:
+            inputs = {**self.base, "model": model}
+            spec: dict[str, Any] = {"reading": reading, "who": who}
+            if subset is not None:
+                inputs["subsets"] = self._subsets(subset)
+                spec["subset"] = subset.index
+            work = self.samples * self.train_share * model.hints["cost"]
+            return job("memorisation", spec, inputs, f"memorisation of {model.label}", work)
+
+        return self.workshop.once(("memorisation", model.fingerprint, reading, who), make)
 
     def _predictions(self, model: Job, reading: str) -> Job:
         def make() -> Job:
             inputs = {"pixels": self.pixels, "split": self.split, "model": model}
-            work = self.spec.samples * (1 - self.train_share) * model.hints["cost"]
+            work = self.samples * (1 - self.train_share) * model.hints["cost"]
             return job("predictions", {"reading": reading}, inputs, f"predictions of {model.label}", work)
 
         return self.workshop.once(("predictions", model.fingerprint, reading), make)
@@ -97,7 +148,7 @@ class Ground:
                 spec,
                 {**self.base, **roles, **self._form(student)},
                 f"{row.name} {student.name} on {self.name}",
-                BACKWARD * self.spec.samples * self.train_share * self.protocol.epochs * cost(student),
+                BACKWARD * self.samples * self.train_share * self.protocol.epochs * cost(student),
                 code=row.code,
                 method=row.name,
                 parameters=row.parameters,
@@ -133,7 +184,7 @@ class Ground:
                 spec,
                 inputs,
                 f"teacher {slot.network.name} on {self.name}{suffix}",
-                BACKWARD * self.spec.samples * share * self.protocol.epochs * cost(slot.network),
+                BACKWARD * self.samples * share * self.protocol.epochs * cost(slot.network),
                 cost=cost(slot.network),
             )
 
@@ -148,7 +199,7 @@ class Ground:
                 "seed": self.seed,
             }
             inputs = {"pixels": self.pixels, "split": self.split, "teacher": teacher, **self._form(network)}
-            work = self.spec.samples * self.train_share * self.workshop.view_count * cost(network)
+            work = self.samples * self.train_share * self.workshop.view_count * cost(network)
             return job("bank", spec, inputs, f"bank of {teacher.label}", work)
 
         return self.workshop.once(("bank", teacher.fingerprint), make)

@@ -1,9 +1,10 @@
 """Going through a suite's experiments, cell by cell."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 
+from roskdbench.data.content import Located
 from roskdbench.errors import PlacedError, UserError, nearest
 from roskdbench.plan.graph import Cell, Plan
 from roskdbench.plan.ground import Ground
@@ -13,28 +14,30 @@ from roskdbench.registry import Registry
 from roskdbench.suite import Experiment, Suite
 
 
-def plan(suite: Suite, registry: Registry, only: Iterable[str] = ()) -> Plan:
-    """The plan of a suite, or of some of its experiments. A UserError names what does not fit together."""
+def plan(
+    suite: Suite, registry: Registry, only: Iterable[str] = (), located: Mapping[str, Located] | None = None
+) -> Plan:
+    """The plan of a suite, or of some of its experiments. A UserError names what does not fit together.
+
+    `located` are the data of problems on disk. A plan without them shows what there is to do; it cannot be run.
+    """
     chosen = list(only)
     for name in chosen:
         if name not in suite.experiments:
             raise UserError(f"the suite has no experiment '{name}'; {nearest(name, suite.experiments)}")
-    planned = Plan(suite)
-    workshop = Workshop(suite, planned.jobs)
+    planned = Plan(suite, located=located or {})
+    workshop = Workshop(suite, planned.jobs, planned.located)
     for name, experiment in suite.experiments.items():
         if not chosen or name in chosen:
-            planned.not_built += [line for line in _not_built(name, experiment, suite) if line not in planned.not_built]
+            planned.not_built += [line for line in _not_built(name, experiment) if line not in planned.not_built]
             planned.cells += _cells(name, experiment, _rows(name, experiment, suite, registry), workshop)
     return planned
 
 
-def _not_built(name: str, experiment: Experiment, suite: Suite) -> Iterator[str]:
+def _not_built(name: str, experiment: Experiment) -> Iterator[str]:
     for measure in experiment.measures:
         if not measure.built:
             yield f"the measure '{measure.measure}' of experiment '{name}'"
-    for problem in experiment.problems or suite.problems:
-        if not suite.problems[problem].built:
-            yield f"the loader of problem '{problem}' ({suite.problems[problem].dataset})"
 
 
 def _rows(name: str, experiment: Experiment, suite: Suite, registry: Registry) -> list[Row]:
@@ -53,11 +56,12 @@ def _rows(name: str, experiment: Experiment, suite: Suite, registry: Registry) -
 
 def _cells(name: str, experiment: Experiment, rows: list[Row], workshop: Workshop) -> Iterator[Cell]:
     problems = experiment.problems or list(workshop.suite.problems)
+    measures = [measure.measure for measure in experiment.measures]
     places = product(problems, experiment.noise, experiment.seeds, range(experiment.folds))
     for problem, noise, seed, fold in places:
         ground = Ground(workshop, problem, noise, seed, fold, experiment.folds)
         for row, student, overlap in product(rows, experiment.students, experiment.overlap):
-            scores, trainings = ground.scores(row, student, overlap)
+            scores, others, trainings = ground.measured(row, student, overlap, measures)
             yield Cell(
                 experiment=name,
                 problem=problem,
@@ -65,10 +69,11 @@ def _cells(name: str, experiment: Experiment, rows: list[Row], workshop: Worksho
                 registered=row.name,
                 student=student.name,
                 overlap=overlap,
-                noise=noise,
+                noise=noise.name,
                 fold=fold,
                 seed=seed,
                 scores=scores.fingerprint,
+                others=tuple(other.fingerprint for other in others),
                 labels=ground.labels.fingerprint,
                 trainings=trainings,
             )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from roskdbench.data.content import Located
 from roskdbench.job import Job
 from roskdbench.suite import Suite
 from roskdbench.suite.protocol import NetworkSpec
@@ -21,8 +22,8 @@ BACKWARD = 3.0  # a training pass against a forward pass
 class Workshop:
     """Makes the jobs of a plan. A job asked for twice, under one key or by one fingerprint, is one job."""
 
-    def __init__(self, suite: Suite, jobs: dict[str, Job]) -> None:
-        self.suite, self.protocol = suite, suite.protocol
+    def __init__(self, suite: Suite, jobs: dict[str, Job], located: Mapping[str, Located]) -> None:
+        self.suite, self.protocol, self.located = suite, suite.protocol, located
         self._jobs = jobs
         self._made: dict[tuple[Any, ...], Job] = {}
         protocol = suite.protocol
@@ -30,7 +31,7 @@ class Workshop:
             "epochs": protocol.epochs,
             "batch": protocol.batch,
             **protocol.optimiser.model_dump(mode="json"),
-            "augmentation": protocol.augmentation,
+            "augmentation": [step.model_dump(mode="json") for step in protocol.augmentation],
             "views": protocol.views,
         }
         self.precision = "measured" if protocol.precision == "auto" else protocol.precision
@@ -43,6 +44,11 @@ class Workshop:
             made = make()
             found = self._made[key] = self._jobs.setdefault(made.fingerprint, made)
         return found
+
+    def samples(self, problem: str) -> int:
+        """How many images a problem has, or is likely to have."""
+        located = self.located.get(problem)
+        return located.content.samples if located else self.suite.problems[problem].samples
 
     def network(self, network: NetworkSpec) -> dict[str, Any]:
         """What the spec of a training says of its network."""

@@ -41,7 +41,7 @@ def draw_all(results: Results, store: Store, folder: Path) -> list[Path]:
     drawn: list[Path] = []
     with mpl.rc_context(STYLE):
         for problem in results.plan.problems:
-            pixels = _pixels(results.plan, problem)
+            pixels = results.plan.pixels(problem)
             if pixels in store:
                 grid = examples(Problem.load(store.open(pixels).path), problem)
                 drawn.append(_save(grid, folder / f"examples-{problem}"))
@@ -63,13 +63,13 @@ def colours(plan: Plan) -> dict[str, str]:
 def comparison(results: Results, experiment: str) -> Figure:
     """F1 of every row: the mean, and the standard deviation over runs."""
     table = score_table(results, experiment)
-    problems = list(dict.fromkeys(column.group for column in table.columns))
+    problems = list(dict.fromkeys(column.problem for column in table.columns))
     palette = colours(results.plan)
     figure = Figure(figsize=(COLUMN * len(problems), 0.6 + 0.26 * len(table.rows)), layout="constrained")
     panels = figure.subplots(1, len(problems), sharey=True, squeeze=False)[0]
     names = [" / ".join(labels) for labels, _ in table.rows]
     for panel, problem in zip(panels, problems, strict=True):
-        c = next(i for i, column in enumerate(table.columns) if column.group == problem and column.heading == "F1")
+        c = next(i for i, each in enumerate(table.columns) if (each.problem, each.metric) == (problem, "f1"))
         for row, (labels, cells) in enumerate(table.rows):
             cell = cells[c]
             if isinstance(cell, Number):
@@ -157,11 +157,6 @@ def _history(plan: Plan, store: Store, scores: str) -> list[float] | None:
             return losses
         waiting.extend(job.inputs[role] for role in ("predictions", "model") if role in job.inputs)
     return None
-
-
-def _pixels(plan: Plan, problem: str) -> str:
-    cell = next(cell for cell in plan.cells if cell.problem == problem)
-    return plan.jobs[cell.scores].inputs["pixels"]
 
 
 def _save(figure: Figure, stem: Path) -> Path:

@@ -8,7 +8,9 @@ import numpy as np
 from scipy import stats
 
 from roskdbench.errors import UserError, nearest
+from roskdbench.measures import CLEAN, CORRECTED
 from roskdbench.report import paper
+from roskdbench.report.notes import notes
 from roskdbench.results import Results
 from roskdbench.suite import Suite
 
@@ -17,6 +19,12 @@ if TYPE_CHECKING:
 
 METRICS = ("precision", "recall", "f1")
 HEADINGS = {"precision": "P", "recall": "R", "f1": "F1", "auc": "AUC"}
+STUDENT, TEACHERS = "flipped labels, student", "flipped labels, teacher"
+MEMORY = (
+    ("memorised", STUDENT, "memorised"),
+    ("corrected", STUDENT, "corrected"),
+    ("memorised", TEACHERS, "by teachers"),
+)
 CONFIDENCE = 0.95
 AXES = ("student", "overlap", "noise")
 
@@ -33,12 +41,21 @@ class Number:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of numbers under its problem."""
+    """A column of numbers: one metric on one problem, under one condition."""
 
-    group: str
+    problem: str
+    metric: str
     heading: str
+    condition: str = CLEAN
     printed: bool = False
     """Whether its numbers are the paper's."""
+
+    @property
+    def group(self) -> str:
+        """What stands above it."""
+        if self.condition == CLEAN:
+            return self.problem
+        return f"{self.problem}, {'corrected labels' if self.condition == CORRECTED else 'flipped training labels'}"
 
 
 @dataclass
@@ -62,8 +79,7 @@ def score_table(results: Results, experiment: str, compare: str = "none") -> Tab
     declared = suite.experiments[experiment]
     axes = [axis for axis in AXES if len({getattr(cell, axis) for cell in cells}) > 1]
     beside = compare == "paper" and declared.paper == "table1"
-    problems = list(dict.fromkeys(cell.problem for cell in cells))
-    columns = _columns(problems, beside)
+    columns = _columns(results, experiment, list(dict.fromkeys(cell.problem for cell in cells)), beside)
     table = Table(experiment, declared.title or experiment, ["method", *axes], columns)
     rows = list(
         dict.fromkeys((cell.method, cell.registered, *(getattr(cell, axis) for axis in axes)) for cell in cells)
@@ -73,32 +89,36 @@ def score_table(results: Results, experiment: str, compare: str = "none") -> Tab
     for title, registered, *place in rows:
         row: list[Number | str | None] = []
         for column in columns:
-            metric = _metric(column.heading)
             if column.printed:
-                printed = paper.table1(registered, column.group, metric)
+                printed = paper.table1(registered, column.problem, column.metric)
                 row.append(None if printed is None else Number(printed, None, 1))
                 continue
-            runs = values.get((title, *place, column.group, metric))
-            state = states.get((title, *place, column.group))
-            row.append(state or (_number(runs) if runs is not None else None))
+            state = states.get((title, *place, column.problem))
+            row.append(state or _number(values.get((title, *place, *_what(column)))))
         table.rows.append(([title, *(_text(value) for value in place)], row))
     _mark_best(table, rows, values)
-    table.notes = _notes(results, experiment, beside)
+    table.notes = notes(results, experiment, beside)
     return table
 
 
-def _columns(problems: Sequence[str], beside: bool) -> list[Column]:
+def _columns(results: Results, experiment: str, problems: Sequence[str], beside: bool) -> list[Column]:
+    part = results.frame[results.frame["experiment"] == experiment]
+    measured = set(part[["problem", "condition"]].itertuples(index=False, name=None))
     columns = []
     for problem in problems:
         for metric in (*METRICS, "auc"):
-            columns.append(Column(problem, HEADINGS[metric]))
+            columns.append(Column(problem, metric, HEADINGS[metric]))
             if beside and metric in METRICS and paper.table1("ros-kd", problem, metric) is not None:
-                columns.append(Column(problem, HEADINGS[metric], printed=True))
+                columns.append(Column(problem, metric, HEADINGS[metric], printed=True))
+        if (problem, CORRECTED) in measured:
+            columns += [Column(problem, metric, HEADINGS[metric], CORRECTED) for metric in (*METRICS, "auc")]
+        if any(name == problem and condition.startswith("flipped labels") for name, condition in measured):
+            columns += [Column(problem, metric, heading, condition) for metric, condition, heading in MEMORY]
     return columns
 
 
-def _metric(heading: str) -> str:
-    return next(metric for metric, text in HEADINGS.items() if text == heading)
+def _what(column: Column) -> tuple[str, str, str]:
+    return column.problem, column.condition, column.metric
 
 
 def shown_metric(suite: Suite, metric: str, task_suffix: bool) -> str:
@@ -114,17 +134,19 @@ Key = tuple[object, ...]
 def _values(
     frame: "pandas.DataFrame", experiment: str, axes: list[str], suite: Suite
 ) -> dict[Key, dict[tuple[int, int], float]]:
-    """For each row, problem and metric the value of every (fold, seed)."""
-    names: dict[str, str] = {}
+    """For each row, problem, condition and metric the value of every (fold, seed). Teachers are one condition."""
+    names = {"memorised": "memorised", "corrected": "corrected"}
     for metric in (*METRICS, "auc"):
         for suffix in (False, True):
             names[shown_metric(suite, metric, suffix)] = metric
     part = frame[(frame["experiment"] == experiment) & (frame["class"] == "") & frame["metric"].isin(list(names))]
-    found: dict[Key, dict[tuple[int, int], float]] = {}
-    keys = ["method", *axes, "problem", "metric", "fold", "seed", "value"]
-    for *place, metric, fold, seed, value in part[keys].itertuples(index=False):
-        found.setdefault((*place, names[metric]), {})[(fold, seed)] = value
-    return found
+    part = part[part["value"].notna()]
+    found: dict[Key, dict[tuple[int, int], list[float]]] = {}
+    keys = ["method", *axes, "problem", "condition", "metric", "fold", "seed", "value"]
+    for *place, condition, metric, fold, seed, value in part[keys].itertuples(index=False):
+        under = TEACHERS if condition.startswith(TEACHERS) else condition
+        found.setdefault((*place, under, names[metric]), {}).setdefault((fold, seed), []).append(value)
+    return {key: {run: sum(each) / len(each) for run, each in runs.items()} for key, runs in found.items()}
 
 
 def _states(results: Results, experiment: str, axes: list[str]) -> dict[Key, str]:
@@ -137,7 +159,9 @@ def _states(results: Results, experiment: str, axes: list[str]) -> dict[Key, str
     return found
 
 
-def _number(runs: dict[tuple[int, int], float]) -> Number:
+def _number(runs: dict[tuple[int, int], float] | None) -> Number | None:
+    if not runs:
+        return None
     values = np.array(list(runs.values()))
     return Number(float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else None, len(values))
 
@@ -147,10 +171,9 @@ def _mark_best(table: Table, rows: list[Key], values: dict[Key, dict[tuple[int, 
     folds and seeds that excludes zero. One run a row decides nothing.
     """
     for c, column in enumerate(table.columns):
-        if column.printed:
+        if column.printed or column.metric not in HEADINGS:
             continue
-        metric = _metric(column.heading)
-        runs = [values.get((key[0], *key[2:], column.group, metric)) for key in rows]
+        runs = [values.get((key[0], *key[2:], *_what(column))) for key in rows]
         means = [row[c].mean if isinstance(row[c], Number) else -np.inf for _, row in table.rows]  # type: ignore[union-attr]
         first = int(np.argmax(means))
         rivals = [number for number, mean in enumerate(means) if number != first and mean > -np.inf]
@@ -170,44 +193,6 @@ def _beats(one: dict[tuple[int, int], float] | None, other: dict[tuple[int, int]
     error = differences.std(ddof=1) / np.sqrt(len(differences))
     reach = stats.t.ppf((1 + CONFIDENCE) / 2, len(differences) - 1) * error
     return bool(differences.mean() - reach > 0)
-
-
-def _notes(results: Results, experiment: str, beside: bool) -> list[str]:
-    suite = results.plan.suite
-    declared = suite.experiments[experiment]
-    runs = declared.folds * len(declared.seeds)
-    notes = [f"Mean ± standard deviation over {runs} runs (folds x seeds)." if runs > 1 else "One run: no spread."]
-    notes[0] += f" Averages over classes: {suite.protocol.average}."
-    if runs > 1:
-        notes.append("Bold: better than every other row by a paired 95 % interval over the runs; no bold is a tie.")
-    problems = declared.problems or list(suite.problems)
-    if any(suite.problems[problem].dataset == "phantom-chest" for problem in problems):
-        thresholds = {"tuned": "tuned per class on validation", "half": "0.5"}[suite.protocol.threshold]
-        notes.append(f"Multi-label thresholds: {thresholds}.")
-    phantoms = [problem for problem in problems if suite.problems[problem].dataset.startswith("phantom")]
-    if phantoms:
-        drawn = f"{' and '.join(phantoms)} {'is a phantom' if len(phantoms) == 1 else 'are phantoms'}: drawn images."
-        notes.append(f"{drawn} They do not tell how methods rank on patients.")
-    for (problem, noise), rate in results.noise.items():
-        if problem in problems and noise in declared.noise:
-            asked = getattr(suite.problems[problem], "label_noise", None)
-            notes.append(
-                f"Training labels of {problem}: {rate:.1%} differ from the true ones ({noise} noise at {asked:g})."
-            )
-    if len(results.made_with) > 1:
-        notes.append(f"Made with different libraries or devices: {'; '.join(results.made_with)}.")
-    if beside:
-        notes += [*paper.TABLE1_NOTES, *([paper.PHANTOM_NOTE] if phantoms else [])]
-    for measure in declared.measures:
-        if not measure.built:
-            notes.append(f"The measure '{measure.measure}' is not built yet and left out.")
-    for state in ("diverged", "failed", "missing"):
-        gaps = [gap for gap in results.gaps if gap.cell.experiment == experiment and gap.state == state]
-        if gaps:
-            reasons = list(dict.fromkeys(gap.reason for gap in gaps))
-            more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
-            notes.append(f"{state}: {len(gaps)} cells. {reasons[0]}{more}")
-    return notes
 
 
 def _text(value: object) -> str:

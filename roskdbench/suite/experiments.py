@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
 
 from roskdbench.suite.declared import Declared
+from roskdbench.suite.noise import NO_NOISE, Noise
 from roskdbench.suite.protocol import Network, NetworkSpec, Share
 
 
@@ -64,9 +65,9 @@ class Calibration(Declared):
 
 
 class Memorisation(Declared):
-    """The share of flipped training labels that a model reproduces."""
+    """Of the training labels that noise flipped: the share that student and teachers reproduce, and correct."""
 
-    built: ClassVar[bool] = False
+    built: ClassVar[bool] = True
     measure: Literal["memorisation"]
 
 
@@ -94,8 +95,8 @@ class Experiment(Declared):
     methods: Annotated[list[MethodChoice], Field(min_length=1)]
     students: Annotated[list[Network], Field(min_length=1)] = [NetworkSpec(model="resnet18")]
     overlap: Annotated[list[Share], Field(min_length=1)] = [0.4]
-    noise: Annotated[list[Literal["none", "own"]], Field(min_length=1)] = ["none"]
-    """Training labels: `none` takes the problem's labels, `own` its own noisy copy."""
+    noise: Annotated[list[Noise], Field(min_length=1)] = [NO_NOISE]
+    """What is done to training labels: none, own (the problem's noisy copy), or a kind with its settings."""
     folds: PositiveInt = 1
     """1 splits once into train, validation and test; k > 1 is a k-fold cross-validation."""
     seeds: Annotated[list[int], Field(min_length=1)] = [0]
@@ -108,12 +109,12 @@ class Experiment(Declared):
             "problems": self.problems,
             "students": [student.name for student in self.students],
             "overlap": self.overlap,
-            "noise": self.noise,
+            "noise": [noise.name for noise in self.noise],
             "seeds": self.seeds,
         }
         for axis, values in axes.items():
             twice = [value for value in dict.fromkeys(values) if values.count(value) > 1]
             if twice:
-                hint = "; give them titles of their own" if axis == "students" else ""
+                hint = "; give them titles of their own" if axis in ("students", "noise") else ""
                 raise ValueError(f"{axis} names '{twice[0]}' twice{hint}")
         return self

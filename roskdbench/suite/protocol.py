@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 
+from roskdbench.suite.augmentation import PRESETS, Augmentation
 from roskdbench.suite.declared import Declared
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -88,7 +89,8 @@ class Protocol(Declared):
     """How overlapping subsets are built from the overlap ratio."""
     averaging_warmup: Annotated[int, Field(ge=0)] = 10
     """Epochs before weight averaging starts."""
-    augmentation: Literal["none", "light", "paper"] = "paper"
+    augmentation: Augmentation = PRESETS["paper"]
+    """What teachers and students see of a sample: none, light, paper, or steps such as [flip, {view: crop}]."""
     views: PositiveInt | None = None
     """How many augmented forms of a sample there are, taken in turn; one an epoch if left out."""
     bank: Literal["float32", "float16"] = "float32"

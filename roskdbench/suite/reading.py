@@ -4,7 +4,7 @@ import types
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -12,10 +12,13 @@ from pydantic_core import ErrorDetails
 
 from roskdbench.bundled import bundled
 from roskdbench.errors import UserError, nearest
+from roskdbench.suite.problems import PLACES
 from roskdbench.suite.schema import Suite
 
+DISCRIMINATORS = ("dataset", "measure", "kind", "view")
 DEEPEST = 40  # keys inside keys
 PLAIN_TAG = "tag:yaml.org,2002:"
+PATH_KEYS = PLACES | {"matrix"}
 PLAIN_KINDS = ("map", "seq", "str", "int", "float", "bool", "null", "timestamp")
 
 Key = str | int
@@ -112,7 +115,9 @@ def _extended(path: Path, base: str) -> Path:
 
 
 def _plain(node: yaml.Node, keys: Keys, path: Path, places: dict[Keys, str]) -> Any:
-    """Python values of a YAML node, noting the line of each; a key given twice is an error."""
+    """Python values of a YAML node, noting the line of each; a key given twice is an error. Paths that are relative
+    are so to the file.
+    """
     places[keys] = f"{path}:{node.start_mark.line + 1}"
     if len(keys) > DEEPEST:
         raise UserError(f"{places[keys]}: a value that holds itself")
@@ -131,7 +136,9 @@ def _plain(node: yaml.Node, keys: Keys, path: Path, places: dict[Keys, str]) -> 
         return [_plain(item, (*keys, number), path, places) for number, item in enumerate(node.value)]
     loader = yaml.SafeLoader("")
     try:
-        return loader.construct_object(node)
+        value = loader.construct_object(node)
+        names_a_path = isinstance(value, str) and bool(PATH_KEYS.intersection(keys[-2:]))
+        return str(path.parent / Path(value).expanduser()) if names_a_path else value
     except (yaml.YAMLError, ValueError) as error:
         raise UserError(f"{places[keys]}: {getattr(error, 'problem', None) or error}") from None
 
@@ -211,7 +218,7 @@ def _follow(loc: Iterable[Key], data: Any) -> tuple[Keys, type[BaseModel] | None
     model: type[BaseModel] | None = None
     for step in loc:
         here = _models_in(kind)
-        tagged = [each for each in here if _tag(each) == step]
+        tagged = [each for each in here if step in _tags(each)]
         if tagged and not (isinstance(data, Mapping) and step in data):
             kind = tagged[0]
             continue
@@ -225,13 +232,12 @@ def _follow(loc: Iterable[Key], data: Any) -> tuple[Keys, type[BaseModel] | None
     return tuple(keys), model
 
 
-def _tag(model: type[BaseModel]) -> Any:
-    """The value that marks a model in a union (`dataset: phantom-lesion`), if it has one."""
-    for each in model.model_fields.values():
-        values = get_args(each.annotation)
-        if each.is_required() and len(values) == 1 and isinstance(values[0], str):
-            return values[0]
-    return None
+def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
+    """The values that mark a model in a union (`dataset: phantom-lesion`), if it has any."""
+    for name, each in model.model_fields.items():
+        if name in DISCRIMINATORS and get_origin(each.annotation) is Literal:
+            return get_args(each.annotation)
+    return ()
 
 
 def _models_in(kind: Any) -> list[type[BaseModel]]:

@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints, model_validator
 from roskdbench.errors import nearest
 from roskdbench.suite.declared import Declared
 from roskdbench.suite.experiments import Experiment
-from roskdbench.suite.problems import ProblemSpec
+from roskdbench.suite.problems import ProblemSpec, RealProblem
 from roskdbench.suite.protocol import Protocol
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
@@ -32,6 +32,27 @@ class Suite(Declared):
                         f"experiment '{name}' names the problem '{problem}'; {nearest(problem, self.problems)}"
                     )
             for problem in experiment.problems or self.problems:
-                if "own" in experiment.noise and not self.problems[problem].has_noisy_copy:
-                    raise ValueError(f"experiment '{name}': problem '{problem}' has no noisy copy of its own")
+                objection = _objection(experiment, self.problems[problem])
+                if objection:
+                    raise ValueError(f"experiment '{name}': problem '{problem}' {objection}")
         return self
+
+    @model_validator(mode="after")
+    def _colour_needs_colours(self) -> "Suite":
+        steps = [step.view for step in self.protocol.augmentation if step.colour]
+        for name, problem in self.problems.items():
+            if steps and problem.channels == 1:
+                raise ValueError(f"protocol.augmentation has {steps[0]}, and the images of problem '{name}' are grey")
+        return self
+
+
+def _objection(experiment: Experiment, problem: ProblemSpec) -> str | None:
+    """Why the experiment cannot be made on the problem, as far as their declarations tell."""
+    for noise in experiment.noise:
+        if noise.kind == "own" and not problem.has_noisy_copy:
+            return "has no noisy copy of its own"
+        if problem.task is not None and problem.task not in noise.tasks:
+            return f"is {problem.task}; {noise.kind} noise is for {noise.tasks[0]} problems"
+    if experiment.folds > 1 and isinstance(problem, RealProblem) and problem.split == "official":
+        return f"keeps its official split, which has no {experiment.folds} folds; say split: ours"
+    return None

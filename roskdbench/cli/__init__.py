@@ -1,0 +1,37 @@
+"""The command line: parse, call, print. Heavy imports wait until a command needs them."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from roskdbench.cli import data, look, new, work
+
+app = typer.Typer(
+    help="Benchmark methods that distil robust students from noisy-label teachers.",
+    epilog="Start with: roskdbench run quick",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+COMMANDS: dict[str, list[Callable[..., None]]] = {
+    "Work": [work.run, work.plan, work.report, work.check],
+    "Look": [look.methods, look.suites, look.datasets, look.schema],
+}
+for panel, commands in COMMANDS.items():
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)
+app.add_typer(data.app, name="data", rich_help_panel="Work")
+app.add_typer(new.app, name="new")
+
+
+@app.callback(invoke_without_command=True)
+def _main(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
+    if version:
+        from roskdbench import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit

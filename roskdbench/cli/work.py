@@ -1,0 +1,256 @@
+"""`run`, `plan`, `report` and `check`."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from roskdbench.cli.options import (
+    STORE,
+    Data,
+    Folders,
+    Only,
+    Settings,
+    StoreFolder,
+    SuiteName,
+    console,
+    cores,
+    methods_found,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from roskdbench.data.content import Located
+    from roskdbench.plan import Plan
+    from roskdbench.results import Results
+    from roskdbench.store import Store
+
+
+class Format(StrEnum):
+    """What a report is written as."""
+
+    table = "table"
+    latex = "latex"
+    markdown = "markdown"
+    csv = "csv"
+    json = "json"
+
+
+class Compare(StrEnum):
+    """What stands beside the measured numbers."""
+
+    none = "none"
+    paper = "paper"
+
+
+def run(
+    suite: SuiteName,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Jobs at a time. Default: one for each core, or one for a GPU.")
+    ] = None,
+    only: Only = None,
+    data: Data = None,
+    settings: Settings = None,
+    folders: Folders = None,
+    store: StoreFolder = STORE,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be computed, and stop.")] = False,
+) -> None:
+    """Compute what a suite asks for and the store does not have yet, then print its tables.
+
+    Stop it whenever you like: the same command goes on where it stopped. The tables do not depend on --workers.
+    """
+    from roskdbench.live import decoding_for, view_for
+    from roskdbench.results import collect
+    from roskdbench.run import run as run_plan
+    from roskdbench.run import write_record
+    from roskdbench.store import Store
+
+    screen = console()
+    planned = _plan(suite, settings, folders, only, Store(store))
+    roots = _roots(planned, data)
+    for line in planned.not_built:
+        typer.echo(f"roskdbench: not built yet, left out: {line}", err=True)
+    if dry_run:
+        _print_plan(planned, screen, Store(store))
+        return
+    kept, jobs_at_a_time = Store.at(store), workers or _default_workers()
+    if roots:
+        from roskdbench.data.preparation import locate
+
+        with decoding_for(screen) as report:
+            located = locate(planned.suite.problems, roots, kept, workers or cores(), report)
+        planned = _plan(suite, settings, folders, only, kept, located)
+    method_folders = tuple(folders or ())
+    write_record(planned, kept, method_folders, {})
+    try:
+        with view_for(screen) as view:
+            progress = run_plan(planned, kept, jobs_at_a_time, method_folders, view)
+    except KeyboardInterrupt:
+        screen.print("Interrupted. What is finished is kept; the same command goes on from there.")
+        raise typer.Exit(130) from None
+    write_record(planned, kept, method_folders, progress.reasons)
+    if not progress.state:
+        screen.print("Nothing to do: everything this suite asks for is in the store.")
+    _print_tables(collect(planned, kept, progress.reasons), kept, screen)
+    if not progress.well:
+        raise typer.Exit(1)
+
+
+def _default_workers() -> int:
+    """A worker for each core; one where there is a GPU, which its jobs would otherwise fight over."""
+    if Path("/dev/nvidiactl").exists():
+        return 1
+    return cores()
+
+
+def _plan(
+    suite: str,
+    settings: list[str] | None,
+    folders: list[Path] | None,
+    only: list[str] | None,
+    store: "Store",
+    located: "dict[str, Located] | None" = None,
+) -> "Plan":
+    """The plan of a suite, with its data as they were last prepared unless they are given."""
+    from roskdbench.errors import PlacedError, UserError
+    from roskdbench.plan import plan
+    from roskdbench.results import last_located
+    from roskdbench.suite import place, read_suite
+
+    registry, declared = methods_found(folders), read_suite(suite, settings or [])
+    try:
+        return plan(declared, registry, only or [], located or last_located(declared, store))
+    except PlacedError as error:
+        raise UserError(f"{place(suite, settings or [], error.keys)}: {error}") from None
+
+
+def _roots(planned: "Plan", data: list[str] | None) -> dict[str, Path]:
+    """Where the data of the plan's problems are; a UserError if one's are nowhere."""
+    from roskdbench.data.roots import find_roots
+
+    return find_roots(planned.suite.problems, planned.problems, data or ())
+
+
+def _print_tables(results: "Results", store: "Store", screen: "Console") -> None:
+    from roskdbench.report.tables import score_table
+    from roskdbench.report.terminal import terminal_table
+
+    for experiment in results.plan.experiments:
+        screen.print(terminal_table(score_table(results, experiment)))
+    option = "" if store.root == STORE else f" --store {store.root}"
+    screen.print(
+        f"More: roskdbench report {results.name}{option} --compare paper --out DIR", markup=False, soft_wrap=True
+    )
+
+
+def plan(
+    suite: SuiteName,
+    only: Only = None,
+    settings: Settings = None,
+    folders: Folders = None,
+    store: StoreFolder = STORE,
+) -> None:
+    """Show what a suite comes to: jobs by kind, what sharing saves, what is in the store, what is not built yet."""
+    from roskdbench.store import Store
+
+    _print_plan(_plan(suite, settings, folders, only, Store(store)), console(), Store(store))
+
+
+def _print_plan(planned: "Plan", screen: "Console", store: "Store") -> None:
+    from rich.table import Table
+
+    needed = planned.needed(each for each in planned.jobs if each in store)
+    waiting = {kind: [job for job in needed.values() if job.kind == kind] for kind in planned.kinds()}
+    grid = Table(title=f"{planned.suite.suite}: {len(planned.cells)} cells", title_style="bold")
+    for heading in ("kind", "jobs", "to do", "work to do"):
+        grid.add_column(heading, justify="left" if heading == "kind" else "right")
+    for kind, count in planned.kinds().items():
+        grid.add_row(kind, str(count), str(len(waiting[kind])), _work(sum(job.work for job in waiting[kind])))
+    grid.add_section()
+    grid.add_row("all", str(len(planned.jobs)), str(len(needed)), _work(sum(job.work for job in needed.values())))
+    screen.print(grid)
+    shared, alone = planned.trainings, planned.trainings_alone
+    if shared:
+        screen.print(
+            f"{shared} networks are trained; a script per method and cell would train {alone} "
+            f"({alone / shared:.1f} times as many).",
+            soft_wrap=True,
+        )
+    screen.print(
+        "Work counts forward passes of one image through a ResNet-18; a training pass is three.",
+        style="dim",
+        soft_wrap=True,
+    )
+    for line in planned.not_built:
+        screen.print(f"not built yet: {line}", style="yellow", markup=False, soft_wrap=True)
+
+
+def _work(passes: float) -> str:
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if passes >= size:
+            return f"{passes / size:.1f} {unit}"
+    return f"{passes:.0f}"
+
+
+def report(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[RUN|SUITE]", help="A run or a suite. Default: the latest run.")
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.table,
+    compare: Annotated[Compare, typer.Option(help="What to set beside the measured numbers.")] = Compare.none,
+    only: Only = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write tables in all formats, and figures, into this folder."),
+    ] = None,
+    standalone: Annotated[bool, typer.Option("--standalone", help="LaTeX that compiles by itself.")] = False,
+    settings: Settings = None,
+    folders: Folders = None,
+    store: StoreFolder = STORE,
+) -> None:
+    """Print the tables of a run; with --out, write them in all formats with their figures."""
+    from roskdbench.report.formats import TEXTS, as_json, latex
+    from roskdbench.report.tables import score_table
+    from roskdbench.report.terminal import terminal_table
+    from roskdbench.results import find_run
+    from roskdbench.results import only as only_some
+    from roskdbench.store import Store
+
+    kept = Store(store)
+    results = only_some(find_run(name, kept, tuple(settings or ()), tuple(folders or ())), only or ())
+    tables = [score_table(results, experiment, compare) for experiment in results.plan.experiments]
+    screen = console()
+    if form is Format.table:
+        for table in tables:
+            screen.print(terminal_table(table))
+    elif form is Format.json:
+        typer.echo(as_json(results), nl=False)
+    elif form is Format.latex:
+        typer.echo(latex(tables, standalone), nl=False)
+    else:
+        typer.echo(TEXTS[form](tables), nl=False)
+    if out is not None:
+        from roskdbench.report.folder import write_folder
+
+        for path in write_folder(results, tables, kept, out):
+            typer.echo(f"wrote {path}", err=True)
+
+
+def check(
+    name: Annotated[str, typer.Argument(help="A method's name.")],
+    folders: Folders = None,
+) -> None:
+    """Train a method on phantoms for some seconds and say whether it keeps the contract."""
+    from roskdbench.check import check_method
+
+    screen = console()
+    well = True
+    for claim, objection in check_method(methods_found(folders), name):
+        mark = "[green]ok[/]  " if objection is None else "[red]no[/]  "
+        screen.print(mark, end="")
+        screen.print(claim if objection is None else f"{claim}: {objection}", markup=False, soft_wrap=True)
+        well = well and objection is None
+    if not well:
+        raise typer.Exit(1)

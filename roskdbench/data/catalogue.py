@@ -1,0 +1,146 @@
+"""A dataset on disk before its pixels are read: which images there are, where each is, and what is said of them."""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roskdbench.data.decoding import PixelForm, UnreadableError, decode, digest
+from roskdbench.data.problem import NOWHERE, TEST, Labels
+from roskdbench.errors import UserError
+
+SHOWN = 3  # names in an error
+
+Loaded = tuple[bytes, NDArray[np.uint8] | str]
+"""The digest of an image's bytes, and its pixels or why it cannot be read."""
+
+
+class Images(Protocol):
+    """Where pixels come from."""
+
+    @property
+    def names(self) -> list[str]:
+        """What each image is called."""
+
+    def __len__(self) -> int: ...
+
+    def stamps(self) -> NDArray[np.int64]:
+        """Numbers that change when a file does, [N, 2], without reading it."""
+
+    def load(self, start: int, stop: int, form: PixelForm, pool: ThreadPoolExecutor) -> Iterator[Loaded]:
+        """The images from `start` to `stop`, in order."""
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """One file an image."""
+
+    names: list[str]
+    paths: list[Path]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def stamps(self) -> NDArray[np.int64]:
+        """Size and time of change of each file."""
+        found = np.empty((len(self.paths), 2), np.int64)
+        for row, path in enumerate(self.paths):
+            status = path.stat()
+            found[row] = status.st_size, status.st_mtime_ns
+        return found
+
+    def load(self, start: int, stop: int, form: PixelForm, pool: ThreadPoolExecutor) -> Iterator[Loaded]:
+        """Read and decoded by the pool's threads; decoders let go of Python while they work."""
+        return pool.map(lambda path: _load_file(path, form), self.paths[start:stop])
+
+
+def _load_file(path: Path, form: PixelForm) -> Loaded:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        return b"", (error.strerror or str(error)).lower()
+    try:
+        return digest(data), decode(data, form)
+    except UnreadableError as error:
+        return b"", str(error)
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Everything about a problem but its pixels. Row i of the labels is image i."""
+
+    images: Images
+    labels: Labels
+    channels: int
+    size: int
+    remark: str = ""
+    """What a reader of its tables should know, such as how many rows had no image."""
+
+
+def find_files(folder: Path, endings: tuple[str, ...]) -> dict[str, Path]:
+    """The image files in a folder and the folders in it, by name; a UserError if two have the same name."""
+    if not folder.is_dir():
+        raise UserError(f"there is no folder {folder}")
+    found: dict[str, Path] = {}
+    for place, folders, files in os.walk(folder, followlinks=True):
+        folders.sort()
+        for name in sorted(files):
+            if not name.lower().endswith(endings) or name.startswith("."):
+                continue
+            if name in found:
+                raise UserError(f"the image {name} is in both {found[name].parent} and {place}; keep one")
+            found[name] = Path(place) / name
+    return found
+
+
+def match(wanted: list[str], found: dict[str, Path], only_present: bool, folder: Path) -> NDArray[np.int64]:
+    """The rows whose images are there; a UserError if some are not, unless only those that are present are wanted."""
+    present = np.array([name in found for name in wanted], dtype=bool)
+    if not present.any():
+        raise UserError(f"none of the {len(wanted):,} images of the label file is in {folder} (such as {wanted[0]})")
+    absent = [wanted[row] for row in np.flatnonzero(~present)]
+    if absent and not only_present:
+        raise UserError(
+            f"{count(len(absent), 'image')} of {len(wanted):,} not in {folder}: {some(absent)}; "
+            "get them, or say only_present: true to go without"
+        )
+    return np.flatnonzero(present)
+
+
+def rows_without_image(listed: int, kept: int) -> str:
+    """The remark on rows of a label file that were left out."""
+    return f"{listed - kept:,} of {listed:,} rows have no image and are left out." if kept < listed else ""
+
+
+def count(number: int, word: str) -> str:
+    """1 image is, 2 images are."""
+    return f"{number:,} {word} is" if number == 1 else f"{number:,} {word}s are"
+
+
+def some(names: Iterable[str]) -> str:
+    """The first few names, and that there are more."""
+    listed = list(names)
+    return ", ".join(listed[:SHOWN]) + (", …" if len(listed) > SHOWN else "")
+
+
+def numbered(texts: list[str]) -> NDArray[np.int64]:
+    """A number for each different text; an empty text is a group of its own."""
+    named = [text or f"\0{row}" for row, text in enumerate(texts)]
+    found: NDArray[np.int64] = np.unique(named, return_inverse=True)[1].astype(np.int64)
+    return found
+
+
+def refuse_split_groups(parts: NDArray[np.int8], groups: list[str], what: str) -> None:
+    """A UserError if a patient or lesion is both in the test part and in another."""
+    tested = {group for group, part in zip(groups, parts, strict=True) if part == TEST and group}
+    other = Counter(group for group, part in zip(groups, parts, strict=True) if part not in (TEST, NOWHERE))
+    both = sorted(tested & other.keys())
+    if both:
+        verb = "is" if len(both) == 1 else "are"
+        raise UserError(f"{what}: {some(both)} {verb} both in the test part and in another; a split keeps them apart")

@@ -1,0 +1,147 @@
+"""Bringing a problem's data into the store: the way from a folder to the content that jobs are named by."""
+
+import csv
+import io
+from collections.abc import Callable, Mapping
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roskdbench.data.cache import (
+    CachedImages,
+    UnreadableImagesError,
+    cached_images,
+    find_cached,
+    link_or_copy,
+)
+from roskdbench.data.cards import CARDS
+from roskdbench.data.catalogue import Catalogue
+from roskdbench.data.content import Content, Located, remember
+from roskdbench.data.datasets import catalogue
+from roskdbench.data.decoding import PixelForm
+from roskdbench.data.problem import IMAGES, Labels, Problem
+from roskdbench.errors import UserError
+from roskdbench.fingerprint import fingerprint
+from roskdbench.store import Store
+from roskdbench.suite.problems import ProblemSpec, RealProblem
+
+SHOWN = 3  # bad images in an error
+
+Report = Callable[[int, int, int], None]
+"""Takes how many images are done, how many of those were found from before, and how many there are."""
+
+
+def prepare(
+    name: str,
+    spec: RealProblem,
+    root: Path,
+    store: Store,
+    workers: int,
+    report: Report = lambda done, found, total: None,
+) -> Content:
+    """Look the data over, decode what is not in the store, and note what it came to. UserError for what is wrong."""
+    listed = catalogue(name, spec, root)
+    images = _decoded(name, spec, listed, store, workers, report)
+    labels = listed.labels.take(_kept(listed, images))
+    content = Content(_identity(images, labels), len(labels), len(images.unreadable))
+    remember(spec, content, store)
+    return content
+
+
+def locate(
+    problems: Mapping[str, ProblemSpec],
+    roots: Mapping[str, Path],
+    store: Store,
+    workers: int,
+    report: Callable[[str, int, int, int], None],
+) -> dict[str, Located]:
+    """Prepare every problem that has a root. `report` is told the problem's name first."""
+    located = {}
+    for name, root in roots.items():
+        spec = problems[name]
+        assert isinstance(spec, RealProblem)
+        located[name] = Located(prepare(name, spec, root, store, workers, partial(report, name)), root)
+    return located
+
+
+def is_prepared(spec: RealProblem, listed: Catalogue, store: Store) -> bool:
+    """Whether the pixels of these files are in the store."""
+    return find_cached(listed.images, _form(spec, listed), store) is not None
+
+
+def write_problem(
+    name: str, spec: RealProblem, root: Path, identity: str, store: Store, folder: Path, report: Report
+) -> None:
+    """Write the problem's arrays into `folder`, the images as another name for the cached ones."""
+    listed = catalogue(name, spec, root)
+    images = _decoded(name, spec, listed, store, 1, report)
+    labels = listed.labels.take(_kept(listed, images))
+    if _identity(images, labels) != identity:
+        raise UserError(f"the data of problem '{name}' changed while the suite was running; run it again")
+    link_or_copy(store.open(images.fingerprint).file(IMAGES), folder / IMAGES)
+    card = CARDS[spec.dataset]  # type: ignore[attr-defined]
+    shape = (len(labels), 1, 1, 1)
+    described = Problem(
+        spec.dataset,  # type: ignore[attr-defined]
+        np.broadcast_to(np.uint8(0), shape),
+        labels,
+        card.licence,
+        card.citation,
+        " ".join(part for part in (listed.remark, _remark(images, len(listed.images))) if part),
+    )
+    described.save_description(folder)
+
+
+def _decoded(
+    name: str, spec: RealProblem, listed: Catalogue, store: Store, workers: int, report: Report
+) -> CachedImages:
+    total = len(listed.images)
+    try:
+        return cached_images(
+            listed.images,
+            _form(spec, listed),
+            store,
+            workers,
+            spec.bad_images,
+            lambda done, found: report(done, found, total),
+        )
+    except UnreadableImagesError as error:
+        path = _write_bad(name, listed, error.unreadable, store)
+        bad = [f"{listed.images.names[row]} ({reason})" for row, reason in list(error.unreadable.items())[:SHOWN]]
+        more = ", …" if len(error.unreadable) > SHOWN else ""
+        raise UserError(
+            f"problem '{name}': {len(error.unreadable):,} of {total:,} images cannot be read: {', '.join(bad)}{more}; "
+            f"all are named in {path}; mend them, or allow a share of them with problems.{name}.bad_images"
+        ) from None
+
+
+def _write_bad(name: str, listed: Catalogue, unreadable: dict[int, str], store: Store) -> Path:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["image", "reason"])
+    writer.writerows((listed.images.names[row], reason) for row, reason in unreadable.items())
+    return store.keep(f"data/unreadable-{name}.csv", text.getvalue())
+
+
+def _form(spec: RealProblem, listed: Catalogue) -> PixelForm:
+    return PixelForm(listed.size, spec.fit, listed.channels)
+
+
+def _kept(listed: Catalogue, images: CachedImages) -> NDArray[np.int64]:
+    return np.array([row for row in range(len(listed.images)) if row not in images.unreadable], dtype=np.int64)
+
+
+def _identity(images: CachedImages, labels: Labels) -> str:
+    arrays = {
+        name: [str(array.dtype), list(array.shape), sha256(np.ascontiguousarray(array).data).hexdigest()]
+        for name, array in labels.arrays().items()
+    }
+    return fingerprint([images.fingerprint, labels.task, labels.classes, arrays])
+
+
+def _remark(images: CachedImages, total: int) -> str:
+    bad = len(images.unreadable)
+    return f"{bad:,} of {total:,} images could not be read and are left out everywhere." if bad else ""

@@ -1,0 +1,67 @@
+"""Where a problem's data are: as the command says, or the suite, or under ROSKDBENCH_DATA. Nothing is downloaded."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from roskdbench.data.cards import CARDS
+from roskdbench.errors import UserError, nearest
+from roskdbench.suite.problems import MedMnist, ProblemSpec, RealProblem
+
+VARIABLE = "ROSKDBENCH_DATA"
+
+
+def read_roots(texts: Iterable[str], problems: Iterable[str]) -> dict[str, Path]:
+    """The folders of `--data PROBLEM=DIR`; a UserError for a problem that is not known, or that is given two."""
+    known = list(problems)
+    found: dict[str, Path] = {}
+    for text in texts:
+        problem, equals, folder = text.partition("=")
+        if not equals or not folder:
+            raise UserError(f"--data {text}: write it as PROBLEM=DIR, such as lesion=/data/isic2019")
+        if problem not in known:
+            raise UserError(f"--data {text}: the suite has no problem '{problem}'; {nearest(problem, known)}")
+        if problem in found:
+            raise UserError(f"--data gives problem '{problem}' two roots, {found[problem]} and {folder}; it has one")
+        found[problem] = Path(folder).expanduser()
+    return found
+
+
+def find_roots(problems: Mapping[str, ProblemSpec], chosen: Iterable[str], texts: Iterable[str]) -> dict[str, Path]:
+    """Where the data of the chosen problems are, as far as they are on disk and not drawn."""
+    given = read_roots(texts, problems)
+    for name in given:
+        if not isinstance(problems[name], RealProblem):
+            raise UserError(f"--data {name}={given[name]}: problem '{name}' is drawn; it has no data")
+    return {name: root_of(name, spec, given) for name in chosen if isinstance(spec := problems[name], RealProblem)}
+
+
+def root_of(name: str, spec: RealProblem, given: Mapping[str, Path]) -> Path:
+    """The folder (or npz file) of a problem; a UserError that says how to get the data if there is none."""
+    dataset = spec.dataset  # type: ignore[attr-defined]
+    card = CARDS[dataset]
+    root = given.get(name) or spec.root
+    if root is None:
+        root = under_variable(dataset)
+    if root is None:
+        raise UserError(
+            f"problem '{name}' needs its data ({card.how}): say where with problems.{name}.root or "
+            f"--data {name}=DIR, or put {'it' if dataset == 'folder' else dataset} under {VARIABLE}"
+        )
+    if not (root.is_dir() or (isinstance(spec, MedMnist) and root.is_file())):
+        raise UserError(f"problem '{name}': there is no folder {root}; to get the data: {card.how}")
+    return root.resolve()
+
+
+def under_variable(dataset: str) -> Path | None:
+    """Where the dataset stands under ROSKDBENCH_DATA, if it does: a folder of its name, or its npz file."""
+    base = os.environ.get(VARIABLE)
+    if not base or dataset in ("folder", "medmnist"):
+        return None
+    folder = Path(base).expanduser()
+    if not folder.is_dir():
+        raise UserError(f"{VARIABLE} is {base}, and there is no such folder")
+    places = [folder / dataset, folder / f"{dataset}.npz", folder / "medmnist"]
+    return next((place for place in places[:2] if place.exists()), None) or (
+        places[2] if any(places[2].glob(f"{dataset}*.npz")) else None
+    )

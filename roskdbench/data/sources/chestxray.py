@@ -1,0 +1,113 @@
+"""NIH ChestX-ray14 as the NIH Clinical Center gives it out: a label file, twelve folders of PNGs, two lists."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roskdbench.data.catalogue import (
+    Catalogue,
+    ImageFiles,
+    count,
+    find_files,
+    match,
+    numbered,
+    refuse_split_groups,
+    rows_without_image,
+)
+from roskdbench.data.labelfile import LabelFile, one_of, read_label_file
+from roskdbench.data.problem import NOWHERE, TEST, TRAIN_OR_VALIDATION, Labels
+from roskdbench.errors import UserError, nearest
+from roskdbench.suite.problems import ChestXray14
+
+EIGHT = (
+    "Atelectasis",
+    "Cardiomegaly",
+    "Effusion",
+    "Infiltration",
+    "Mass",
+    "Nodule",
+    "Pneumonia",
+    "Pneumothorax",
+)
+OTHERS = ("Consolidation", "Edema", "Emphysema", "Fibrosis", "Pleural_Thickening", "Hernia")
+NOTHING = "No Finding"
+LABELS = ("Data_Entry_2017.csv", "Data_Entry_2017_v2020.csv")
+LISTS = {"train_val_list.txt": TRAIN_OR_VALIDATION, "test_list.txt": TEST}
+IMAGE, FINDINGS, PATIENT = "Image Index", "Finding Labels", "Patient ID"
+
+
+def catalogue(spec: ChestXray14, root: Path) -> Catalogue:
+    """Images in the order of the label file, from images_001/images … or from any one folder."""
+    file = _read(one_of(root, LABELS, "the labels"))
+    classes = EIGHT if spec.labels == "eight" else EIGHT + OTHERS
+    targets = _targets(file, classes)
+    found = find_files(root, (".png",))
+    rows = match(file[IMAGE], found, spec.only_present, root)
+    names = [file[IMAGE][row] for row in rows]
+    patients = [file[PATIENT][row] for row in rows]
+    labels = Labels(
+        task="multi-label",
+        classes=classes,
+        targets=targets[rows],
+        groups=numbered(patients),
+        corrected=None if spec.corrected is None else _corrected(spec.corrected, names, classes),
+        parts=_parts(root, names, patients) if spec.split == "official" else None,
+    )
+    return Catalogue(
+        ImageFiles(names, [found[name] for name in names]),
+        labels,
+        1,
+        spec.size,
+        rows_without_image(len(file), len(rows)),
+    )
+
+
+def _read(path: Path) -> LabelFile:
+    return read_label_file(path, [IMAGE, FINDINGS, PATIENT], IMAGE)
+
+
+def _targets(file: LabelFile, classes: tuple[str, ...]) -> NDArray[np.uint8]:
+    """[N, C]; a label that the dataset does not know is an error."""
+    column = {name: c for c, name in enumerate((*EIGHT, *OTHERS))}
+    targets = np.zeros((len(file), len(classes)), dtype=np.uint8)
+    for row, text in enumerate(file[FINDINGS]):
+        if text == NOTHING:
+            continue
+        for name in text.split("|"):
+            if name not in column:
+                known = [*column, NOTHING]
+                raise UserError(f"{file.place(row)}: unknown label '{name}'; {nearest(name, known)}")
+            if column[name] < len(classes):
+                targets[row, column[name]] = 1
+    return targets
+
+
+def _parts(root: Path, names: list[str], patients: list[str]) -> NDArray[np.int8]:
+    """The part of each image by the official lists. An image in neither, or in both, is an error."""
+    part: dict[str, int] = {}
+    for name, value in LISTS.items():
+        path = root / name
+        if not path.is_file():
+            raise UserError(f"{root} has no {name}, which the official split needs; get it, or say split: ours")
+        for number, line in enumerate(path.read_text("utf-8-sig").splitlines(), 1):
+            image = line.strip()
+            if part.setdefault(image, value) != value:
+                raise UserError(f"{name}:{number}: {image} is in both official lists")
+    absent = [name for name in names if name not in part]
+    if absent:
+        raise UserError(f"{count(len(absent), 'image')} in neither official list: {absent[0]}")
+    parts = np.array([part.get(name, NOWHERE) for name in names], dtype=np.int8)
+    refuse_split_groups(parts, [f"patient {patient}" for patient in patients], "the official lists")
+    return parts
+
+
+def _corrected(path: Path, names: list[str], classes: tuple[str, ...]) -> NDArray[np.int8]:
+    file = read_label_file(path, [IMAGE, FINDINGS], IMAGE)
+    targets = _targets(file, classes)
+    row_of = {name: row for row, name in enumerate(file[IMAGE])}
+    corrected = np.full((len(names), len(classes)), -1, dtype=np.int8)
+    for row, name in enumerate(names):
+        if name in row_of:
+            corrected[row] = targets[row_of[name]]
+    return corrected

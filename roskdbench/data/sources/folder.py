@@ -1,0 +1,138 @@
+"""Any images on disk: a CSV with a path and labels a row, or a folder a class."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roskdbench.data.catalogue import (
+    Catalogue,
+    ImageFiles,
+    count,
+    numbered,
+    refuse_split_groups,
+    some,
+)
+from roskdbench.data.labelfile import LabelFile, read_label_file
+from roskdbench.data.problem import NOWHERE, TEST, TRAIN, VALIDATION, Labels
+from roskdbench.errors import UserError, nearest
+from roskdbench.suite.problems import Folder
+
+ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+PARTS = {"train": TRAIN, "val": VALIDATION, "validation": VALIDATION, "valid": VALIDATION, "test": TEST}
+MARKS = {"": 0, "0": 0, "0.0": 0, "1": 1, "1.0": 1, "-1": -1, "-1.0": -1}
+UNCERTAIN = -1
+
+
+def catalogue(spec: Folder, root: Path) -> Catalogue:
+    """The images that the CSV lists, in its order; or those in the folders, in alphabetical order."""
+    return _from_csv(spec, root) if spec.csv is not None else _from_folders(spec, root)
+
+
+def _from_csv(spec: Folder, root: Path) -> Catalogue:
+    file = read_label_file(root / str(spec.csv), _columns(spec), spec.image)
+    names = file[spec.image]
+    paths = [root / f"{name}{spec.extension}" for name in names]
+    absent = [name for name, path in zip(names, paths, strict=True) if not path.is_file()]
+    if absent:
+        raise UserError(f"{count(len(absent), 'image')} of {len(names):,} not there: {some(absent)} (in {root})")
+    groups = file[spec.group] if spec.group else [""] * len(names)
+    classes, targets = _targets(spec, file)
+    uncertain = (targets == UNCERTAIN).astype(np.uint8) if spec.labels else None
+    labels = Labels(
+        task=spec.task,
+        classes=classes,
+        targets=targets if uncertain is None else np.maximum(targets, 0).astype(np.uint8),
+        groups=numbered(groups),
+        corrected=None if spec.corrected is None else _corrected(spec, classes, names),
+        uncertain=uncertain if uncertain is not None and uncertain.any() else None,
+        parts=_parts(spec, file, groups) if spec.split == "official" else None,
+    )
+    return Catalogue(ImageFiles(names, paths), labels, spec.channels, spec.size)
+
+
+def _columns(spec: Folder) -> list[str]:
+    part = spec.part if spec.split == "official" else None
+    return [name for name in (spec.image, spec.label, *(spec.labels or ()), spec.group, part) if name is not None]
+
+
+def _targets(spec: Folder, file: LabelFile) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """Class names, and the number of each row's class or [N, C] of 0, 1 and -1."""
+    if spec.labels:
+        columns = []
+        for name in spec.labels:
+            for row, text in enumerate(file[name]):
+                if text not in MARKS:
+                    raise UserError(f"{file.place(row)}: {name} is '{text}'; it should be 1, 0 or -1 (uncertain)")
+            columns.append([MARKS[text] for text in file[name]])
+        return tuple(spec.labels), np.array(columns, dtype=np.int64).T
+    texts = file[str(spec.label)]
+    classes = tuple(spec.classes or sorted(set(texts)))
+    number = {name: c for c, name in enumerate(classes)}
+    for row, text in enumerate(texts):
+        if not text or text not in number:
+            hint = nearest(text, classes) if text else "every row needs one"
+            raise UserError(f"{file.place(row)}: {f'unknown class {text!r}' if text else 'no class'}; {hint}")
+    if len(classes) < 2:
+        raise UserError(f"{file.path}: all rows have the class '{classes[0]}'; there should be two or more")
+    return classes, np.array([number[text] for text in texts], dtype=np.int64)
+
+
+def _corrected(spec: Folder, classes: tuple[str, ...], names: list[str]) -> NDArray[np.int64]:
+    """The second label set, -1 for images that it does not list."""
+    assert spec.corrected is not None
+    columns = [name for name in (spec.image, spec.label, *(spec.labels or ())) if name is not None]
+    file = read_label_file(spec.corrected, columns, spec.image)
+    _, targets = _targets(spec if spec.labels else spec.model_copy(update={"classes": list(classes)}), file)
+    row_of = {name: row for row, name in enumerate(file[spec.image])}
+    found = np.full((len(names), *targets.shape[1:]), -1, dtype=np.int64)
+    for row, name in enumerate(names):
+        if name in row_of:
+            found[row] = targets[row_of[name]]
+    return found
+
+
+def _parts(spec: Folder, file: LabelFile, groups: list[str]) -> NDArray[np.int8]:
+    parts = np.full(len(file), NOWHERE, dtype=np.int8)
+    for row, text in enumerate(file[str(spec.part)]):
+        if text.lower() not in PARTS:
+            raise UserError(f"{file.place(row)}: the part is '{text}'; it should be train, validation (or val) or test")
+        parts[row] = PARTS[text.lower()]
+    refuse_split_groups(parts, groups, f"the column '{spec.part}'")
+    return parts
+
+
+def _from_folders(spec: Folder, root: Path) -> Catalogue:
+    tops = sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    parted = bool(tops) and all(name.lower() in PARTS for name in tops)
+    if spec.split == "official" and not parted:
+        raise UserError(f"{root}: split: official needs folders called train, validation (or val) and test")
+    places = [(top, root / top) for top in tops] if parted else [("", root)]
+    listed = [(part, *found) for part, place in places for found in _images_by_class(place)]
+    classes = tuple(spec.classes or sorted({name for _, name, _ in listed}))
+    for _, name, path in listed:
+        if name not in classes:
+            raise UserError(f"{path}: unknown class '{name}'; {nearest(name, classes)}")
+    if len(classes) < 2:
+        raise UserError(f"{root} has {len(classes)} folders with images; each class needs one, and there should be two")
+    number = {name: c for c, name in enumerate(classes)}
+    parts = np.array([PARTS[part.lower()] if part else NOWHERE for part, _, _ in listed], dtype=np.int8)
+    labels = Labels(
+        task="single-label",
+        classes=classes,
+        targets=np.array([number[name] for _, name, _ in listed], dtype=np.int64),
+        groups=np.arange(len(listed)),
+        parts=parts if spec.split == "official" else None,
+    )
+    names = [path.relative_to(root).as_posix() for _, _, path in listed]
+    return Catalogue(ImageFiles(names, [path for _, _, path in listed]), labels, spec.channels, spec.size)
+
+
+def _images_by_class(folder: Path) -> list[tuple[str, Path]]:
+    found = []
+    for place in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
+        for inside, folders, files in os.walk(place, followlinks=True):
+            folders.sort()
+            found += [(place.name, Path(inside) / name) for name in sorted(files) if name.lower().endswith(ENDINGS)]
+    return found

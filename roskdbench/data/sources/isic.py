@@ -1,0 +1,83 @@
+"""ISIC 2019 as its challenge gives it out: a one-hot label file, metadata with lesions, and JPEGs."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roskdbench.data.catalogue import Catalogue, ImageFiles, find_files, match, numbered, rows_without_image
+from roskdbench.data.labelfile import LabelFile, one_of, read_label_file
+from roskdbench.data.problem import Labels
+from roskdbench.errors import UserError
+from roskdbench.suite.problems import Isic2019
+
+CLASSES = ("MEL", "NV", "BCC", "AK", "BKL", "DF", "VASC", "SCC")
+UNKNOWN = "UNK"
+LABELS = "ISIC_2019_Training_GroundTruth.csv"
+METADATA = "ISIC_2019_Training_Metadata.csv"
+IMAGES = "ISIC_2019_Training_Input"
+
+
+def catalogue(spec: Isic2019, root: Path) -> Catalogue:
+    """Images in the order of the label file. An image without a lesion is a group of its own."""
+    file = _read(one_of(root, [LABELS], "the labels"))
+    targets = _targets(file)
+    folder = root / IMAGES
+    found = {path.stem: path for path in find_files(folder, (".jpg", ".jpeg")).values()}
+    rows = match(file["image"], found, spec.only_present, folder)
+    names = [file["image"][row] for row in rows]
+    labels = Labels(
+        task="single-label",
+        classes=CLASSES,
+        targets=targets[rows],
+        groups=numbered(_lesions(one_of(root, [METADATA], "the lesions"), names)),
+        corrected=None if spec.corrected is None else _corrected(spec.corrected, names),
+    )
+    return Catalogue(
+        ImageFiles(names, [found[name] for name in names]),
+        labels,
+        3,
+        spec.size,
+        rows_without_image(len(file), len(rows)),
+    )
+
+
+def _read(path: Path) -> LabelFile:
+    return read_label_file(path, ["image", *CLASSES, UNKNOWN], "image")
+
+
+def _targets(file: LabelFile) -> NDArray[np.int64]:
+    """The class of each row, from its one mark among the classes."""
+    marks = np.zeros((len(file), len(CLASSES)), dtype=bool)
+    for c, name in enumerate((*CLASSES, UNKNOWN)):
+        for row, text in enumerate(file[name]):
+            try:
+                mark = float(text or 0)
+            except ValueError:
+                mark = -1.0
+            if mark not in (0.0, 1.0) or (mark and name == UNKNOWN):
+                wrong = f"{name} is '{text}'" if mark not in (0.0, 1.0) else f"{file['image'][row]} is of unknown class"
+                raise UserError(f"{file.place(row)}: {wrong}; labels are 0 or 1 under one of {', '.join(CLASSES)}")
+            if name != UNKNOWN:
+                marks[row, c] = mark == 1.0
+    several = np.flatnonzero(marks.sum(1) != 1)
+    if len(several):
+        row = int(several[0])
+        raise UserError(f"{file.place(row)}: {file['image'][row]} has {marks[row].sum()} classes; it needs one")
+    targets: NDArray[np.int64] = marks.argmax(1).astype(np.int64)
+    return targets
+
+
+def _lesions(path: Path, names: list[str]) -> list[str]:
+    file = read_label_file(path, ["image", "lesion_id"], "image")
+    lesion = dict(zip(file["image"], file["lesion_id"], strict=True))
+    for name in names:
+        if name not in lesion:
+            raise UserError(f"{path}: the image {name} of the label file is not listed")
+    return [lesion[name] for name in names]
+
+
+def _corrected(path: Path, names: list[str]) -> NDArray[np.int64]:
+    file = _read(path)
+    known = dict(zip(file["image"], _targets(file).tolist(), strict=True))
+    return np.array([known.get(name, -1) for name in names], dtype=np.int64)

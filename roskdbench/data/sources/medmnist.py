@@ -1,0 +1,213 @@
+"""MedMNIST files: an npz with images and labels of three parts. Pixels are read as a stream, never all at once."""
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from roskdbench.data.catalogue import Catalogue, Loaded
+from roskdbench.data.decoding import PixelForm, digest, fit
+from roskdbench.data.problem import TEST, TRAIN, VALIDATION, Labels
+from roskdbench.errors import UserError
+from roskdbench.suite.problems import MedMnist
+
+PARTS = {"train": TRAIN, "val": VALIDATION, "test": TEST}
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError)
+CLASSES: dict[str, tuple[str, ...]] = {
+    "dermamnist": (
+        "actinic keratoses",
+        "basal cell carcinoma",
+        "benign keratosis",
+        "dermatofibroma",
+        "melanoma",
+        "melanocytic nevi",
+        "vascular lesions",
+    ),
+    "chestmnist": (
+        "atelectasis",
+        "cardiomegaly",
+        "effusion",
+        "infiltration",
+        "mass",
+        "nodule",
+        "pneumonia",
+        "pneumothorax",
+        "consolidation",
+        "edema",
+        "emphysema",
+        "fibrosis",
+        "pleural",
+        "hernia",
+    ),
+    "pneumoniamnist": ("normal", "pneumonia"),
+    "bloodmnist": (
+        "basophil",
+        "eosinophil",
+        "erythroblast",
+        "immature granulocyte",
+        "lymphocyte",
+        "monocyte",
+        "neutrophil",
+        "platelet",
+    ),
+    "pathmnist": (
+        "adipose",
+        "background",
+        "debris",
+        "lymphocytes",
+        "mucus",
+        "smooth muscle",
+        "normal colon mucosa",
+        "cancer-associated stroma",
+        "colorectal adenocarcinoma epithelium",
+    ),
+    "retinamnist": ("grade 0", "grade 1", "grade 2", "grade 3", "grade 4"),
+}
+
+
+def catalogue(spec: MedMnist, root: Path) -> Catalogue:
+    """The three parts one after another. Nothing is known of patients, so every image is a group of its own."""
+    path = _file(spec, root)
+    shapes = [_shape(path, part) for part in PARTS]
+    if len({shape[1:] for shape in shapes}) > 1:
+        raise UserError(f"{path}: the images of its parts differ in size")
+    labels = _labels(path, [shape[0] for shape in shapes])
+    channels = shapes[0][3] if len(shapes[0]) == 4 else 1
+    if channels not in (1, 3):
+        raise UserError(f"{path}: images with {channels} channels; there should be 1 or 3")
+    names = [f"{part}-{number}" for part, shape in zip(PARTS, shapes, strict=True) for number in range(shape[0])]
+    parts = [np.full(shape[0], value, np.int8) for value, shape in zip(PARTS.values(), shapes, strict=True)]
+    single = labels.shape[1] == 1
+    targets = labels[:, 0].astype(np.int64) if single else labels.astype(np.uint8)
+    found = Labels(
+        task="single-label" if single else "multi-label",
+        classes=_classes(spec, path, labels),
+        targets=targets,
+        groups=np.arange(len(names)),
+        parts=np.concatenate(parts) if spec.split == "official" else None,
+    )
+    size = spec.size or max(shapes[0][1:3])
+    return Catalogue(NpzImages(path, names, [shape[0] for shape in shapes]), found, channels, size)
+
+
+class NpzImages:
+    """The images of the three parts, read in order."""
+
+    def __init__(self, path: Path, names: list[str], counts: list[int]) -> None:
+        self.path, self.names, self.counts = path, names, counts
+        self._position, self._stream = 0, self._rows()
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def stamps(self) -> NDArray[np.int64]:
+        """Size and time of change of the file, for every image."""
+        status = self.path.stat()
+        return np.full((len(self), 2), (status.st_size, status.st_mtime_ns), np.int64)
+
+    def load(self, start: int, stop: int, form: PixelForm, pool: ThreadPoolExecutor) -> Iterator[Loaded]:
+        """Goes on in the file where the last call ended; goes back to its beginning where it must."""
+        if start < self._position:
+            self._position, self._stream = 0, self._rows()
+        while self._position < start:
+            next(self._stream)
+            self._position += 1
+        images = [next(self._stream) for _ in range(start, stop)]
+        self._position = stop
+        return pool.map(lambda image: (digest(image), fit(Image.fromarray(image), form)), images)
+
+    def _rows(self) -> Iterator[NDArray[np.uint8]]:
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                for part in PARTS:
+                    with archive.open(f"{part}_images.npy") as member:
+                        shape = _header(member, self.path, part)
+                        size = int(np.prod(shape[1:]))
+                        for _ in range(shape[0]):
+                            row = np.frombuffer(member.read(size), np.uint8)
+                            if len(row) < size:
+                                raise EOFError
+                            yield row.reshape(shape[1:])
+        except BROKEN:
+            raise UserError(f"{self.path} is not a whole npz file; get it again") from None
+
+
+def _file(spec: MedMnist, root: Path) -> Path:
+    if root.is_file():
+        return root
+    if spec.dataset == "medmnist":
+        raise UserError(f"{root} is a folder; dataset: medmnist needs the npz file itself")
+    names = [f"{spec.dataset}_{spec.size}.npz"] * (spec.size is not None) + [f"{spec.dataset}.npz"]
+    for name in names:
+        if (root / name).is_file():
+            return root / name
+    raise UserError(f"{root} has no {' or '.join(names)}")
+
+
+def _shape(path: Path, part: str) -> tuple[int, ...]:
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(f"{part}_images.npy") as member:
+            return _header(member, path, part)
+    except KeyError:
+        raise UserError(f"{path} has no {part}_images; it is not a MedMNIST file") from None
+    except BROKEN:
+        raise UserError(f"{path} is not a whole npz file; get it again") from None
+
+
+def _header(member: Any, path: Path, part: str) -> tuple[int, ...]:
+    """The shape of an array of images, [N, H, W] or [N, H, W, channels] of uint8; anything else is refused."""
+    try:
+        version = np.lib.format.read_magic(member)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = read(member)
+    except ValueError:
+        raise UserError(f"{path}: {part}_images is not a numpy array") from None
+    if dtype.hasobject:
+        raise UserError(f"{path}: {part}_images holds pickled objects, which could run code; it is refused")
+    if dtype != np.uint8 or fortran or len(shape) not in (3, 4):
+        raise UserError(f"{path}: {part}_images is {dtype} {list(shape)}; it should be uint8 [N, H, W] or [N, H, W, 3]")
+    return tuple(shape)
+
+
+def _labels(path: Path, counts: list[int]) -> NDArray[np.int64]:
+    """Labels of all parts, [N, 1] or [N, C]."""
+    found = []
+    for part, rows in zip(PARTS, counts, strict=True):
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                labels = archive[f"{part}_labels"]
+        except KeyError:
+            raise UserError(f"{path} has no {part}_labels; it is not a MedMNIST file") from None
+        except ValueError:
+            raise UserError(
+                f"{path}: {part}_labels holds pickled objects, which could run code; it is refused"
+            ) from None
+        except BROKEN:
+            raise UserError(f"{path} is not a whole npz file; get it again") from None
+        if labels.ndim == 1:
+            labels = labels[:, None]
+        if len(labels) != rows or labels.ndim != 2 or labels.dtype.kind not in "iub":
+            shape = f"{labels.dtype} {list(labels.shape)}"
+            raise UserError(f"{path}: {part}_labels is {shape}; it should be whole numbers [{rows}, 1] or [{rows}, C]")
+        found.append(labels.astype(np.int64))
+    with suppress(ValueError):
+        return np.concatenate(found)
+    raise UserError(f"{path}: the labels of its parts differ in their number of columns")
+
+
+def _classes(spec: MedMnist, path: Path, labels: NDArray[np.int64]) -> tuple[str, ...]:
+    single = labels.shape[1] == 1
+    used = int(labels.max()) + 1 if single else labels.shape[1]
+    names = CLASSES.get(spec.dataset) or tuple(spec.classes or map(str, range(used)))
+    if labels.min() < 0 or (not single and labels.max() > 1):
+        raise UserError(f"{path}: a label is {int(labels.min() if labels.min() < 0 else labels.max())}")
+    if used > len(names) or (not single and used != len(names)):
+        raise UserError(f"{path}: labels for {used} classes where {spec.dataset} has {len(names)}: {', '.join(names)}")
+    return names

@@ -1,0 +1,38 @@
+"""`memorisation`: what a model says of the training samples whose labels noise flipped."""
+
+import numpy as np
+
+from roskdbench.engine.device import prepare
+from roskdbench.engine.networks import load_network
+from roskdbench.engine.prediction import logits_for
+from roskdbench.fingerprint import canonical_json
+from roskdbench.jobs.work import Work
+from roskdbench.measures import Number
+from roskdbench.measures.memorisation import memorisation_rows
+
+
+def run(work: Work) -> None:
+    """Write numbers.json. A teacher on a subset is asked about flipped labels it has learnt from, and about others."""
+    device, problem, spec = prepare(), work.problem(), work.spec
+    labels, train = problem.labels, work.training_part()
+    arrays = work.inputs["labels"].arrays("labels.npz")
+    seen_by_model = np.ones(len(train), dtype=bool)
+    if "subsets" in work.inputs:
+        seen_by_model = work.inputs["subsets"].arrays("members.npz")["members"][spec["subset"]] == 1
+    flipped = arrays["flipped"][train].reshape(len(train), -1).any(1)
+    network, _ = load_network(work.inputs["model"].file(f"{spec['reading']}.safetensors"))
+    rows: list[Number] = []
+    for what, members in ((f"flipped labels, {spec['who']}", True), (f"other flipped labels, {spec['who']}", False)):
+        chosen = train[flipped & (seen_by_model == members)]
+        if members or len(chosen):
+            logits = logits_for(network, problem.images, chosen, device)
+            found = memorisation_rows(
+                labels.task,
+                labels.classes,
+                labels.targets[chosen],
+                arrays["targets"][chosen],
+                arrays["flipped"][chosen],
+                logits,
+            )
+            rows += [(what, *row) for row in found]
+    (work.folder / "numbers.json").write_text(canonical_json(rows), "utf-8")

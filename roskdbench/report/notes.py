@@ -1,0 +1,66 @@
+"""The notes under a table: what its numbers are, and what they are not."""
+
+from roskdbench.measures import CORRECTED
+from roskdbench.report import paper
+from roskdbench.results import Results
+from roskdbench.suite import Suite
+from roskdbench.suite.noise import NoiseSpec
+
+
+def notes(results: Results, experiment: str, beside: bool) -> list[str]:
+    """Runs, averages, thresholds, noise, where the data come from, and what is missing."""
+    suite = results.plan.suite
+    declared = suite.experiments[experiment]
+    runs = declared.folds * len(declared.seeds)
+    lines = [f"Mean ± standard deviation over {runs} runs (folds x seeds)." if runs > 1 else "One run: no spread."]
+    lines[0] += f" Averages over classes: {suite.protocol.average}."
+    if runs > 1:
+        lines.append("Bold: better than every other row by a paired 95 % interval over the runs; no bold is a tie.")
+    problems = declared.problems or list(suite.problems)
+    part = results.frame[results.frame["experiment"] == experiment]
+    if part["metric"].str.endswith("@tuned").any():
+        thresholds = {"tuned": "tuned per class on validation", "half": "0.5"}[suite.protocol.threshold]
+        lines.append(f"Multi-label thresholds: {thresholds}.")
+    phantoms = [problem for problem in problems if suite.problems[problem].dataset.startswith("phantom")]
+    if phantoms:
+        drawn = f"{' and '.join(phantoms)} {'is a phantom' if len(phantoms) == 1 else 'are phantoms'}: drawn images."
+        lines.append(f"{drawn} They do not tell how methods rank on patients.")
+    lines += [f"{problem}: {remark}" for problem, remark in results.remarks.items() if problem in problems]
+    lines += _noise_notes(results, experiment, problems)
+    if len(results.made_with) > 1:
+        lines.append(f"Made with different libraries or devices: {'; '.join(results.made_with)}.")
+    if beside:
+        lines += [*paper.TABLE1_NOTES, *([paper.PHANTOM_NOTE] if phantoms else [])]
+    for measure in declared.measures:
+        if not measure.built:
+            lines.append(f"The measure '{measure.measure}' is not built yet and left out.")
+    for state in ("diverged", "failed", "missing"):
+        gaps = [gap for gap in results.gaps if gap.cell.experiment == experiment and gap.state == state]
+        if gaps:
+            reasons = list(dict.fromkeys(gap.reason for gap in gaps))
+            more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+            lines.append(f"{state}: {len(gaps)} cells. {reasons[0]}{more}")
+    return lines
+
+
+def _noise_notes(results: Results, experiment: str, problems: list[str]) -> list[str]:
+    suite = results.plan.suite
+    part = results.frame[results.frame["experiment"] == experiment]
+    lines = []
+    noises = {noise.name: noise for noise in suite.experiments[experiment].noise}
+    for (problem, noise), rate in results.noise.items():
+        if problem in problems and noise in noises:
+            lines.append(f"Training labels of {problem}, {_asked(noises[noise], suite, problem)}: {rate:.1%} flipped.")
+    if part["condition"].str.startswith("flipped labels").any():
+        lines.append(
+            "Flipped training labels: the share that a model reproduces (memorised) and sets right (corrected); "
+            "by teachers: the mean over teachers, each of those it was trained on."
+        )
+    if (part["condition"] == CORRECTED).any():
+        lines.append("Corrected labels: scores against the data's second label set, on the test images that have it.")
+    return lines
+
+
+def _asked(noise: NoiseSpec, suite: Suite, problem: str) -> str:
+    strength = getattr(suite.problems[problem], "label_noise", None) if noise.kind == "own" else None
+    return f"{noise.name} noise" + (f" at {strength:g}" if strength is not None else "")

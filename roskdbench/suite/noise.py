@@ -1,0 +1,237 @@
+"""Label noise as an axis: what training is made to see in place of the problem's labels."""
+
+import csv
+import io
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from roskdbench.suite.declared import Declared
+from roskdbench.suite.protocol import Share
+
+BOTH = ("single-label", "multi-label")
+SINGLE = ("single-label",)
+MULTI = ("multi-label",)
+REPORT_PRESETS = {"light": (0.2, 0.01), "missing": (0.5, 0.01), "alarming": (0.2, 0.05), "heavy": (0.5, 0.05)}
+
+
+class Confusions(Declared):
+    """How often each class (row) is called each other (column). Rows may be counts: their shares are taken."""
+
+    classes: list[str] = []
+    """The classes in the order of rows and columns; the problem's order if left out."""
+    rows: list[list[Annotated[float, Field(ge=0)]]]
+
+    @model_validator(mode="after")
+    def _is_square(self) -> "Confusions":
+        size = len(self.rows)
+        if size < 2 or any(len(row) != size for row in self.rows):
+            raise ValueError("a confusion matrix has as many columns as rows, and at least two")
+        if self.classes and len(self.classes) != size:
+            raise ValueError(f"a confusion matrix of {size} rows with {len(self.classes)} names")
+        if any(sum(row) <= 0 for row in self.rows):
+            raise ValueError("a row of a confusion matrix sums to 0: say what becomes of that class")
+        return self
+
+
+def _read_matrix(value: Any) -> Any:
+    """A path stands for the matrix in that CSV: numbers alone, or with the classes in the first row and column."""
+    if not isinstance(value, str | Path):
+        return value
+    try:
+        text = Path(value).read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        raise ValueError(f"cannot read the confusion matrix {value}") from None
+    separator = ";" if text.count(";") > text.count(",") else ","
+    lines = [
+        [cell.strip() for cell in line] for line in csv.reader(io.StringIO(text), delimiter=separator) if any(line)
+    ]
+    try:
+        float(lines[0][-1])
+    except ValueError:
+        classes, lines = lines[0][1:], lines[1:]
+        if [line[0] for line in lines] != classes:
+            raise ValueError(
+                f"{value}: the first row and the first column name the same classes in one order"
+            ) from None
+        lines = [line[1:] for line in lines]
+    except IndexError:
+        raise ValueError(f"{value} is empty") from None
+    else:
+        classes = []
+    try:
+        return {"classes": classes, "rows": [[float(cell) for cell in line] for line in lines]}
+    except ValueError:
+        raise ValueError(f"{value}: a confusion matrix holds numbers") from None
+
+
+Matrix = Annotated[Confusions, BeforeValidator(_read_matrix, json_schema_input_type=str | Confusions)]
+
+
+class _Noise(Declared):
+    tasks: ClassVar[tuple[str, ...]] = BOTH
+
+    seed: int = 0
+    """Of the drawing. With `split.per_seed` every split also has noise of its own."""
+    title: str | None = None
+    """What tables call it."""
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        return self.title or self._usual_name()
+
+    @cached_property
+    def key(self) -> str:
+        """One text for all that was said of it."""
+        return self.model_dump_json(exclude={"title"})
+
+    def _usual_name(self) -> str:
+        return str(self.kind)  # type: ignore[attr-defined]
+
+
+class NoNoise(_Noise):
+    """The problem's labels as they are."""
+
+    kind: Literal["none"]
+
+
+class OwnNoise(_Noise):
+    """The noisy copy that a problem brings with it (phantoms do)."""
+
+    kind: Literal["own"]
+
+
+class Symmetric(_Noise):
+    """Each label becomes another class, any of them, with probability `rate`; each finding of a multi-label problem is
+    turned into its opposite with that probability.
+    """
+
+    kind: Literal["symmetric"]
+    rate: Share
+
+    def _usual_name(self) -> str:
+        return f"symmetric {self.rate:g}"
+
+
+class Pair(_Noise):
+    """Each label becomes the next class with probability `rate`; after the last comes the first."""
+
+    tasks: ClassVar[tuple[str, ...]] = SINGLE
+    kind: Literal["pair"]
+    rate: Share
+
+    def _usual_name(self) -> str:
+        return f"pair {self.rate:g}"
+
+
+class Confusion(_Noise):
+    """Each label becomes another as (1 - strength) I + strength C says, C from a CSV or written down."""
+
+    tasks: ClassVar[tuple[str, ...]] = SINGLE
+    kind: Literal["confusion"]
+    matrix: Matrix
+    strength: Share = 1.0
+
+    def _usual_name(self) -> str:
+        return f"confusion {self.strength:g}"
+
+
+class Instance(_Noise):
+    """Images that look alike are mislabelled alike (part-dependent noise, Xia et al. 2020): an image flips with a
+    probability drawn around `rate`, to where a random projection of its features points, one projection a class.
+    """
+
+    tasks: ClassVar[tuple[str, ...]] = SINGLE
+    kind: Literal["instance"]
+    rate: Share
+    spread: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """Standard deviation of an image's own probability to flip."""
+
+    def _usual_name(self) -> str:
+        return f"instance {self.rate:g}"
+
+
+class Annotators(_Noise):
+    """Several annotators, each with confusions of its own: one is asked for each image, or all vote."""
+
+    tasks: ClassVar[tuple[str, ...]] = SINGLE
+    kind: Literal["annotators"]
+    count: Annotated[int, Field(ge=1, le=50)] = 3
+    rate: Share = 0.3
+    """How often an annotator errs, on average over annotators and classes."""
+    decision: Literal["single", "majority"] = "single"
+    matrix: list[Matrix] = []
+    """Confusions of each annotator; drawn at random if left out."""
+
+    @property
+    def annotators(self) -> int:
+        """How many there are."""
+        return len(self.matrix) or self.count
+
+    def _usual_name(self) -> str:
+        return f"{self.annotators} annotators, {self.decision}" + ("" if self.matrix else f" {self.rate:g}")
+
+
+Rates = Share | dict[str, Share]
+
+
+class Report(_Noise):
+    """Labels mined from reports: a finding is missed with probability `miss`, an absent one reported with
+    `false_alarm`; each one number, or a number a class (others keep their labels).
+
+    The presets are light (.2, .01), missing (.5, .01), alarming (.2, .05) and heavy (.5, .05).
+    """
+
+    tasks: ClassVar[tuple[str, ...]] = MULTI
+    kind: Literal["report"]
+    preset: Literal["light", "missing", "alarming", "heavy"] | None = None
+    miss: Rates = 0.0
+    false_alarm: Rates = 0.0
+
+    @model_validator(mode="after")
+    def _says_how_much(self) -> "Report":
+        rates = {"miss", "false_alarm"} & self.model_fields_set
+        if bool(self.preset) == bool(rates):
+            raise ValueError("report noise needs a preset, or miss and false_alarm")
+        return self
+
+    @property
+    def rates(self) -> tuple[Rates, Rates]:
+        """P(miss) and P(false alarm)."""
+        return REPORT_PRESETS[self.preset] if self.preset else (self.miss, self.false_alarm)
+
+    def _usual_name(self) -> str:
+        if self.preset:
+            return f"report {self.preset}"
+        return f"report {_text(self.miss)}/{_text(self.false_alarm)}"
+
+
+class Uncertain(_Noise):
+    """Labels marked as uncertain (the data's own, and a share `rate` of all at random), and what is made of them."""
+
+    tasks: ClassVar[tuple[str, ...]] = MULTI
+    kind: Literal["uncertain"]
+    policy: Literal["zeros", "ones", "ignore", "soft"]
+    """Absent, present, left out of the loss, or a probability drawn from `soft`."""
+    rate: Share = 0.0
+    soft: tuple[Share, Share] = (0.55, 0.85)
+
+    def _usual_name(self) -> str:
+        return f"uncertain {self.policy}" + (f" {self.rate:g}" if self.rate else "")
+
+
+def _text(rates: Rates) -> str:
+    return "by class" if isinstance(rates, dict) else f"{rates:g}"
+
+
+def _noise_from_name(value: Any) -> Any:
+    return {"kind": value} if isinstance(value, str) else value
+
+
+_Noises = NoNoise | OwnNoise | Symmetric | Pair | Confusion | Instance | Annotators | Report | Uncertain
+NoiseSpec = Annotated[_Noises, Field(discriminator="kind")]
+Noise = Annotated[NoiseSpec, BeforeValidator(_noise_from_name, json_schema_input_type=Literal["none", "own"] | _Noises)]
+NO_NOISE = NoNoise(kind="none")
