@@ -107,7 +107,7 @@ def match(wanted: list[str], found: dict[str, Path], only_present: bool, folder:
     absent = [wanted[row] for row in np.flatnonzero(~present)]
     if absent and not only_present:
         raise UserError(
-            f"{count(len(absent), 'image')} of {len(wanted):,} not in {folder}: {some(absent)}; "
+            f"{count(len(absent), len(wanted))} not in {folder}: {some(absent)}; "
             "get them, or say only_present: true to go without"
         )
     return np.flatnonzero(present)
@@ -118,9 +118,9 @@ def rows_without_image(listed: int, kept: int) -> str:
     return f"{listed - kept:,} of {listed:,} rows have no image and are left out." if kept < listed else ""
 
 
-def count(number: int, word: str) -> str:
-    """1 image is, 2 images are."""
-    return f"{number:,} {word} is" if number == 1 else f"{number:,} {word}s are"
+def count(number: int, total: int) -> str:
+    """1 of 9 images is, 2 of 9 images are."""
+    return f"{number:,} of {total:,} images {'is' if number == 1 else 'are'}"
 
 
 def some(names: Iterable[str]) -> str:

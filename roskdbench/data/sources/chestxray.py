@@ -14,6 +14,7 @@ from roskdbench.data.catalogue import (
     numbered,
     refuse_split_groups,
     rows_without_image,
+    some,
 )
 from roskdbench.data.labelfile import LabelFile, one_of, read_label_file
 from roskdbench.data.problem import NOWHERE, TEST, TRAIN_OR_VALIDATION, Labels
@@ -96,7 +97,7 @@ def _parts(root: Path, names: list[str], patients: list[str]) -> NDArray[np.int8
                 raise UserError(f"{name}:{number}: {image} is in both official lists")
     absent = [name for name in names if name not in part]
     if absent:
-        raise UserError(f"{count(len(absent), 'image')} in neither official list: {absent[0]}")
+        raise UserError(f"{count(len(absent), len(names))} in neither official list: {some(absent)}")
     parts = np.array([part.get(name, NOWHERE) for name in names], dtype=np.int8)
     refuse_split_groups(parts, [f"patient {patient}" for patient in patients], "the official lists")
     return parts

@@ -36,7 +36,7 @@ def _from_csv(spec: Folder, root: Path) -> Catalogue:
     paths = [root / f"{name}{spec.extension}" for name in names]
     absent = [name for name, path in zip(names, paths, strict=True) if not path.is_file()]
     if absent:
-        raise UserError(f"{count(len(absent), 'image')} of {len(names):,} not there: {some(absent)} (in {root})")
+        raise UserError(f"{count(len(absent), len(names))} not in {root}: {some(absent)}")
     groups = file[spec.group] if spec.group else [""] * len(names)
     classes, targets = _targets(spec, file)
     uncertain = (targets == UNCERTAIN).astype(np.uint8) if spec.labels else None
