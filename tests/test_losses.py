@@ -127,3 +127,27 @@ def test_weights_that_do_not_sum_to_one_scale_the_divergence_from_the_mixture(ta
     (raw * divergences(task, teachers, one, 0.5)).sum().backward()
     mixture_divergence(task, teachers, raw, other, 0.5).sum().backward()
     torch.testing.assert_close(one.grad, other.grad, atol=1e-10, rtol=0)
+
+
+@given(seeds)
+def test_targets_that_are_not_known_are_left_out_of_the_loss(seed):
+    _, student, _ = tensors(seed)
+    generator = torch.Generator().manual_seed(seed)
+    targets = torch.rand(B, C, generator=generator, dtype=torch.float64)
+    targets[torch.rand(B, C, generator=generator) < 0.3] = torch.nan
+    student.requires_grad_()
+    found = hard_losses("multi-label", student, targets)
+    for row in range(B):
+        known = ~targets[row].isnan()
+        wanted = torch.nn.functional.binary_cross_entropy_with_logits(student[row][known], targets[row][known])
+        torch.testing.assert_close(found[row], wanted if known.any() else torch.zeros_like(found[row]))
+    found.sum().backward()
+    assert (student.grad[targets.isnan()] == 0).all()
+    assert student.grad.isfinite().all()
+
+
+def test_whole_and_fractional_targets_give_the_same_loss():
+    _, student, _ = tensors(3)
+    whole = (student > 0.5).to(torch.uint8)
+    found = hard_losses("multi-label", student, whole.double())
+    torch.testing.assert_close(found, hard_losses("multi-label", student, whole), atol=1e-12, rtol=0)

@@ -122,3 +122,22 @@ def test_the_papers_cardio_rows_are_f1_of_means_and_its_lesion_row_iv_is_impossi
         assert 2 * p * r / (p + r) == pytest.approx(f1, abs=6e-4)
     p, r, f1 = (table1("baseline-iv", "lesion", metric) for metric in METRICS)
     assert f1 > 2 * p * r / (p + r) + 5e-4
+
+
+def test_labels_that_are_not_known_count_nowhere():
+    """Against scikit-learn on what is known, a class at a time."""
+    random = np.random.default_rng(0)
+    targets = {part: random.integers(0, 2, (300, 4)).astype(np.uint8) for part in ("validation", "test")}
+    logits = {part: (random.normal(size=(300, 4)) + targets[part]).astype(np.float32) for part in targets}
+    known = {part: random.random((300, 4)) < 0.7 for part in targets}
+    seen = {part: np.where(known[part], targets[part], 0).astype(np.uint8) for part in targets}
+    rows = score_table("multi-label", "abcd", seen, logits, known)
+    found = {(metric, name): value for metric, name, value, _ in rows}
+    for c, name in enumerate("abcd"):
+        there = known["test"][:, c]
+        truth, score = targets["test"][there, c], logits["test"][there, c]
+        assert found["auc", name] == pytest.approx(metrics.roc_auc_score(truth, score))
+        assert found["precision@half", name] == pytest.approx(metrics.precision_score(truth, score >= 0))
+        tunable = known["validation"][:, c]
+        alone = best_thresholds(targets["validation"][tunable][:, [c]] == 1, logits["validation"][tunable][:, [c]])
+        assert found["f1@tuned", name] == pytest.approx(metrics.f1_score(truth, score >= alone[0]))

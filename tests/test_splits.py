@@ -1,13 +1,15 @@
 """Splits, folds and overlapping subsets: disjoint where they must be, of the right size, fair to every class."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roskdbench.data.phantoms import draw_chest
-from roskdbench.data.problem import Labels
-from roskdbench.data.splits import fold, holdout
+from roskdbench.data.problem import TEST, TRAIN, TRAIN_OR_VALIDATION, VALIDATION, Labels
+from roskdbench.data.splits import fold, holdout, official
 from roskdbench.data.subsets import CONSTRUCTIONS, overlapping_subsets, subset_share
 from roskdbench.errors import UserError
 
@@ -54,6 +56,25 @@ def test_every_sample_is_tested_in_exactly_one_fold(labels, folds):
     assert sorted(np.concatenate([split.test for split in splits])) == list(range(len(labels)))
     for split in splits:
         assert_a_partition(labels, split.train, split.validation, split.test)
+
+
+@given(labelled(), st.integers(0, 5), st.sampled_from([TRAIN, TRAIN_OR_VALIDATION]))
+def test_an_official_split_keeps_its_test_part_and_gives_validation_a_share_of_the_rest(labels, seed, rest):
+    parts = np.where(labels.groups % 4 == 0, TEST, rest).astype(np.int8)
+    given = replace(labels, parts=parts)
+    split = official(given, 0.125, seed)
+    assert_a_partition(labels, split.train, split.validation, split.test)
+    assert np.array_equal(split.test, np.flatnonzero(parts == TEST))
+    left = len(labels) - len(split.test)
+    assert abs(len(split.validation) - 0.125 * left) <= 3 * largest_group(labels) + 0.03 * left
+
+
+def test_an_official_split_with_three_parts_is_kept_as_it_is():
+    labels = chest_labels(100)
+    parts = np.random.default_rng(0).choice([TRAIN, VALIDATION, TEST], 100).astype(np.int8)
+    split = official(replace(labels, parts=parts), 0.5, 0)
+    for found, part in ((split.train, TRAIN), (split.validation, VALIDATION), (split.test, TEST)):
+        assert np.array_equal(found, np.flatnonzero(parts == part))
 
 
 def test_a_split_is_the_same_for_the_same_seed_only():
