@@ -83,7 +83,7 @@ def test_a_plan_shows_what_sharing_saves(tiny, tmp_path):
 def test_the_plan_of_the_paper_names_what_is_not_built_yet():
     done = command("plan", "paper")
     assert done.returncode == 0
-    for what in ("'attacks' of experiment 'table2'", "'landscape' of experiment 'figure4'", "(isic2019)"):
+    for what in ("'attacks' of experiment 'table2'", "'landscape' of experiment 'figure4'"):
         assert f"{what}" in done.stdout
         assert "not built yet" in done.stdout
 
@@ -114,14 +114,30 @@ MISTAKES = {
         "unknown dataset 'phantom-lesio'; did you mean 'phantom-lesion'?",
     ),
     "an unknown experiment": (["run", "tiny.yaml", "--only", "mian"], "did you mean 'main'?"),
-    "no root": (["run", "paper"], "problem 'lesion' needs a root"),
+    "no root": (["run", "paper"], "problem 'lesion' needs its data (training input, ground truth and metadata from"),
     "a root that is not there": (
         ["run", "paper", "--set", "problems.lesion.root=/no/such/folder"],
-        "problem 'lesion': there is no folder /no/such/folder; get the ISIC 2019",
+        "problem 'lesion': there is no folder /no/such/folder; to get the data: training input, ground truth",
     ),
-    "a dataset without a loader yet": (
-        ["run", "paper", "--set", "problems.lesion.root=."],
-        "the loader for isic2019 is not built yet",
+    "noise of a kind that is not known": (
+        ["run", "tiny.yaml", "--set", "experiments.main.noise=[{kind: symetric, rate: 0.2}]"],
+        "unknown kind 'symetric'; did you mean 'symmetric'?",
+    ),
+    "noise without a rate": (
+        ["run", "tiny.yaml", "--set", "experiments.main.noise=[{kind: pair}]"],
+        "the key 'rate' is missing in experiments.main.noise.0",
+    ),
+    "noise that the problem cannot have": (
+        ["run", "tiny.yaml", "--set", "experiments.main.noise=[{kind: report, preset: light}]"],
+        "experiment 'main': problem 'lesion' is single-label; report noise is for multi-label problems",
+    ),
+    "a step of augmentation that is not known": (
+        ["run", "tiny.yaml", "--set", "protocol.augmentation=[flip, {view: rotate}]"],
+        "unknown view 'rotate'; did you mean 'rotation'?",
+    ),
+    "an augmentation that is not known": (
+        ["run", "tiny.yaml", "--set", "protocol.augmentation=heavy"],
+        "protocol.augmentation: a preset (none, light, paper) or a list of steps (it is 'heavy')",
     ),
     "not YAML": (["run", "bad.yaml"], "bad.yaml:1: not YAML"),
     "a negative number of epochs": (

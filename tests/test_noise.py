@@ -322,6 +322,17 @@ def test_noise_of_the_wrong_task_is_refused(spec, labels, said):
         drawn(spec, labels)
 
 
+@pytest.mark.parametrize("spec", [spec for specs in KINDS.values() for spec in specs])
+def test_every_noise_survives_being_written_down(spec):
+    assert type(spec).model_validate(spec.model_dump(mode="json")) == spec
+
+
+@pytest.mark.parametrize("said", [{}, {"preset": "light", "miss": 0.2}])
+def test_report_noise_is_a_preset_or_rates(said):
+    with pytest.raises(ValueError, match="report noise needs a preset, or miss and false_alarm"):
+        Report(kind="report", **said)
+
+
 # In suites
 
 NOISES = (

@@ -160,6 +160,66 @@ def test_bundled_suites_are_valid_and_survive_being_written_down(name):
     assert Suite.model_validate(json.loads(json.dumps(suite.model_dump(mode="json")))) == suite
 
 
+def test_augmentation_is_a_preset_or_steps(written):
+    plain = read_suite(written(GOOD)).protocol.augmentation
+    assert plain == read_suite(written(GOOD), ["protocol.augmentation=paper"]).protocol.augmentation
+    steps = "[flip, {view: shift, reach: 0.2, whole_pixels: true}, crop, rotation, colour-jitter, cutout]"
+    found = read_suite(written(GOOD), [f"protocol.augmentation={steps}"]).protocol.augmentation
+    assert [step.view for step in found] == ["flip", "shift", "crop", "rotation", "colour-jitter", "cutout"]
+    assert found[1].reach == 0.2
+
+
+def test_colours_are_refused_where_a_problem_is_grey(written):
+    path = written(GOOD.replace("phantom-lesion", "phantom-chest"))
+    with pytest.raises(UserError, match="augmentation has colour-jitter, and the images of problem 'lesion' are grey"):
+        read_suite(path, ["protocol.augmentation=[colour-jitter]"])
+
+
+def test_noises_have_names_that_differ(written):
+    noises = (
+        "[none, {kind: symmetric, rate: 0.2}, {kind: symmetric, rate: 0.4}, {kind: annotators, decision: majority}]"
+    )
+    found = read_suite(written(GOOD), [f"experiments.table1.noise={noises}"]).experiments["table1"].noise
+    names = ["none", "symmetric 0.2", "symmetric 0.4", "3 annotators, majority 0.3"]
+    assert [noise.name for noise in found] == names
+    twice = "[{kind: instance, rate: 0.2}, {kind: instance, rate: 0.2, seed: 1}]"
+    with pytest.raises(UserError, match=r"noise names 'instance 0\.2' twice; give them titles of their own"):
+        read_suite(written(GOOD), [f"experiments.table1.noise={twice}"])
+
+
+def test_paths_in_a_suite_are_relative_to_it_and_the_matrix_is_read_at_once(written, tmp_path):
+    (tmp_path / "matrix.csv").write_text("\n".join(",".join(map(str, row)) for row in [[3, 1], [0, 4]]))
+    text = GOOD.replace("noise: [own]", "noise: [{kind: confusion, matrix: matrix.csv}]")
+    text = text.replace("{dataset: phantom-lesion, size: 32}", "{dataset: isic2019, root: data/isic}")
+    suite = read_suite(written(text))
+    assert suite.problems["lesion"].root == tmp_path / "data" / "isic"
+    assert suite.experiments["table1"].noise[0].matrix.rows == [[3, 1], [0, 4]]
+    with pytest.raises(UserError, match=r"mine\.yaml:10: .*cannot read the confusion matrix .*nowhere\.csv"):
+        read_suite(written(text.replace("matrix.csv", "nowhere.csv")))
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        ("{dataset: folder, label: x}", "problems.lesion: 'label' names a column, and there is no csv"),
+        (
+            "{dataset: folder, csv: a.csv}",
+            "problems.lesion: a csv needs either label (one column of classes) or",
+        ),
+        ("{dataset: folder, csv: a.csv, label: x, split: official}", "split: official needs the column with the parts"),
+        ("{dataset: dermamnist, classes: [a]}", "the classes of dermamnist have names; leave out 'classes'"),
+        ("{dataset: isic2019, fit: stretch}", "problems.lesion.fit: input should be 'crop' or 'pad' (it is 'stretch')"),
+        ("{dataset: dermamist}", "unknown dataset 'dermamist'; did you mean 'dermamnist'?"),
+        ("{dataset: chestxray14, labls: eight}", "unknown key 'labls' in problems.lesion; did you mean 'labels'?"),
+    ],
+)
+def test_a_problem_that_cannot_be_is_one_line(written, problem, said):
+    with pytest.raises(UserError) as error:
+        read_suite(written(GOOD.replace("{dataset: phantom-lesion, size: 32}", problem).replace("[own]", "[none]")))
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
 def test_the_paper_suite_has_every_table_and_figure():
     wanted = {"table1", "table2", "table3", "figure2", "figure3", "figure4"}
     assert {experiment.paper for experiment in read_suite("paper").experiments.values()} == wanted

@@ -43,6 +43,7 @@ def suites() -> None:
 
 def datasets(data: Data = None) -> None:
     """List the datasets that suites can name: terms, whether the data are found, and how to get them."""
+    from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
@@ -50,15 +51,19 @@ def datasets(data: Data = None) -> None:
     from roskdbench.data.roots import VARIABLE, read_roots, under_variable
 
     given = read_roots(data or (), CARDS)
-    grid = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("dataset", "", "licence", "found"):
-        grid.add_column(heading)
+    grid = Table(box=None, padding=(0, 2, 1, 0), show_header=False)
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
     for name, card in CARDS.items():
         place = given.get(name) or under_variable(name)
-        drawn, own = name.startswith("phantom"), name in ("folder", "medmnist")
-        found = "drawn" if drawn else str(place) if place is not None and place.exists() else "" if own else "no"
-        described = Text.assemble(card.title, "\n", (f"cite: {card.citation}\nget: {card.how}", "dim"))
-        grid.add_row(Text(name, style="bold"), described, Text(card.licence), Text(found))
+        if name.startswith("phantom"):
+            state = Text("drawn", style="green")
+        elif place is not None and place.exists():
+            state = Text(f"found: {place}", style="green")
+        else:
+            state = Text("" if name in ("folder", "medmnist") else "not found", style="yellow")
+        said = Text(f"licence: {card.licence}\ncite: {card.citation}\nget: {card.how}", style="dim")
+        grid.add_row(Text(name, style="bold"), Group(Text.assemble(card.title, "   ", state), said))
     screen = console()
     screen.print(grid)
     screen.print(

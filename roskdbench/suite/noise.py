@@ -188,25 +188,24 @@ class Report(_Noise):
     tasks: ClassVar[tuple[str, ...]] = MULTI
     kind: Literal["report"]
     preset: Literal["light", "missing", "alarming", "heavy"] | None = None
-    miss: Rates = 0.0
-    false_alarm: Rates = 0.0
+    miss: Rates | None = None
+    false_alarm: Rates | None = None
 
     @model_validator(mode="after")
     def _says_how_much(self) -> "Report":
-        rates = {"miss", "false_alarm"} & self.model_fields_set
-        if bool(self.preset) == bool(rates):
+        if (self.preset is None) == (self.miss is None and self.false_alarm is None):
             raise ValueError("report noise needs a preset, or miss and false_alarm")
         return self
 
     @property
     def rates(self) -> tuple[Rates, Rates]:
         """P(miss) and P(false alarm)."""
-        return REPORT_PRESETS[self.preset] if self.preset else (self.miss, self.false_alarm)
+        return REPORT_PRESETS[self.preset] if self.preset else (self.miss or 0.0, self.false_alarm or 0.0)
 
     def _usual_name(self) -> str:
         if self.preset:
             return f"report {self.preset}"
-        return f"report {_text(self.miss)}/{_text(self.false_alarm)}"
+        return f"report {_text(self.rates[0])}/{_text(self.rates[1])}"
 
 
 class Uncertain(_Noise):
