@@ -21,6 +21,9 @@ import numpy as np
 from PIL import Image
 
 from roskdbench.data.phantoms import draw_chest
+from roskdbench.data.problem import Problem
+from roskdbench.data.splits import fold, holdout
+from roskdbench.data.subsets import overlapping_subsets
 
 COUNT = 112_120
 FOLDERS = 12
@@ -100,6 +103,21 @@ def step(name: str, folder: Path, *arguments: str) -> None:
     print(f"{name:8} {seconds:7.1f} s   peak {own / 2**20:6.0f} MiB own, {mapped / 2**20:6.0f} MiB mapped", flush=True)
 
 
+def time_splits(store: Path) -> None:
+    """The labels that were read, split in every way a suite may ask for."""
+    labels = next(Problem.load(path.parent).labels for path in store.glob("*/*/problem.json"))
+    train = labels.take(holdout(labels, 0.7, 0.1, 0.2, 0).train)
+    ways = {
+        "70/10/20": lambda: holdout(labels, 0.7, 0.1, 0.2, 0),
+        "3 folds": lambda: [fold(labels, 3, number, 0.1, 0) for number in range(3)],
+        "5 subsets": lambda: overlapping_subsets(train.indicators, train.groups, 5, 0.4, "core", 0),
+    }
+    for name, way in ways.items():
+        start = time.perf_counter()
+        way()
+        print(f"{name:9} {time.perf_counter() - start:6.2f} s")
+
+
 def main(target: str, label_file: str = "") -> None:
     folder = Path(target)
     if label_file:
@@ -115,6 +133,7 @@ def main(target: str, label_file: str = "") -> None:
     step("prepare", folder, "data", "prepare", "nih-size.yaml")
     step("again", folder, "data", "prepare", "nih-size.yaml")
     step("run", folder, "run", "nih-size.yaml", "--workers", "1")
+    time_splits(folder / "store")
     pixels = next((folder / "store").glob("*/*/images.npy")).stat().st_size
     print(f"the pixel array is {pixels / 2**20:.0f} MiB")
 
