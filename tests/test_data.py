@@ -122,6 +122,38 @@ def test_another_label_retrains_and_decodes_nothing(skin):
     assert len(arrays) == 1  # two sets of labels, one array of pixels
 
 
+def test_damaged_pixels_are_decoded_again(skin):
+    from roskdbench.store import Store
+
+    step(skin, "data", "prepare", "skin.yaml", "--data", "lesion=isic")
+    path = next((skin / "store").glob("??/*/images.npy"))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-50] + bytes(50))
+    assert "RoS-KD" in step(skin, "run", "skin.yaml", "--data", "lesion=isic")
+    store = Store(skin / "store")
+    arrays = [path for path in (skin / "store").glob("??/*/images.npy")]
+    assert {path.read_bytes() == whole for path in arrays} == {True}
+    assert len(arrays) == 2
+    assert len(list((store.root / "damaged").iterdir())) == 1
+
+
+def test_two_problems_that_say_the_same_of_two_folders_are_two(tmp_path):
+    problem = "{dataset: folder, root: ROOT, csv: labels.csv, labels: [a, b], size: 28}"
+    text = (
+        OWN.partition("problems:")[0]
+        + "problems:\n"
+        + "".join(f"  {name}: {problem.replace('ROOT', name)}\n" for name in ("one", "two"))
+    )
+    (tmp_path / "own.yaml").write_text(text + PROTOCOL)
+    write_own(tmp_path / "one")
+    write_own(tmp_path / "two", samples=120)
+    ran = step(tmp_path, "run", "own.yaml", "--workers", "1")
+    tables = ran[ran.index("one ") :]
+    assert step(tmp_path, "report", "own.yaml").strip() in tables.replace("More:", "")
+    last = [line for line in step(tmp_path, "plan", "own.yaml").splitlines() if "all" in line.split()]
+    assert last[0].replace("│", " ").split()[2] == "0"
+
+
 def test_official_lists_films_with_alpha_and_chest_findings_go_all_the_way(tmp_path):
     _, patients = write_chestxray(tmp_path / "nih", samples=150, lists=True)
     (tmp_path / "chest.yaml").write_text(CHEST)

@@ -27,7 +27,8 @@ from roskdbench.fingerprint import canonical_json, fingerprint
 from roskdbench.store import Store
 
 DECODING = 1  # raised by one when the same file gives other pixels than before
-CHUNK = 256
+CHUNK = 256  # images, or as many as fit in CHUNK_BYTES
+CHUNK_BYTES = 64 << 20
 
 Report = Callable[[int, int], None]
 """Takes how many images are done, and how many of those were found from before."""
@@ -116,7 +117,8 @@ class _Draft:
         self.shape = (len(images), form.channels, form.size, form.size)
         self.row_bytes = form.channels * form.size * form.size
         self.stamps = images.stamps()
-        self.chunks = [(start, min(start + CHUNK, len(images))) for start in range(0, len(images), CHUNK)]
+        step = max(1, min(CHUNK, CHUNK_BYTES // self.row_bytes))
+        self.chunks = [(start, min(start + step, len(images))) for start in range(0, len(images), step)]
         self._header = 0
 
     def opened(self) -> BinaryIO:

@@ -4,6 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -48,11 +49,12 @@ class ImageFiles:
         return len(self.paths)
 
     def stamps(self) -> NDArray[np.int64]:
-        """Size and time of change of each file."""
-        found = np.empty((len(self.paths), 2), np.int64)
+        """Size and time of change of each file; zeros for one that is gone."""
+        found = np.zeros((len(self.paths), 2), np.int64)
         for row, path in enumerate(self.paths):
-            status = path.stat()
-            found[row] = status.st_size, status.st_mtime_ns
+            with suppress(OSError):
+                status = path.stat()
+                found[row] = status.st_size, status.st_mtime_ns
         return found
 
     def load(self, start: int, stop: int, form: PixelForm, pool: ThreadPoolExecutor) -> Iterator[Loaded]:

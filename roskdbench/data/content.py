@@ -37,17 +37,17 @@ def declaration(spec: RealProblem) -> dict[str, Any]:
     return without_none(spec.model_dump(mode="json", exclude=set(NOT_CONTENT)))
 
 
-def known(spec: RealProblem, store: Store) -> Content | None:
+def known(name: str, spec: RealProblem, store: Store) -> Content | None:
     """What the problem's data came to when they were last prepared in this store; the data are not looked at."""
     with suppress(OSError, ValueError, TypeError):
-        return Content(**json.loads((store.root / _note(spec)).read_text("utf-8")))
+        return Content(**json.loads((store.root / _note(name, spec)).read_text("utf-8")))
     return None
 
 
-def remember(spec: RealProblem, content: Content, store: Store) -> None:
+def remember(name: str, spec: RealProblem, content: Content, store: Store) -> None:
     """Note it for `known`."""
-    store.keep(_note(spec), canonical_json(asdict(content)))
+    store.keep(_note(name, spec), canonical_json(asdict(content)))
 
 
-def _note(spec: RealProblem) -> str:
-    return f"data/known-{fingerprint(declaration(spec))}.json"
+def _note(name: str, spec: RealProblem) -> str:
+    return f"data/known-{fingerprint([name, declaration(spec)])}.json"

@@ -25,7 +25,7 @@ from roskdbench.data.decoding import PixelForm
 from roskdbench.data.problem import IMAGES, Labels, Problem
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import fingerprint
-from roskdbench.store import Store
+from roskdbench.store import DamagedArtifactError, Store
 from roskdbench.suite.problems import ProblemSpec, RealProblem
 
 SHOWN = 3  # bad images in an error
@@ -47,7 +47,7 @@ def prepare(
     images = _decoded(name, spec, listed, store, workers, report)
     labels = listed.labels.take(_kept(listed, images))
     content = Content(_identity(images, labels), len(labels), len(images.unreadable))
-    remember(spec, content, store)
+    remember(name, spec, content, store)
     return content
 
 
@@ -81,7 +81,11 @@ def write_problem(
     labels = listed.labels.take(_kept(listed, images))
     if _identity(images, labels) != identity:
         raise UserError(f"the data of problem '{name}' changed while the suite was running; run it again")
-    link_or_copy(store.open(images.fingerprint).file(IMAGES), folder / IMAGES)
+    try:
+        array = store.open(images.fingerprint)
+    except DamagedArtifactError:  # it was set aside, so it is decoded again
+        array = store.open(_decoded(name, spec, listed, store, 1, report).fingerprint)
+    link_or_copy(array.file(IMAGES), folder / IMAGES)
     card = CARDS[spec.dataset]  # type: ignore[attr-defined]
     shape = (len(labels), 1, 1, 1)
     described = Problem(
