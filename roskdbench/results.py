@@ -202,9 +202,8 @@ def find_run(name: str | None, store: Store, settings: tuple[str, ...], folders:
 
 def last_located(suite: Suite, store: Store) -> dict[str, Located]:
     """The data of the suite's problems as they were last prepared in the store, wherever they are now."""
-    contents = {
-        name: known(name, spec, store) for name, spec in suite.problems.items() if isinstance(spec, RealProblem)
-    }
+    real = {name: spec for name, spec in suite.problems.items() if isinstance(spec, RealProblem)}
+    contents = {name: known(name, spec, store) for name, spec in real.items()}
     return {name: Located(content) for name, content in contents.items() if content is not None}
 
 

@@ -131,7 +131,7 @@ def test_damaged_pixels_are_decoded_again(skin):
     path.write_bytes(whole[:-50] + bytes(50))
     assert "RoS-KD" in step(skin, "run", "skin.yaml", "--data", "lesion=isic")
     store = Store(skin / "store")
-    arrays = [path for path in (skin / "store").glob("??/*/images.npy")]
+    arrays = list((skin / "store").glob("??/*/images.npy"))
     assert {path.read_bytes() == whole for path in arrays} == {True}
     assert len(arrays) == 2
     assert len(list((store.root / "damaged").iterdir())) == 1
