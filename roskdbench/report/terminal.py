@@ -57,6 +57,8 @@ def _grid(table: Table, problem: str) -> Grid:
         heading = "paper" if column.printed else column.heading
         grid.add_column(heading, justify="right", style="dim" if column.printed else "", no_wrap=True)
     for labels, cells in table.rows:
+        if all(cells[number] is None for number in chosen):
+            continue
         grid.add_row(*(Text(label) for label in labels), *(_text(cells[number]) for number in chosen))
     return grid
 
