@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from roskdbench.data.content import Content, Located, known
+from roskdbench.data.content import Content, Located
 from roskdbench.errors import UserError, nearest
 from roskdbench.measures import Number
 from roskdbench.plan import Cell, Plan, plan
@@ -56,10 +57,14 @@ class Results:
     reasons: dict[str, str] = field(default_factory=dict)
     made_with: list[str] = field(default_factory=list)
     """The devices and library versions that the trainings behind the numbers were made with."""
-    noise: dict[tuple[str, str], float] = field(default_factory=dict)
-    """The share of training labels that are wrong, by problem and noise, as it came out."""
-    remarks: dict[str, str] = field(default_factory=dict)
-    """What is to be known of a problem's data, such as how many images could not be read."""
+    noise: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    """The share of training labels that are wrong, by experiment, problem and noise, as it came out."""
+
+    @property
+    def remarks(self) -> dict[str, str]:
+        """What is to be known of a problem's data, such as how many images could not be read."""
+        contents = {name: located.content for name, located in self.plan.located.items()}
+        return {name: content.remark for name, content in contents.items() if content.remark}
 
     @property
     def name(self) -> str:
@@ -93,7 +98,7 @@ def collect(plan: Plan, store: Store, reasons: dict[str, str] | None = None) -> 
     gaps: list[Gap] = []
     found: dict[str, list[Number] | None] = {}
     for cell in plan.cells:
-        measured = (cell.scores, *cell.others)
+        measured = {cell.scores: "", **dict(cell.others)}
         for each in measured:
             if each not in found:
                 found[each] = _numbers(store, each)
@@ -110,10 +115,14 @@ def collect(plan: Plan, store: Store, reasons: dict[str, str] | None = None) -> 
             cell.fold,
             cell.seed,
         )
-        rows += [(*head, *number, each) for each in measured for number in found[each] or ()]
+        for each, who in measured.items():
+            rows += [
+                (*head, f"{condition}, {who}" if who else condition, *number, each)
+                for condition, *number in found[each] or ()
+            ]
     frame = pandas.DataFrame(rows, columns=list(COLUMNS))
     frame["value"] = frame["value"].astype(float)
-    return Results(plan, frame, gaps, reasons, _made_with(plan, store), _noise(plan, store), _remarks(plan, store))
+    return Results(plan, frame, gaps, reasons, _made_with(plan, store), _noise(plan, store))
 
 
 def _made_with(plan: Plan, store: Store) -> list[str]:
@@ -125,21 +134,13 @@ def _made_with(plan: Plan, store: Store) -> list[str]:
     return sorted(found)
 
 
-def _remarks(plan: Plan, store: Store) -> dict[str, str]:
-    found = {}
-    for problem in plan.problems:
-        pixels = plan.pixels(problem)
-        if pixels in store and isinstance(plan.suite.problems[problem], RealProblem):
-            found[problem] = json.loads((store.path(pixels) / "problem.json").read_text("utf-8"))["note"]
-    return {problem: note for problem, note in found.items() if note}
-
-
-def _noise(plan: Plan, store: Store) -> dict[tuple[str, str], float]:
-    rates: dict[tuple[str, str], list[float]] = {}
-    for problem, noise, labels in dict.fromkeys((cell.problem, cell.noise, cell.labels) for cell in plan.cells):
-        if noise != "none" and labels in store:
+def _noise(plan: Plan, store: Store) -> dict[tuple[str, str, str], float]:
+    rates: dict[tuple[str, str, str], list[float]] = {}
+    drawn = dict.fromkeys((cell.experiment, cell.problem, cell.noise, cell.labels) for cell in plan.cells)
+    for experiment, problem, noise, labels in drawn:
+        if plan.jobs[labels].spec["noise"]["kind"] != "none" and labels in store:
             facts = json.loads((store.path(labels) / "noise.json").read_text("utf-8"))
-            rates.setdefault((problem, noise), []).append(facts["realised_rate"])
+            rates.setdefault((experiment, problem, noise), []).append(facts["realised_rate"])
     return {place: sum(found) / len(found) for place, found in rates.items()}
 
 
@@ -154,7 +155,7 @@ def _numbers(store: Store, fingerprint: str) -> list[Number] | None:
 
 def _gap(cell: Cell, plan: Plan, store: Store, reasons: dict[str, str]) -> Gap:
     """Why a cell has no numbers: something it rests on diverged, failed, or was not run."""
-    waiting, seen = [cell.scores, *cell.others], set()
+    waiting, seen = [cell.scores, *(each for each, _ in cell.others)], set()
     while waiting:
         each = waiting.pop()
         if each in seen:
@@ -171,7 +172,7 @@ def _gap(cell: Cell, plan: Plan, store: Store, reasons: dict[str, str]) -> Gap:
 
 def find_run(name: str | None, store: Store, settings: tuple[str, ...], folders: tuple[Path, ...]) -> Results:
     """The results of a suite (by file or bundled name), of a run (by its name), or of the latest run."""
-    records = sorted((store.root / "runs").glob("*.json"), key=lambda path: path.stat().st_mtime)
+    records = _records(store)
     by_name = {path.stem: path for path in records}
     if (name is None or name in by_name) and (settings or folders):
         raise UserError("a run knows its settings and methods: name its suite to use --set or --methods")
@@ -201,10 +202,23 @@ def find_run(name: str | None, store: Store, settings: tuple[str, ...], folders:
 
 
 def last_located(suite: Suite, store: Store) -> dict[str, Located]:
-    """The data of the suite's problems as they were last prepared in the store, wherever they are now."""
-    real = {name: spec for name, spec in suite.problems.items() if isinstance(spec, RealProblem)}
-    contents = {name: known(name, spec, store) for name, spec in real.items()}
-    return {name: Located(content) for name, content in contents.items() if content is not None}
+    """The data of the suite's problems as its last run in the store found them, wherever they are now."""
+    found: dict[str, Located] = {}
+    wanted = suite.model_dump(mode="json")["problems"]
+    real = {name for name, spec in suite.problems.items() if isinstance(spec, RealProblem)}
+    for path in reversed(_records(store)) if real else ():
+        with suppress(UserError, KeyError, TypeError):
+            record = _record(path)
+            same = record["suite"]["suite"] == suite.suite
+            for name in real - found.keys():
+                if same and record["suite"]["problems"].get(name) == wanted[name] and name in record["contents"]:
+                    found[name] = Located(Content(**record["contents"][name]))
+    return found
+
+
+def _records(store: Store) -> list[Path]:
+    """The records of runs, the latest last."""
+    return sorted((store.root / "runs").glob("*.json"), key=lambda path: path.stat().st_mtime)
 
 
 def _record(path: Path) -> dict[str, Any]:

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from releases import truncate, write_chestxray, write_isic, write_medmnist
 
-from roskdbench.data import cache
+from roskdbench.data import cache, decoding
 from roskdbench.data.cache import UnreadableImagesError, cached_images, find_cached
 from roskdbench.data.datasets import catalogue
 from roskdbench.data.decoding import PixelForm, decode
 from roskdbench.data.sources import isic
 from roskdbench.errors import UserError
 from roskdbench.store import Store
-from roskdbench.suite.problems import ChestXray14, Isic2019, MedMnist
+from roskdbench.suite.problems import ChestXray14, Folder, Isic2019, MedMnist
 
 FORM = PixelForm(32, "crop", 3)
 
@@ -59,9 +59,9 @@ class Counted:
     def stamps(self):
         return self.images.stamps()
 
-    def load(self, start, stop, form, pool):
+    def load(self, start, stop, decoder, pool):
         self.decoded += stop - start
-        return self.images.load(start, stop, form, pool)
+        return self.images.load(start, stop, decoder, pool)
 
 
 def array(store, cached):
@@ -91,6 +91,49 @@ def test_the_same_images_elsewhere_are_the_same_array(images, store, tmp_path):
     shutil.copytree(tmp_path / "isic", tmp_path / "copy" / "isic")
     moved = catalogue("lesion", Isic2019(dataset="isic2019"), tmp_path / "copy" / "isic").images
     assert cached_images(moved, FORM, store, 2).fingerprint == one.fingerprint
+
+
+def test_images_with_the_same_names_sizes_and_times_are_told_apart(store, tmp_path):
+    """As in archives whose times are normalised: only what is in the files differs."""
+    from PIL import Image
+
+    arrays = []
+    for site in (0, 1):
+        root = tmp_path / f"site{site}"
+        for number in range(12):
+            path = root / "ab"[number % 2] / f"{number}.bmp"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (32, 32), (10 * number, 200 * site, 0)).save(path)
+            os.utime(path, (0, 0))
+        found = catalogue("mine", Folder(dataset="folder"), root).images
+        arrays.append(array(store, cached_images(found, FORM, store, 1)))
+    assert not np.array_equal(*arrays)
+
+
+def test_what_is_in_another_array_is_read_but_not_decoded(images, store, tmp_path, monkeypatch):
+    one = cached_images(images, FORM, store, 2)
+    shutil.copytree(tmp_path / "isic", tmp_path / "copy", copy_function=shutil.copyfile)
+    shutil.copyfile(file_of(tmp_path, 3), tmp_path / "copy" / isic.IMAGES / "ISIC_0000004.jpg")
+    copied = catalogue("lesion", Isic2019(dataset="isic2019"), tmp_path / "copy").images
+
+    def refuse(data, form):
+        raise AssertionError("it was decoded again")
+
+    monkeypatch.setattr(decoding, "decode", refuse)
+    again = cached_images(copied, FORM, store, 2)
+    assert again.fingerprint != one.fingerprint
+    assert np.array_equal(array(store, again)[4], array(store, one)[3])
+    assert np.array_equal(array(store, again)[5:], array(store, one)[5:])
+
+
+@pytest.mark.parametrize("entry", ["{}", "[]", "not json", '{"stamps": 1}'])
+def test_a_journal_that_cannot_be_read_is_made_again(images, store, entry):
+    with pytest.raises(StopError):
+        cached_images(images, FORM, store, 2, report=stop_after(24))
+    next((store.root / "partial").glob("*/chunk-00000008.json")).write_text(entry)
+    rest = Counted(images)
+    assert cached_images(rest, FORM, store, 2).unreadable == {}
+    assert rest.decoded == 60 - 24 + 8
 
 
 def test_another_image_is_another_array(images, store, tmp_path):
@@ -200,7 +243,7 @@ def test_a_published_array_is_not_written_to_again(images, store, tmp_path):
 
 KILLED = """
 import sys, time
-from roskdbench.data import cache
+from roskdbench.data import cache, decoding
 from roskdbench.data.datasets import catalogue
 from roskdbench.data.decoding import PixelForm
 from roskdbench.store import Store
@@ -286,14 +329,14 @@ def test_decoding_runs_in_parallel(images, store):
     inside, together = 0, 0
 
     class Slow(Counted):
-        def load(self, start, stop, form, pool):
+        def load(self, start, stop, decoder, pool):
             def one(row):
                 nonlocal inside, together
                 inside += 1
                 together = max(together, inside)
                 time.sleep(0.005)
                 inside -= 1
-                return next(self.images.load(row, row + 1, form, InThisThread()))
+                return next(self.images.load(row, row + 1, decoder, InThisThread()))
 
             return pool.map(one, range(start, stop))
 

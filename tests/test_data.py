@@ -137,6 +137,17 @@ def test_damaged_pixels_are_decoded_again(skin):
     assert len(list((store.root / "damaged").iterdir())) == 1
 
 
+def test_each_suite_is_reported_on_its_own_data(tmp_path):
+    """The same problem line in two suites, with data of their own each."""
+    for name, samples in (("one", 80), ("two", 120)):
+        problem = f"{{dataset: folder, root: {name}, csv: labels.csv, labels: [a, b], size: 28}}"
+        (tmp_path / f"{name}.yaml").write_text(f"suite: {name}\nproblems:\n  mine: {problem}" + PROTOCOL)
+        write_own(tmp_path / name, samples)
+    ran = {name: step(tmp_path, "run", f"{name}.yaml", "--workers", "1") for name in ("one", "two")}
+    for name, said in ran.items():
+        assert step(tmp_path, "report", f"{name}.yaml").strip() in said
+
+
 def test_two_problems_that_say_the_same_of_two_folders_are_two(tmp_path):
     problem = "{dataset: folder, root: ROOT, csv: labels.csv, labels: [a, b], size: 28}"
     text = (
@@ -204,9 +215,9 @@ def test_images_that_are_left_out_are_counted_in_the_notes(skin):
     line = stopped.stderr.strip()
     assert "problem 'lesion': 2 of 120 images cannot be read: ISIC_0000003 (truncated), ISIC_0000050" in line
     assert "or allow a share of them with problems.lesion.bad_images" in line
-    assert (skin / "store" / "data" / "unreadable-lesion.csv").read_text() == (
-        "image,reason\nISIC_0000003,truncated\nISIC_0000050,truncated\n"
-    )
+    named = next((skin / "store" / "data").glob("unreadable-lesion-*.csv"))
+    assert str(named.name) in line
+    assert named.read_text() == "image,reason\nISIC_0000003,truncated\nISIC_0000050,truncated\n"
     assert not list((skin / "store" / "runs").glob("*"))  # nothing half-written
     allowed = ("--set", "problems.lesion.bad_images=0.02")
     ran = step(skin, "run", "skin.yaml", "--data", "lesion=isic", *allowed)
@@ -247,6 +258,14 @@ MISTAKES = {
     ),
     "16 bits": (sixteen_bits, "ISIC_0000005 (16-bit PNG; convert it to 8 bits)"),
     "no image at all": (lambda folder: spoiled(folder, 5, b"<html>"), "ISIC_0000005 (not an image)"),
+    "a quote that is never closed": (
+        relabelled("\nISIC_0000100", '\n"ISIC_0000100'),
+        "not a CSV: unexpected end of data",
+    ),
+    "a cell too many": (
+        relabelled("0.0\nISIC_0000004", "0.0,1\nISIC_0000004"),
+        "csv:5: 11 cells where the header has 10",
+    ),
     "a label file that was cut": (
         lambda folder: (
             (folder / "isic" / isic.LABELS)
@@ -268,6 +287,29 @@ def test_wrong_data_are_one_clear_line_and_leave_nothing_behind(skin, mistake):
     assert said in done.stderr
     assert not list((skin / "store").glob("??/*"))
     assert not list((skin / "store" / "runs").glob("*"))
+
+
+def test_check_knows_what_the_suite_allows(skin):
+    spoiled(skin, 5, b"")
+    allowed = ("--set", "problems.lesion.bad_images=0.05")
+    assert "ISIC_0000005: 0 bytes" in step(skin, "data", "check", "skin.yaml", "--data", "lesion=isic", *allowed)
+    prepared = step(skin, "data", "prepare", "skin.yaml", "--data", "lesion=isic", *allowed)
+    assert "1 of 120 images could not be read and are left out everywhere." in prepared
+    assert list((skin / "store" / "data").glob("unreadable-lesion-*.csv"))
+
+
+def test_the_note_counts_images_left_out_whatever_was_computed_before(skin):
+    """The same images remain whether one cannot be read or was never listed; only one of the two tables says so."""
+    text = (skin / "isic" / isic.LABELS).read_text()
+    (skin / "isic" / isic.LABELS).write_text("\n".join(line for line in text.splitlines() if "0000005" not in line))
+    clean = step(skin, "run", "skin.yaml", "--data", "lesion=isic")
+    assert "left out" not in clean
+    (skin / "isic" / isic.LABELS).write_text(text)
+    spoiled(skin, 5, b"")
+    allowed = ("--set", "problems.lesion.bad_images=0.05")
+    again = step(skin, "run", "skin.yaml", "--data", "lesion=isic", *allowed)
+    assert "Nothing to do" in again
+    assert "1 of 120 images could not be read and are left out everywhere." in again
 
 
 def test_check_finds_broken_heads_before_anything_is_decoded(skin):

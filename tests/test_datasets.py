@@ -1,6 +1,7 @@
 """Official formats are read as their givers mean them, and what is wrong with a download is one clear line."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from roskdbench.data.cards import CARDS
 from roskdbench.data.datasets import catalogue
+from roskdbench.data.decoding import Decoder, PixelForm
 from roskdbench.data.problem import TEST, TRAIN, TRAIN_OR_VALIDATION, VALIDATION
 from roskdbench.data.sources import chestxray, isic, medmnist
 from roskdbench.errors import UserError
@@ -185,7 +187,7 @@ def test_a_patient_in_both_official_lists_is_named(chest):
     with (root / "train_val_list.txt").open("a") as file:
         file.write(f"{name}\n")
     said = refusal(OFFICIAL, root)
-    assert f"the official lists: patient {int(name[:8])} is both in the test part and in another" in said
+    assert f"the official lists: patient {int(name[:8])} is in more than one part" in said
 
 
 def test_an_image_in_both_lists_or_in_none_is_named(chest):
@@ -291,6 +293,18 @@ def test_an_npz_with_pickled_objects_is_refused(tmp_path):
         (lambda path: write_medmnist(path, classes=3), "labels for 3 classes where pneumoniamnist has 2"),
         (lambda path: path.unlink(), "has no pneumoniamnist.npz"),
         (lambda path: write_medmnist(path, counts=(3, 2, 2)), "7 images are too few; there should be 10 or more"),
+        (lambda path: write_medmnist(path, counts=(0, 0, 0)), "has no images"),
+        (lambda path: write_medmnist(path, size=8), "images of 8x8; there should be 1 or 3 channels and 28 pixels"),
+        (lambda path: write_medmnist(path, channels=4), "images of 28x28x4; there should be 1 or 3 channels"),
+        (
+            lambda path: replaced(path, train_labels=np.full((40, 1), 10**9)),
+            "a label is 1000000000; they go from 0 to 999",
+        ),
+        (lambda path: replaced(path, train_labels=np.full((40, 1), -1)), "a label is -1; they go from 0 to 999"),
+        (lambda path: replaced(path, train_labels=np.zeros((40, 0), np.uint8)), "should be whole numbers [40, 1]"),
+        (lambda path: replaced(path, train_labels=np.zeros(())), "train_labels is float64 []; it should be whole"),
+        (lambda path: replaced(path, train_labels=np.zeros((40, 2), np.uint8)), "differ in their number of columns"),
+        (lambda path: replaced(path, train_images=np.zeros((40, 28))), "train_images is float64 [40, 28]"),
     ],
 )
 def test_a_wrong_medmnist_file_is_named(tmp_path, spoil, said):
@@ -300,7 +314,31 @@ def test_a_wrong_medmnist_file_is_named(tmp_path, spoil, said):
     assert said in refusal(MedMnist(dataset="pneumoniamnist"), tmp_path)
 
 
+def test_a_channel_of_its_own_is_grey(tmp_path):
+    path = tmp_path / "pneumoniamnist.npz"
+    images, _ = write_medmnist(path)
+    replaced(path, train_images=images[:40, ..., None])
+    assert "the images of its parts differ in size" in refusal(MedMnist(dataset="pneumoniamnist"), tmp_path)
+    replaced(path, val_images=images[40:52, ..., None], test_images=images[52:, ..., None])
+    found = listed(MedMnist(dataset="pneumoniamnist"), tmp_path)
+    with ThreadPoolExecutor(1) as pool:
+        rows = list(found.images.load(38, 45, Decoder(PixelForm(28, "crop", 1)), pool))
+    assert all(np.array_equal(row[1][0], image) for row, image in zip(rows, images[38:45], strict=True))
+
+
+def test_smaller_images_than_asked_for_are_said_to_be(tmp_path):
+    write_medmnist(tmp_path / "pneumoniamnist.npz")
+    assert listed(MedMnist(dataset="pneumoniamnist", size=64), tmp_path).remark == "Images of 28 pixels, brought to 64."
+
+
 # Folders
+
+
+def replaced(path, **arrays):
+    """The same npz with other arrays."""
+    with np.load(path) as archive:
+        kept = {name: archive[name] for name in archive.files}
+    np.savez(path, **kept | arrays)
 
 
 def films(root, names, parts=None):
@@ -392,7 +430,7 @@ TABLE = {"dataset": "folder", "csv": "labels.csv", "label": "kind"}
         (
             {"part": "part", "split": "official", "group": "who"},
             lambda rows: rows[0].__setitem__(3, "test"),
-            "the column 'part': p0 is both in the test part and in another",
+            "the column 'part': p0 is in more than one part",
         ),
     ],
 )
@@ -407,6 +445,63 @@ def test_a_wrong_table_is_named(tmp_path, options, change, said):
 def test_a_folder_without_classes_is_named(tmp_path):
     films(tmp_path, ["only/a.png", "only/b.png"])
     assert "has 1 folders with images; each class needs one" in refusal(Folder(dataset="folder"), tmp_path)
+
+
+@pytest.mark.parametrize("spec", ["isic", "chest", "folder"])
+def test_a_second_label_set_that_lists_nothing_is_refused(tmp_path, spec):
+    better = tmp_path / "better.csv"
+    if spec == "isic":
+        write_isic(tmp_path)
+        write_csv(better, ["image", *isic.CLASSES, "UNK"], [["ISIC_9", 1, 0, 0, 0, 0, 0, 0, 0, 0]])
+        problem = Isic2019(dataset="isic2019", corrected=better)
+    elif spec == "chest":
+        write_chestxray(tmp_path)
+        write_csv(better, ["Image Index", "Finding Labels"], [["x.png", "Mass"]])
+        problem = ChestXray14(dataset="chestxray14", corrected=better)
+    else:
+        films(tmp_path, NAMES)
+        write_csv(tmp_path / "labels.csv", ["image", "kind"], [[name, "ab"[n % 2]] for n, name in enumerate(NAMES)])
+        write_csv(better, ["image", "kind"], [["x.png", "a"]])
+        problem = Folder(dataset="folder", csv="labels.csv", label="kind", corrected=better)
+    assert "lists none of the images" in refusal(problem, tmp_path)
+
+
+def test_an_empty_cell_of_a_second_label_set_says_nothing(tmp_path):
+    films(tmp_path, NAMES)
+    write_csv(tmp_path / "labels.csv", ["image", "a", "b"], [[name, 1, ""] for name in NAMES])
+    write_csv(tmp_path / "better.csv", ["image", "a", "b"], [[name, 0, ""] for name in NAMES])
+    spec = Folder(dataset="folder", csv="labels.csv", labels=["a", "b"], corrected=tmp_path / "better.csv")
+    labels = listed(spec, tmp_path).labels
+    assert (labels.targets == [1, 0]).all()
+    assert (labels.corrected == [0, -1]).all()
+
+
+def test_folders_of_parts_beside_others_are_refused(tmp_path):
+    films(tmp_path, [f"{top}/{kind}/{n}.png" for top in ("train", "test", "masks") for kind in "ab" for n in range(3)])
+    assert "has folders for parts, and beside them masks; put these elsewhere" in refusal(
+        Folder(dataset="folder"), tmp_path
+    )
+
+
+def test_hidden_files_and_links_in_circles_are_not_images(tmp_path):
+    films(tmp_path, [f"{kind}/{number}.png" for kind in "ab" for number in range(6)])
+    shutil.copy(tmp_path / "a" / "0.png", tmp_path / "a" / "._0.png")
+    (tmp_path / "b" / "again").symlink_to(tmp_path / "b")
+    assert len(listed(Folder(dataset="folder"), tmp_path).labels) == 12
+
+
+def test_what_may_not_be_read_is_named(tmp_path):
+    write_isic(tmp_path)
+    (tmp_path / isic.METADATA).unlink()
+    (tmp_path / isic.METADATA).mkdir()
+    assert "has no ISIC_2019_Training_Metadata.csv" in refusal(ISIC, tmp_path)
+    write_chestxray(tmp_path / "nih", lists=True)
+    (tmp_path / "nih" / "test_list.txt").write_bytes(b"\xff\xfe")
+    assert "a list under" in refusal(ChestXray14(dataset="chestxray14", split="official"), tmp_path / "nih")
+    films(tmp_path / "own", NAMES)
+    write_csv(tmp_path / "own" / "labels.csv", ["image", "kind"], [["x" * 300, "a"], ["y", "b"]])
+    said = refusal(Folder(dataset="folder", csv="labels.csv", label="kind"), tmp_path / "own")
+    assert "not in" in said or "file name too long" in said
 
 
 def test_grey_folders_are_read_as_such(tmp_path):

@@ -327,6 +327,32 @@ def test_every_noise_survives_being_written_down(spec):
     assert type(spec).model_validate(spec.model_dump(mode="json")) == spec
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (NoNoise(kind="none"), NoNoise(kind="none", seed=3, title="clean")),
+        (Report(kind="report", preset="light"), Report(kind="report", miss=0.2, false_alarm=0.01)),
+        (
+            Uncertain(kind="uncertain", policy="ones"),
+            Uncertain(kind="uncertain", policy="ones", soft=(0.1, 0.2)),
+        ),
+        (
+            Annotators(kind="annotators", matrix=[{"rows": [[1, 0], [0, 1]]}]),
+            Annotators(kind="annotators", count=9, rate=0.1, matrix=[{"rows": [[1, 0], [0, 1]]}]),
+        ),
+    ],
+)
+def test_what_does_not_act_does_not_count(one, other):
+    assert one.key == other.key
+    assert type(one).model_validate(one.effect).effect == one.effect
+
+
+def test_what_acts_counts():
+    symmetric = Symmetric(kind="symmetric", rate=0.2)
+    assert symmetric.key != Symmetric(kind="symmetric", rate=0.2, seed=1).key
+    assert symmetric.key == Symmetric(kind="symmetric", rate=0.2, title="x").key
+
+
 @pytest.mark.parametrize("said", [{}, {"preset": "light", "miss": 0.2}])
 def test_report_noise_is_a_preset_or_rates(said):
     with pytest.raises(ValueError, match="report noise needs a preset, or miss and false_alarm"):

@@ -175,6 +175,11 @@ def test_colours_are_refused_where_a_problem_is_grey(written):
         read_suite(path, ["protocol.augmentation=[colour-jitter]"])
 
 
+def test_a_problem_may_be_called_like_a_key_that_holds_a_path(written):
+    text = GOOD.replace("lesion:", "matrix:")
+    assert read_suite(written(text)).problems["matrix"].dataset == "phantom-lesion"
+
+
 def test_noises_have_names_that_differ(written):
     noises = (
         "[none, {kind: symmetric, rate: 0.2}, {kind: symmetric, rate: 0.4}, {kind: annotators, decision: majority}]"
@@ -207,6 +212,8 @@ def test_paths_in_a_suite_are_relative_to_it_and_the_matrix_is_read_at_once(writ
             "problems.lesion: a csv needs either label (one column of classes) or",
         ),
         ("{dataset: folder, csv: a.csv, label: x, split: official}", "split: official needs the column with the parts"),
+        ("{dataset: folder, csv: a.csv, label: x, part: y}", "say split: official, or leave it out"),
+        ("{dataset: folder, csv: a.csv, labels: [x, y, x]}", "'labels' names 'x' twice"),
         ("{dataset: dermamnist, classes: [a]}", "the classes of dermamnist have names; leave out 'classes'"),
         ("{dataset: isic2019, fit: stretch}", "problems.lesion.fit: input should be 'crop' or 'pad' (it is 'stretch')"),
         ("{dataset: dermamist}", "unknown dataset 'dermamist'; did you mean 'dermamnist'?"),

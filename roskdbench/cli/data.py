@@ -35,7 +35,7 @@ def check(suite: SuiteName, data: Data = None, settings: Settings = None, store:
             screen.print(f"  {image}: {reason}", style="red", markup=False)
         if len(bad) > 10:
             screen.print(f"  … and {len(bad) - 10:,} more", style="red")
-        unreadable += len(bad)
+        unreadable += len(bad) if len(bad) > spec.bad_images * len(listed.images) else 0  # type: ignore[union-attr]
         prepared = is_prepared(spec, listed, Store(store))  # type: ignore[arg-type]
         state = "its pixels are in the store" if prepared else f"to decode it now: roskdbench data prepare {suite}"
         screen.print(f"  {state}\n", style="dim", markup=False, soft_wrap=True)
@@ -61,9 +61,8 @@ def prepare(suite: SuiteName, data: Data = None, settings: Settings = None, stor
         screen.print("Interrupted. What is decoded is kept; the same command goes on from there.")
         raise typer.Exit(130) from None
     for name, found in located.items():
-        content = found.content
-        left_out = f", {content.left_out:,} unreadable ones left out" if content.left_out else ""
-        screen.print(f"{name}: {content.samples:,} images are ready{left_out}", markup=False)
+        said = f"{name}: {found.content.samples:,} images are ready. {found.content.remark}"
+        screen.print(said.rstrip(), markup=False, soft_wrap=True)
     if not roots:
         screen.print("All problems of this suite are drawn; there are no data to prepare.")
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from roskdbench.data.content import Located
     from roskdbench.plan import Plan
+    from roskdbench.registry import Registry
     from roskdbench.results import Results
     from roskdbench.store import Store
 
@@ -68,7 +69,8 @@ def run(
     from roskdbench.store import Store
 
     screen = console()
-    planned = _plan(suite, settings, folders, only, Store(store))
+    registry = methods_found(folders)
+    planned = _plan(suite, settings, registry, only, Store(store))
     roots = _roots(planned, data)
     for line in planned.not_built:
         typer.echo(f"roskdbench: not built yet, left out: {line}", err=True)
@@ -81,7 +83,7 @@ def run(
 
         with decoding_for(screen) as report:
             located = locate(planned.suite.problems, roots, kept, workers or cores(), report)
-        planned = _plan(suite, settings, folders, only, kept, located)
+        planned = _plan(suite, settings, registry, only, kept, located)
     method_folders = tuple(folders or ())
     write_record(planned, kept, method_folders, {})
     try:
@@ -108,7 +110,7 @@ def _default_workers() -> int:
 def _plan(
     suite: str,
     settings: list[str] | None,
-    folders: list[Path] | None,
+    registry: "Registry",
     only: list[str] | None,
     store: "Store",
     located: "dict[str, Located] | None" = None,
@@ -119,7 +121,7 @@ def _plan(
     from roskdbench.results import last_located
     from roskdbench.suite import place, read_suite
 
-    registry, declared = methods_found(folders), read_suite(suite, settings or [])
+    declared = read_suite(suite, settings or [])
     try:
         return plan(declared, registry, only or [], located or last_located(declared, store))
     except PlacedError as error:
@@ -155,7 +157,7 @@ def plan(
     """Show what a suite comes to: jobs by kind, what sharing saves, what is in the store, what is not built yet."""
     from roskdbench.store import Store
 
-    _print_plan(_plan(suite, settings, folders, only, Store(store)), console(), Store(store))
+    _print_plan(_plan(suite, settings, methods_found(folders), only, Store(store)), console(), Store(store))
 
 
 def _print_plan(planned: "Plan", screen: "Console", store: "Store") -> None:

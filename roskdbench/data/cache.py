@@ -2,7 +2,8 @@
 
 Decoding goes in chunks. A chunk's pixels are on the disk before its entry in the journal is, so that after a kill, or a
 power cut, whole chunks are found again (their checksums are compared) and only the others are decoded once more. The
-array is named by the digests of the images' files: the same images in another folder are the same array.
+array is named by the digests of the images' files: the same images in another folder are the same array, and an image
+that is in some array already is read, but not decoded again.
 """
 
 import io
@@ -21,14 +22,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roskdbench.data.catalogue import Images
-from roskdbench.data.decoding import PixelForm
+from roskdbench.data.decoding import Decoder, PixelForm, without_warnings
 from roskdbench.data.problem import IMAGES
 from roskdbench.fingerprint import canonical_json, fingerprint
-from roskdbench.store import Store
+from roskdbench.store import DamagedArtifactError, Store
 
+DIGESTS = "digests.npy"
 DECODING = 1  # raised by one when the same file gives other pixels than before
 CHUNK = 256  # images, or as many as fit in CHUNK_BYTES
 CHUNK_BYTES = 64 << 20
+ENTRY = {"stamps", "pixels", "digests", "unreadable"}
 
 Report = Callable[[int, int], None]
 """Takes how many images are done, and how many of those were found from before."""
@@ -75,8 +78,9 @@ def cached_images(
         if found is not None:
             return _allowed(found, allowed, images)
         draft = _Draft(store.partial(key), images, form)
-        with store.room(), draft.opened() as array, ThreadPoolExecutor(workers) as pool:
-            for done, before in draft.fill(array, pool):
+        decoder = Decoder(form, _decoded_before(form, store))
+        with store.room(), draft.opened() as array, without_warnings(), ThreadPoolExecutor(workers) as pool:
+            for done, before in draft.fill(array, pool, decoder):
                 report(done, before)
         unreadable = draft.unreadable()
         _allowed(CachedImages("", unreadable), allowed, images)
@@ -135,14 +139,14 @@ class _Draft:
             os.posix_fallocate(file.fileno(), 0, self._header + len(self.images) * self.row_bytes)
         return file
 
-    def fill(self, file: BinaryIO, pool: ThreadPoolExecutor) -> Iterator[tuple[int, int]]:
+    def fill(self, file: BinaryIO, pool: ThreadPoolExecutor, decoder: Decoder) -> Iterator[tuple[int, int]]:
         """Decode what is not there; after each chunk, how many images are done and how many were found."""
         found = 0
         for start, stop in self.chunks:
             if self._is_whole(file, start, stop):
                 found += stop - start
             else:
-                self._decode(file, start, stop, pool)
+                self._decode(file, start, stop, pool, decoder)
             yield stop, found
 
     def digests(self) -> list[str | None]:
@@ -157,11 +161,11 @@ class _Draft:
             for row, reason in (self._entry(start) or {})["unreadable"].items()
         }
 
-    def _decode(self, file: BinaryIO, start: int, stop: int, pool: ThreadPoolExecutor) -> None:
+    def _decode(self, file: BinaryIO, start: int, stop: int, pool: ThreadPoolExecutor, decoder: Decoder) -> None:
         pixels = np.zeros((stop - start, *self.shape[1:]), np.uint8)
         digests: list[str | None] = []
         unreadable: dict[str, str] = {}
-        for row, (print_of_file, image) in enumerate(self.images.load(start, stop, self.form, pool)):
+        for row, (print_of_file, image) in enumerate(self.images.load(start, stop, decoder, pool)):
             if isinstance(image, str):
                 unreadable[str(start + row)] = image
                 digests.append(None)
@@ -199,9 +203,9 @@ class _Draft:
     def _entry(self, start: int) -> dict[str, Any] | None:
         try:
             entry: dict[str, Any] = json.loads(self._place(start).read_text("utf-8"))
-        except (OSError, ValueError):
+            return entry if entry.keys() >= ENTRY else None
+        except (OSError, ValueError, AttributeError):
             return None
-        return entry
 
 
 def _publish(draft: _Draft, store: Store, unreadable: dict[int, str]) -> str:
@@ -209,14 +213,37 @@ def _publish(draft: _Draft, store: Store, unreadable: dict[int, str]) -> str:
     spec = {"form": asdict(draft.form), "files": fingerprint(digests), "count": len(digests)}
     mark = fingerprint({"kind": "images", "revision": DECODING, "spec": spec})
     if mark not in store:
-        source = draft.folder / IMAGES
-        if unreadable:
-            source = _without(draft, unreadable)
+        with store.room():
+            source = _without(draft, unreadable) if unreadable else draft.folder / IMAGES
         record = {"kind": "images", "spec": spec, "label": f"{len(digests)} images"}
         with store.locked(mark), store.writing(mark, record) as folder:
             link_or_copy(source, folder / IMAGES)
-            np.save(folder / "digests.npy", _as_bytes(digests), allow_pickle=False)
+            np.save(folder / DIGESTS, _as_bytes(digests), allow_pickle=False)
+    store.keep(f"data/{_arrays(draft.form)}-{mark}", "")
     return mark
+
+
+def _decoded_before(form: PixelForm, store: Store) -> Callable[[bytes], NDArray[np.uint8] | None]:
+    """Where to find the pixels of an image, by the digest of its file, in the arrays of this form."""
+    found: dict[bytes, tuple[NDArray[np.uint8], int]] = {}
+    for path in sorted((store.root / "data").glob(f"{_arrays(form)}-*")):
+        mark = path.name.rpartition("-")[2]
+        with suppress(OSError, ValueError, DamagedArtifactError):
+            if mark in store:
+                artifact = store.open(mark)
+                array = artifact.array(IMAGES)
+                for row, digest in enumerate(np.load(artifact.file(DIGESTS), allow_pickle=False)):
+                    found[digest.tobytes()] = (array, row)
+
+    def known(digest: bytes) -> NDArray[np.uint8] | None:
+        array, row = found.get(digest, (None, 0))
+        return None if array is None else np.array(array[row])
+
+    return known
+
+
+def _arrays(form: PixelForm) -> str:
+    return f"arrays-{fingerprint([DECODING, asdict(form)])[:16]}"
 
 
 def _without(draft: _Draft, unreadable: dict[int, str]) -> Path:

@@ -1,7 +1,6 @@
 """A dataset on disk before its pixels are read: which images there are, where each is, and what is said of them."""
 
 import os
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -12,8 +11,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from roskdbench.data.decoding import PixelForm, UnreadableError, decode, digest
-from roskdbench.data.problem import NOWHERE, TEST, Labels
+from roskdbench.data.decoding import Decoder, UnreadableError
+from roskdbench.data.problem import Labels
 from roskdbench.errors import UserError
 
 SHOWN = 3  # names in an error
@@ -32,9 +31,9 @@ class Images(Protocol):
     def __len__(self) -> int: ...
 
     def stamps(self) -> NDArray[np.int64]:
-        """Numbers that change when a file does, [N, 2], without reading it."""
+        """Numbers that change when a file does, or is another one, without reading it. [N, 5]"""
 
-    def load(self, start: int, stop: int, form: PixelForm, pool: ThreadPoolExecutor) -> Iterator[Loaded]:
+    def load(self, start: int, stop: int, decoder: Decoder, pool: ThreadPoolExecutor) -> Iterator[Loaded]:
         """The images from `start` to `stop`, in order."""
 
 
@@ -49,28 +48,36 @@ class ImageFiles:
         return len(self.paths)
 
     def stamps(self) -> NDArray[np.int64]:
-        """Size and time of change of each file; zeros for one that is gone."""
-        found = np.zeros((len(self.paths), 2), np.int64)
+        """Where each file is on its disk, its size and when it changed; zeros for one that is gone."""
+        found = np.zeros((len(self.paths), len(STAMP)), np.int64)
         for row, path in enumerate(self.paths):
             with suppress(OSError):
-                status = path.stat()
-                found[row] = status.st_size, status.st_mtime_ns
+                found[row] = stamp(path)
         return found
 
-    def load(self, start: int, stop: int, form: PixelForm, pool: ThreadPoolExecutor) -> Iterator[Loaded]:
+    def load(self, start: int, stop: int, decoder: Decoder, pool: ThreadPoolExecutor) -> Iterator[Loaded]:
         """Read and decoded by the pool's threads; decoders let go of Python while they work."""
-        return pool.map(lambda path: _load_file(path, form), self.paths[start:stop])
+        return pool.map(lambda path: _load_file(path, decoder), self.paths[start:stop])
 
 
-def _load_file(path: Path, form: PixelForm) -> Loaded:
+def _load_file(path: Path, decoder: Decoder) -> Loaded:
     try:
         data = path.read_bytes()
     except OSError as error:
         return b"", (error.strerror or str(error)).lower()
     try:
-        return digest(data), decode(data, form)
+        return decoder.file(data)
     except UnreadableError as error:
         return b"", str(error)
+
+
+STAMP = ("st_dev", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns")
+
+
+def stamp(path: Path) -> list[int]:
+    """What tells a file from another, and from itself as it was before."""
+    status = path.stat()
+    return [int(getattr(status, name)) for name in STAMP]
 
 
 @dataclass(frozen=True)
@@ -90,15 +97,27 @@ def find_files(folder: Path, endings: tuple[str, ...]) -> dict[str, Path]:
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}")
     found: dict[str, Path] = {}
-    for place, folders, files in os.walk(folder, followlinks=True):
-        folders.sort()
-        for name in sorted(files):
-            if not name.lower().endswith(endings) or name.startswith("."):
-                continue
-            if name in found:
-                raise UserError(f"the image {name} is in both {found[name].parent} and {place}; keep one")
-            found[name] = Path(place) / name
+    for path in image_files(folder, endings):
+        if path.name in found:
+            raise UserError(f"the image {path.name} is in both {found[path.name].parent} and {path.parent}; keep one")
+        found[path.name] = path
     return found
+
+
+def image_files(folder: Path, endings: tuple[str, ...]) -> Iterator[Path]:
+    """Every image file in a folder and the folders in it, in alphabetical order, but for hidden ones. A folder that is
+    linked into itself is gone through once.
+    """
+    seen: set[str] = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if os.path.realpath(place) in seen:
+            folders.clear()
+            continue
+        seen.add(os.path.realpath(place))
+        for name in sorted(files):
+            if name.lower().endswith(endings) and not name.startswith("."):
+                yield Path(place) / name
 
 
 def match(wanted: list[str], found: dict[str, Path], only_present: bool, folder: Path) -> NDArray[np.int64]:
@@ -125,6 +144,12 @@ def count(number: int, total: int) -> str:
     return f"{number:,} of {total:,} images {'is' if number == 1 else 'are'}"
 
 
+def refuse_idle(corrected: NDArray[np.integer], path: Path) -> None:
+    """A UserError if a second label set lists no image that is there."""
+    if (corrected < 0).all():
+        raise UserError(f"{path} lists none of the images; a second label set has labels for some of them")
+
+
 def some(names: Iterable[str]) -> str:
     """The first few names, and that there are more."""
     listed = list(names)
@@ -139,10 +164,13 @@ def numbered(texts: list[str]) -> NDArray[np.int64]:
 
 
 def refuse_split_groups(parts: NDArray[np.int8], groups: list[str], what: str) -> None:
-    """A UserError if a patient or lesion is both in the test part and in another."""
-    tested = {group for group, part in zip(groups, parts, strict=True) if part == TEST and group}
-    other = Counter(group for group, part in zip(groups, parts, strict=True) if part not in (TEST, NOWHERE))
-    both = sorted(tested & other.keys())
+    """A UserError if a patient or lesion is in more than one part."""
+    part_of: dict[str, int] = {}
+    both = {
+        group: None
+        for group, part in zip(groups, parts.tolist(), strict=True)
+        if group and part_of.setdefault(group, part) != part
+    }
     if both:
         verb = "is" if len(both) == 1 else "are"
-        raise UserError(f"{what}: {some(both)} {verb} both in the test part and in another; a split keeps them apart")
+        raise UserError(f"{what}: {some(both)} {verb} in more than one part; a split keeps them apart")

@@ -37,6 +37,11 @@ def catalogue(name: str, spec: RealProblem, root: Path) -> Catalogue:
         found = _READERS[spec.dataset](spec, root)  # type: ignore[attr-defined]
     except UserError as error:
         raise UserError(f"problem '{name}': {error}") from None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UserError(f"problem '{name}': cannot read {error.filename or root}: {reason}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"problem '{name}': a list under {root} is not text in UTF-8") from None
     if len(found.labels) < FEWEST:
         raise UserError(f"problem '{name}': {len(found.labels)} images are too few; there should be {FEWEST} or more")
     return found

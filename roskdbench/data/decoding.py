@@ -4,7 +4,10 @@ import hashlib
 import io
 import struct
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +17,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from roskdbench.suite.problems import Fit
 
 PNG = b"\x89PNG\r\n\x1a\n"
+HEAD = 64  # bytes, enough for the depth of a PNG
 ORIENTATION = 0x0112  # the EXIF tag
 MODES = {1: "L", 3: "RGB"}
+FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "PPM")  # what Pillow reads by itself
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,25 @@ class PixelForm:
     size: int
     fit: Fit
     channels: int
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """Brings images to a form; one whose bytes were decoded before is not decoded again."""
+
+    form: PixelForm
+    known: Callable[[bytes], NDArray[np.uint8] | None] = lambda digest: None
+    """The pixels of an image with that digest, if they are at hand."""
+
+    def file(self, data: bytes) -> tuple[bytes, NDArray[np.uint8]]:
+        """The digest and the pixels of a file's bytes."""
+        mark = digest(data)
+        found = self.known(mark)
+        return mark, decode(data, self.form) if found is None else found
+
+    def row(self, pixels: NDArray[np.uint8]) -> tuple[bytes, NDArray[np.uint8]]:
+        """The digest and the pixels of an image that is an array already."""
+        return digest(pixels), fit(Image.fromarray(pixels), self.form)
 
 
 class UnreadableError(Exception):
@@ -39,20 +63,32 @@ def decode(data: bytes, form: PixelForm) -> NDArray[np.uint8]:
     """
     if not data:
         raise UnreadableError("0 bytes")
-    if _png_depth(data) == 16:
-        raise UnreadableError("16-bit PNG; convert it to 8 bits")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data)) as image:
-                if image.mode[0] in "IF":
-                    raise UnreadableError(f"pixels of mode {image.mode}; convert it to 8 bits")
-                image.draft(MODES[form.channels], _needed(image.size, form))
-                upright = ImageOps.exif_transpose(image) if ORIENTATION in image.getexif() else image
-                return fit(upright, form)
-    except UnreadableError:
+        _refuse_deep_png(data)
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            _refuse_deep(image)
+            image.draft(MODES[form.channels], _needed(image.size, form))
+            upright = ImageOps.exif_transpose(image) if ORIENTATION in image.getexif() else image
+            return fit(upright, form)
+    except (UnreadableError, MemoryError):
         raise
     except Exception as error:  # Pillow's plugins raise whatever a broken file makes them stumble over
+        raise UnreadableError(_reason(error)) from None
+
+
+def glance(path: Path) -> None:
+    """Look at the head of an image file; UnreadableError if it cannot be what it should be."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+            if not head:
+                raise UnreadableError("0 bytes")
+            _refuse_deep_png(head)
+            with Image.open(path, formats=FORMATS) as image:
+                _refuse_deep(image)
+    except UnreadableError:
+        raise
+    except Exception as error:
         raise UnreadableError(_reason(error)) from None
 
 
@@ -73,6 +109,14 @@ def fit(image: Image.Image, form: PixelForm) -> NDArray[np.uint8]:
         square.paste(_resized(pixels, inner, (0, 0, width, height)), corner)
     array = np.asarray(square)
     return array[None] if array.ndim == 2 else np.ascontiguousarray(array.transpose(2, 0, 1))
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Pillow warns of images that it reads all the same. To be entered by the thread that starts the others."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def digest(data: Any) -> bytes:
@@ -103,11 +147,20 @@ def _needed(size: tuple[int, int], form: PixelForm) -> tuple[int, int]:
     return (max(1, int(size[0] * scale)), max(1, int(size[1] * scale)))
 
 
-def _png_depth(data: bytes) -> int | None:
-    return data[24] if data[:8] == PNG and len(data) > 24 else None
+def _refuse_deep_png(data: bytes) -> None:
+    """Pillow would read 16-bit colours as 8 bits without a word."""
+    if data[:8] == PNG and len(data) > 24 and data[24] == 16:
+        raise UnreadableError("16-bit PNG; convert it to 8 bits")
+
+
+def _refuse_deep(image: Image.Image) -> None:
+    if image.mode[0] in "IF":
+        raise UnreadableError(f"pixels of mode {image.mode}; convert it to 8 bits")
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
     if isinstance(error, UnidentifiedImageError):
         return "not an image"
     if isinstance(error, struct.error | SyntaxError | EOFError):

@@ -41,7 +41,7 @@ def read_label_file(path: Path, needed: Sequence[str], identity: str) -> LabelFi
     text = _text(path)
     first, _, _ = text.partition("\n")
     separator = max(SEPARATORS, key=first.count)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         header = [name.strip() for name in next(rows, [])]
         places = {column: _position(column, header, path) for column in needed}
@@ -51,7 +51,7 @@ def read_label_file(path: Path, needed: Sequence[str], identity: str) -> LabelFi
         for cells in rows:
             if not any(cells):
                 continue
-            if len(cells) < width:
+            if len(cells) < width or any(cells[len(header) :]):
                 raise UserError(f"{path.name}:{rows.line_num}: {len(cells)} cells where the header has {len(header)}")
             for column, position in places.items():
                 columns[column].append(cells[position].strip())

@@ -1,7 +1,8 @@
 """Label noise: from a problem's labels to those that training is made to see.
 
 Every sample of a problem gets its noisy label once, from the noise's seed, whichever part it will be in; only training
-labels are then replaced. So a sample that is mislabelled in one fold is so in every fold that trains on it.
+labels are then replaced. So a sample that is mislabelled in one fold is so in every fold that trains on it; but for
+instance-dependent noise, whose features come from a split's training part.
 """
 
 from collections.abc import Sequence

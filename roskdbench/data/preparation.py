@@ -19,7 +19,7 @@ from roskdbench.data.cache import (
 )
 from roskdbench.data.cards import CARDS
 from roskdbench.data.catalogue import Catalogue
-from roskdbench.data.content import Content, Located, remember
+from roskdbench.data.content import Content, Located
 from roskdbench.data.datasets import catalogue
 from roskdbench.data.decoding import PixelForm
 from roskdbench.data.problem import IMAGES, Labels, Problem
@@ -46,9 +46,8 @@ def prepare(
     listed = catalogue(name, spec, root)
     images = _decoded(name, spec, listed, store, workers, report)
     labels = listed.labels.take(_kept(listed, images))
-    content = Content(_identity(images, labels), len(labels), len(images.unreadable))
-    remember(name, spec, content, store)
-    return content
+    remarks = (listed.remark, _left_out(images, len(listed.images)))
+    return Content(_identity(images, labels), len(labels), " ".join(part for part in remarks if part))
 
 
 def locate(
@@ -86,17 +85,9 @@ def write_problem(
     except DamagedArtifactError:  # it was set aside, so it is decoded again
         array = store.open(_decoded(name, spec, listed, store, 1, report).fingerprint)
     link_or_copy(array.file(IMAGES), folder / IMAGES)
-    card = CARDS[spec.dataset]  # type: ignore[attr-defined]
-    shape = (len(labels), 1, 1, 1)
-    described = Problem(
-        spec.dataset,  # type: ignore[attr-defined]
-        np.broadcast_to(np.uint8(0), shape),
-        labels,
-        card.licence,
-        card.citation,
-        " ".join(part for part in (listed.remark, _remark(images, len(listed.images))) if part),
-    )
-    described.save_description(folder)
+    dataset: str = spec.dataset  # type: ignore[attr-defined]
+    nothing = np.broadcast_to(np.uint8(0), (len(labels), 1, 1, 1))  # the images are there already
+    Problem(dataset, nothing, labels, CARDS[dataset].licence, CARDS[dataset].citation).save_description(folder)
 
 
 def _decoded(
@@ -104,7 +95,7 @@ def _decoded(
 ) -> CachedImages:
     total = len(listed.images)
     try:
-        return cached_images(
+        images = cached_images(
             listed.images,
             _form(spec, listed),
             store,
@@ -112,6 +103,9 @@ def _decoded(
             spec.bad_images,
             lambda done, found: report(done, found, total),
         )
+        if images.unreadable:
+            _write_bad(name, listed, images.unreadable, store)
+        return images
     except UnreadableImagesError as error:
         path = _write_bad(name, listed, error.unreadable, store)
         bad = [f"{listed.images.names[row]} ({reason})" for row, reason in list(error.unreadable.items())[:SHOWN]]
@@ -127,7 +121,8 @@ def _write_bad(name: str, listed: Catalogue, unreadable: dict[int, str], store: 
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["image", "reason"])
     writer.writerows((listed.images.names[row], reason) for row, reason in unreadable.items())
-    return store.keep(f"data/unreadable-{name}.csv", text.getvalue())
+    mark = fingerprint([name, listed.images.names])[:8]
+    return store.keep(f"data/unreadable-{name}-{mark}.csv", text.getvalue())
 
 
 def _form(spec: RealProblem, listed: Catalogue) -> PixelForm:
@@ -146,6 +141,6 @@ def _identity(images: CachedImages, labels: Labels) -> str:
     return fingerprint([images.fingerprint, labels.task, labels.classes, arrays])
 
 
-def _remark(images: CachedImages, total: int) -> str:
+def _left_out(images: CachedImages, total: int) -> str:
     bad = len(images.unreadable)
     return f"{bad:,} of {total:,} images could not be read and are left out everywhere." if bad else ""

@@ -1,7 +1,7 @@
 """Where a problem's data are: as the command says, or the suite, or under ROSKDBENCH_DATA. Nothing is downloaded."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from roskdbench.data.cards import CARDS
@@ -48,20 +48,27 @@ def root_of(name: str, spec: RealProblem, given: Mapping[str, Path]) -> Path:
             f"problem '{name}' needs its data ({card.how}): say where with problems.{name}.root or "
             f"--data {name}=DIR, or put {'it' if dataset == 'folder' else dataset} under {VARIABLE}"
         )
-    if not (root.is_dir() or (isinstance(spec, MedMnist) and root.is_file())):
+    root = root.expanduser()
+    if not (_exists(root.is_dir) or (isinstance(spec, MedMnist) and _exists(root.is_file))):
         raise UserError(f"problem '{name}': there is no folder {root}; to get the data: {card.how}")
     return root.resolve()
 
 
 def under_variable(dataset: str) -> Path | None:
-    """Where the dataset stands under ROSKDBENCH_DATA, if it does: a folder of its name, or its npz file."""
+    """The folder of the dataset's name under ROSKDBENCH_DATA, or the one with its npz files; None without either."""
     base = os.environ.get(VARIABLE)
     if not base or dataset in ("folder", "medmnist"):
         return None
     folder = Path(base).expanduser()
     if not folder.is_dir():
         raise UserError(f"{VARIABLE} is {base}, and there is no such folder")
-    places = [folder / dataset, folder / f"{dataset}.npz", folder / "medmnist"]
-    return next((place for place in places[:2] if place.exists()), None) or (
-        places[2] if any(places[2].glob(f"{dataset}*.npz")) else None
-    )
+    if (folder / dataset).exists():
+        return folder / dataset
+    return next((place for place in (folder, folder / "medmnist") if any(place.glob(f"{dataset}*.npz"))), None)
+
+
+def _exists(ask: Callable[[], bool]) -> bool:
+    try:
+        return ask()
+    except OSError:  # a folder around it that cannot be looked into
+        return False

@@ -22,7 +22,7 @@ def run(work: Work) -> None:
     flipped = arrays["flipped"][train].reshape(len(train), -1).any(1)
     network, _ = load_network(work.inputs["model"].file(f"{spec['reading']}.safetensors"))
     rows: list[Number] = []
-    for what, members in ((f"flipped labels, {spec['who']}", True), (f"other flipped labels, {spec['who']}", False)):
+    for what, members in (("flipped labels", True), ("other flipped labels", False)):
         chosen = train[flipped & (seen_by_model == members)]
         if members or len(chosen):
             logits = logits_for(network, problem.images, chosen, device)

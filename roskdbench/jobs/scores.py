@@ -22,7 +22,8 @@ def run(work: Work) -> None:
     known = {part: 1 - labels.uncertain[split[part]] for part in parts} if labels.uncertain is not None else None
     rows: list[Number] = [(CLEAN, *row) for row in score_table(labels.task, labels.classes, truth, predictions, known)]
     if labels.corrected is not None:
-        rows += _against_corrected(labels, labels.corrected, split["test"], truth, predictions)
+        tunable = None if known is None else known["validation"]
+        rows += _against_corrected(labels, labels.corrected, split["test"], truth, predictions, tunable)
     (work.folder / "numbers.json").write_text(canonical_json(rows), "utf-8")
 
 
@@ -32,6 +33,7 @@ def _against_corrected(
     test: NDArray[np.int64],
     truth: dict[str, NDArray[Any]],
     predictions: dict[str, NDArray[np.float32]],
+    tunable: NDArray[Any] | None,
 ) -> list[Number]:
     """The same scores on the test samples that have better labels. Thresholds stay those of the problem's labels."""
     better = corrected[test]
@@ -41,6 +43,7 @@ def _against_corrected(
     targets = {**truth, "test": np.maximum(better[listed], 0).astype(labels.targets.dtype)}
     logits = {**predictions, "test": predictions["test"][listed]}
     known = None
-    if better.ndim == 2 and (better[listed] < 0).any():
-        known = {"test": better[listed] >= 0, "validation": np.ones(truth["validation"].shape, bool)}
+    if better.ndim == 2:
+        everything = np.ones(truth["validation"].shape, bool)
+        known = {"test": better[listed] >= 0, "validation": everything if tunable is None else tunable}
     return [(CORRECTED, *row) for row in score_table(labels.task, labels.classes, targets, logits, known)]

@@ -8,7 +8,7 @@ from roskdbench.errors import UserError
 from roskdbench.fingerprint import canonical_json
 from roskdbench.jobs.work import Work
 
-CHUNK = 4096
+CHUNK_BYTES = 8 << 20  # of pixels; counting takes several times that
 
 
 def run(work: Work) -> None:
@@ -36,8 +36,9 @@ def _statistics(images: NDArray[np.uint8], samples: NDArray[np.int64]) -> tuple[
     """Mean and standard deviation of the pixels in [0, 1], a channel each, in bounded memory."""
     channels = images.shape[1]
     total, squares = np.zeros(channels), np.zeros(channels)
-    for start in range(0, len(samples), CHUNK):
-        part = images[samples[start : start + CHUNK]]
+    step = max(1, CHUNK_BYTES // images[0].nbytes)
+    for start in range(0, len(samples), step):
+        part = images[samples[start : start + step]]
         counts = np.stack([np.bincount(part[:, channel].ravel(), minlength=256) for channel in range(channels)])
         grey = np.arange(256) / 255
         total += counts @ grey

@@ -23,7 +23,7 @@ class Cell:
     fold: int
     seed: int
     scores: str  # fingerprint
-    others: tuple[str, ...]  # fingerprints of the jobs of other measures
+    others: tuple[tuple[str, str], ...]  # fingerprints of the jobs of other measures, and whom each is about
     labels: str  # fingerprint of the labels that training sees
     trainings: int  # networks that a script for this cell alone would train
 
@@ -72,7 +72,7 @@ class Plan:
     def needed(self, have: Iterable[str] = ()) -> dict[str, Job]:
         """The jobs that the cells' scores still need when the artifacts in `have` are there, in order."""
         there, wanted = set(have), set[str]()
-        waiting = [each for cell in self.cells for each in (cell.scores, *cell.others)]
+        waiting = [each for cell in self.cells for each in (cell.scores, *(other for other, _ in cell.others))]
         while waiting:
             fingerprint = waiting.pop()
             if fingerprint not in there and fingerprint not in wanted:

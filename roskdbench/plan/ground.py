@@ -25,7 +25,8 @@ class Ground:
         self.workshop, self.protocol = workshop, workshop.protocol
         self.problem, self.noise, self.seed, self.fold, self.folds = problem, noise, seed, fold, folds
         self.spec, self.samples = workshop.suite.problems[problem], workshop.samples(problem)
-        self.name = problem + (f" fold {fold + 1}" if folds > 1 else "") + (f" seed {seed}" if seed else "")
+        said = "" if noise.kind == "none" else f" ({noise.name})"
+        self.name = problem + said + (f" fold {fold + 1}" if folds > 1 else "") + (f" seed {seed}" if seed else "")
         split = self.protocol.split
         self.train_share = 1 - 1 / folds - split.validation if folds > 1 else split.train
         if self.train_share <= 0:
@@ -40,15 +41,17 @@ class Ground:
 
     def measured(
         self, row: Row, student: NetworkSpec, overlap: float, measures: Sequence[str]
-    ) -> tuple[Job, list[Job], int]:
-        """The job that scores a cell, those of its other measures, and how many networks it would train alone."""
+    ) -> tuple[Job, list[tuple[Job, str]], int]:
+        """The job that scores a cell, those of its other measures with whom each is about, and how many networks it
+        would train alone.
+        """
         slots = row.method.teachers.slots(self.protocol, overlap)
-        others: list[Job] = []
+        others: list[tuple[Job, str]] = []
         if row.method.trains_student:
             trajectory = self._trajectory(row, student, slots)
             predictions = self._predictions(trajectory, row.method.averaging.reading)
             if "memorisation" in measures:
-                others.append(self._memorisation(trajectory, row.method.averaging.reading, "student"))
+                others.append((self._memorisation(trajectory, row.method.averaging.reading), "student"))
         elif slots:
             predictions = self._ensemble(slots)
         else:
@@ -57,7 +60,7 @@ class Ground:
         if "memorisation" in measures:
             for number, (position, slot) in enumerate(self._positions(slots)):
                 who = f"teacher {number + 1} ({slot.network.name})"
-                others.append(self._memorisation(self._teacher(slot, position), "last", who, slot.subset))
+                others.append((self._memorisation(self._teacher(slot, position), "last", slot.subset), who))
 
         def make() -> Job:
             inputs = {"pixels": self.pixels, "split": self.split, "predictions": predictions}
@@ -98,24 +101,24 @@ class Ground:
         inputs = {"pixels": self.pixels, "split": self.split}
         if self.noise.kind == "instance":
             inputs["features"] = self.workshop.once(("features", self.split.fingerprint), self._features)
-        spec = {"noise": self.noise.model_dump(mode="json", exclude={"title"}), "split_seed": split_seed}
+        spec = {"noise": self.noise.effect, "split_seed": split_seed}
         return job("labels", spec, inputs, f"{self.noise.name} noise on {self.problem}")
 
     def _features(self) -> Job:
         inputs = {"pixels": self.pixels, "split": self.split}
         return job("features", {}, inputs, f"features of {self.name}", FEATURES * BACKWARD * self.samples)
 
-    def _memorisation(self, model: Job, reading: str, who: str, subset: Subset | None = None) -> Job:
+    def _memorisation(self, model: Job, reading: str, subset: Subset | None = None) -> Job:
         def make() -> Job:
             inputs = {**self.base, "model": model}
-            spec: dict[str, Any] = {"reading": reading, "who": who}
+            spec: dict[str, Any] = {"reading": reading}
             if subset is not None:
                 inputs["subsets"] = self._subsets(subset)
                 spec["subset"] = subset.index
             work = self.samples * self.train_share * model.hints["cost"]
             return job("memorisation", spec, inputs, f"memorisation of {model.label}", work)
 
-        return self.workshop.once(("memorisation", model.fingerprint, reading, who), make)
+        return self.workshop.once(("memorisation", model.fingerprint, reading), make)
 
     def _predictions(self, model: Job, reading: str) -> Job:
         def make() -> Job:

@@ -73,7 +73,7 @@ def _cells(name: str, experiment: Experiment, rows: list[Row], workshop: Worksho
                 fold=fold,
                 seed=seed,
                 scores=scores.fingerprint,
-                others=tuple(other.fingerprint for other in others),
+                others=tuple((other.fingerprint, who) for other, who in others),
                 labels=ground.labels.fingerprint,
                 trainings=trainings,
             )

@@ -48,8 +48,8 @@ def _noise_notes(results: Results, experiment: str, problems: list[str]) -> list
     part = results.frame[results.frame["experiment"] == experiment]
     lines = []
     noises = {noise.name: noise for noise in suite.experiments[experiment].noise}
-    for (problem, noise), rate in results.noise.items():
-        if problem in problems and noise in noises:
+    for (where, problem, noise), rate in results.noise.items():
+        if where == experiment and problem in problems and noise in noises:
             lines.append(f"Training labels of {problem}, {_asked(noises[noise], suite, problem)}: {rate:.1%} flipped.")
     if part["condition"].str.startswith("flipped labels").any():
         lines.append(

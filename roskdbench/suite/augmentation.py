@@ -95,4 +95,4 @@ Augmentation = Annotated[
     list[Step],
     BeforeValidator(_steps_of_preset, json_schema_input_type=Literal["none", "light", "paper"] | list[Step]),
 ]
-"""Steps in the order they are taken, or the name of a preset."""
+"""Steps, or the name of a preset. Moves are made in their order, then colours change, then cutouts cover."""

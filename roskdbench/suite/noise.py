@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from roskdbench.fingerprint import canonical_json
 from roskdbench.suite.declared import Declared
 from roskdbench.suite.protocol import Share
 
@@ -29,6 +30,8 @@ class Confusions(Declared):
         size = len(self.rows)
         if size < 2 or any(len(row) != size for row in self.rows):
             raise ValueError("a confusion matrix has as many columns as rows, and at least two")
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError("a confusion matrix names a class twice")
         if self.classes and len(self.classes) != size:
             raise ValueError(f"a confusion matrix of {size} rows with {len(self.classes)} names")
         if any(sum(row) <= 0 for row in self.rows):
@@ -84,9 +87,14 @@ class _Noise(Declared):
         return self.title or self._usual_name()
 
     @cached_property
+    def effect(self) -> dict[str, Any]:
+        """What of it acts, as JSON: two noises with the same effect are the same noise."""
+        return self.model_dump(mode="json", exclude={"title"})
+
+    @cached_property
     def key(self) -> str:
-        """One text for all that was said of it."""
-        return self.model_dump_json(exclude={"title"})
+        """One text for its effect."""
+        return canonical_json(self.effect)
 
     def _usual_name(self) -> str:
         return str(self.kind)  # type: ignore[attr-defined]
@@ -97,11 +105,21 @@ class NoNoise(_Noise):
 
     kind: Literal["none"]
 
+    @cached_property
+    def effect(self) -> dict[str, Any]:
+        """Nothing is drawn, so the seed does not act."""
+        return {"kind": self.kind, "seed": 0}
+
 
 class OwnNoise(_Noise):
     """The noisy copy that a problem brings with it (phantoms do)."""
 
     kind: Literal["own"]
+
+    @cached_property
+    def effect(self) -> dict[str, Any]:
+        """Nothing is drawn, so the seed does not act."""
+        return {"kind": self.kind, "seed": 0}
 
 
 class Symmetric(_Noise):
@@ -141,7 +159,9 @@ class Confusion(_Noise):
 
 class Instance(_Noise):
     """Images that look alike are mislabelled alike (part-dependent noise, Xia et al. 2020): an image flips with a
-    probability drawn around `rate`, to where a random projection of its features points, one projection a class.
+    probability drawn around `rate` and cut to [0, 1] (so that a rate near 0 flips more than it says; the table tells),
+    to where a random projection of its features points, one projection a class. The features are those of a small
+    network trained on the split's training part.
     """
 
     tasks: ClassVar[tuple[str, ...]] = SINGLE
@@ -165,6 +185,11 @@ class Annotators(_Noise):
     decision: Literal["single", "majority"] = "single"
     matrix: list[Matrix] = []
     """Confusions of each annotator; drawn at random if left out."""
+
+    @cached_property
+    def effect(self) -> dict[str, Any]:
+        """Number and rate do not act where the confusions are given."""
+        return self.model_dump(mode="json", exclude={"title", *({"count", "rate"} if self.matrix else ())})
 
     @property
     def annotators(self) -> int:
@@ -197,6 +222,11 @@ class Report(_Noise):
             raise ValueError("report noise needs a preset, or miss and false_alarm")
         return self
 
+    @cached_property
+    def effect(self) -> dict[str, Any]:
+        """A preset is its rates."""
+        return {"kind": self.kind, "seed": self.seed, "miss": self.rates[0], "false_alarm": self.rates[1]}
+
     @property
     def rates(self) -> tuple[Rates, Rates]:
         """P(miss) and P(false alarm)."""
@@ -217,6 +247,11 @@ class Uncertain(_Noise):
     """Absent, present, left out of the loss, or a probability drawn from `soft`."""
     rate: Share = 0.0
     soft: tuple[Share, Share] = (0.55, 0.85)
+
+    @cached_property
+    def effect(self) -> dict[str, Any]:
+        """The range acts where the policy is soft."""
+        return self.model_dump(mode="json", exclude={"title", *(() if self.policy == "soft" else ("soft",))})
 
     def _usual_name(self) -> str:
         return f"uncertain {self.policy}" + (f" {self.rate:g}" if self.rate else "")

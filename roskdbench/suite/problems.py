@@ -178,6 +178,12 @@ class Folder(RealProblem):
             raise ValueError("'corrected' needs a csv that it is written like")
         if self.csv is not None and bool(self.label) == bool(self.labels):
             raise ValueError("a csv needs either label (one column of classes) or labels (columns of 0 and 1)")
+        for key in ("labels", "classes"):
+            names = getattr(self, key) or []
+            if len(set(names)) < len(names):
+                raise ValueError(f"'{key}' names '{next(name for name in names if names.count(name) > 1)}' twice")
+        if self.part and self.split != "official":
+            raise ValueError("'part' is the column of the official split; say split: official, or leave it out")
         if self.labels and self.classes:
             raise ValueError("with labels, the columns are the classes; leave out 'classes'")
         if self.csv is not None and self.split == "official" and not self.part:

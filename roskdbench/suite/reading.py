@@ -18,7 +18,6 @@ from roskdbench.suite.schema import Suite
 DISCRIMINATORS = ("dataset", "measure", "kind", "view")
 DEEPEST = 40  # keys inside keys
 PLAIN_TAG = "tag:yaml.org,2002:"
-PATH_KEYS = PLACES | {"matrix"}
 PLAIN_KINDS = ("map", "seq", "str", "int", "float", "bool", "null", "timestamp")
 
 Key = str | int
@@ -137,10 +136,19 @@ def _plain(node: yaml.Node, keys: Keys, path: Path, places: dict[Keys, str]) -> 
     loader = yaml.SafeLoader("")
     try:
         value = loader.construct_object(node)
-        names_a_path = isinstance(value, str) and bool(PATH_KEYS.intersection(keys[-2:]))
-        return str(path.parent / Path(value).expanduser()) if names_a_path else value
+        return str(path.parent / Path(value).expanduser()) if isinstance(value, str) and _is_path(keys) else value
     except (yaml.YAMLError, ValueError) as error:
         raise UserError(f"{places[keys]}: {getattr(error, 'problem', None) or error}") from None
+
+
+def _is_path(keys: Keys) -> bool:
+    """Whether a text there is a path: problems.NAME.root, or a matrix of experiments.NAME.noise.0."""
+    match keys:
+        case ("problems", _, str(place)):
+            return place in PLACES
+        case ("experiments", _, "noise", _, "matrix") | ("experiments", _, "noise", _, "matrix", _):
+            return True
+    return False
 
 
 def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

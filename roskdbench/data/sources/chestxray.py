@@ -12,6 +12,7 @@ from roskdbench.data.catalogue import (
     find_files,
     match,
     numbered,
+    refuse_idle,
     refuse_split_groups,
     rows_without_image,
     some,
@@ -93,7 +94,7 @@ def _parts(root: Path, names: list[str], patients: list[str]) -> NDArray[np.int8
             raise UserError(f"{root} has no {name}, which the official split needs; get it, or say split: ours")
         for number, line in enumerate(path.read_text("utf-8-sig").splitlines(), 1):
             image = line.strip()
-            if part.setdefault(image, value) != value:
+            if image and part.setdefault(image, value) != value:
                 raise UserError(f"{name}:{number}: {image} is in both official lists")
     absent = [name for name in names if name not in part]
     if absent:
@@ -111,4 +112,5 @@ def _corrected(path: Path, names: list[str], classes: tuple[str, ...]) -> NDArra
     for row, name in enumerate(names):
         if name in row_of:
             corrected[row] = targets[row_of[name]]
+    refuse_idle(corrected, path)
     return corrected

@@ -1,6 +1,5 @@
 """Any images on disk: a CSV with a path and labels a row, or a folder a class."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,9 @@ from roskdbench.data.catalogue import (
     Catalogue,
     ImageFiles,
     count,
+    image_files,
     numbered,
+    refuse_idle,
     refuse_split_groups,
     some,
 )
@@ -21,7 +22,7 @@ from roskdbench.suite.problems import Folder
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 PARTS = {"train": TRAIN, "val": VALIDATION, "validation": VALIDATION, "valid": VALIDATION, "test": TEST}
-MARKS = {"": 0, "0": 0, "0.0": 0, "1": 1, "1.0": 1, "-1": -1, "-1.0": -1}
+MARKS = {"0": 0, "0.0": 0, "1": 1, "1.0": 1, "-1": -1, "-1.0": -1}
 UNCERTAIN = -1
 
 
@@ -45,7 +46,7 @@ def _from_csv(spec: Folder, root: Path) -> Catalogue:
         classes=classes,
         targets=targets if uncertain is None else np.maximum(targets, 0).astype(np.uint8),
         groups=numbered(groups),
-        corrected=None if spec.corrected is None else _corrected(spec, classes, names),
+        corrected=None if spec.corrected is None else _corrected(spec, spec.corrected, classes, names),
         uncertain=uncertain if uncertain is not None and uncertain.any() else None,
         parts=_parts(spec, file, groups) if spec.split == "official" else None,
     )
@@ -57,15 +58,16 @@ def _columns(spec: Folder) -> list[str]:
     return [name for name in (spec.image, spec.label, *(spec.labels or ()), spec.group, part) if name is not None]
 
 
-def _targets(spec: Folder, file: LabelFile) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-    """Class names, and the number of each row's class or [N, C] of 0, 1 and -1."""
+def _targets(spec: Folder, file: LabelFile, blank: int = 0) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """Class names, and the number of each row's class or [N, C] of 0, 1 and -1; `blank` is what an empty cell means."""
+    marks = {**MARKS, "": blank}
     if spec.labels:
         columns = []
         for name in spec.labels:
             for row, text in enumerate(file[name]):
-                if text not in MARKS:
+                if text not in marks:
                     raise UserError(f"{file.place(row)}: {name} is '{text}'; it should be 1, 0 or -1 (uncertain)")
-            columns.append([MARKS[text] for text in file[name]])
+            columns.append([marks[text] for text in file[name]])
         return tuple(spec.labels), np.array(columns, dtype=np.int64).T
     texts = file[str(spec.label)]
     classes = tuple(spec.classes or sorted(set(texts)))
@@ -79,17 +81,18 @@ def _targets(spec: Folder, file: LabelFile) -> tuple[tuple[str, ...], NDArray[np
     return classes, np.array([number[text] for text in texts], dtype=np.int64)
 
 
-def _corrected(spec: Folder, classes: tuple[str, ...], names: list[str]) -> NDArray[np.int64]:
-    """The second label set, -1 for images that it does not list."""
-    assert spec.corrected is not None
+def _corrected(spec: Folder, path: Path, classes: tuple[str, ...], names: list[str]) -> NDArray[np.int64]:
+    """The second label set, -1 where it says nothing."""
     columns = [name for name in (spec.image, spec.label, *(spec.labels or ())) if name is not None]
-    file = read_label_file(spec.corrected, columns, spec.image)
-    _, targets = _targets(spec if spec.labels else spec.model_copy(update={"classes": list(classes)}), file)
+    file = read_label_file(path, columns, spec.image)
+    named = spec if spec.labels else spec.model_copy(update={"classes": list(classes)})
+    _, targets = _targets(named, file, blank=-1)
     row_of = {name: row for row, name in enumerate(file[spec.image])}
     found = np.full((len(names), *targets.shape[1:]), -1, dtype=np.int64)
     for row, name in enumerate(names):
         if name in row_of:
             found[row] = targets[row_of[name]]
+    refuse_idle(found, path)
     return found
 
 
@@ -105,7 +108,10 @@ def _parts(spec: Folder, file: LabelFile, groups: list[str]) -> NDArray[np.int8]
 
 def _from_folders(spec: Folder, root: Path) -> Catalogue:
     tops = sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
-    parted = bool(tops) and all(name.lower() in PARTS for name in tops)
+    parted = any(name.lower() in PARTS for name in tops)
+    others = [name for name in tops if name.lower() not in PARTS]
+    if parted and others:
+        raise UserError(f"{root} has folders for parts, and beside them {some(others)}; put these elsewhere")
     if spec.split == "official" and not parted:
         raise UserError(f"{root}: split: official needs folders called train, validation (or val) and test")
     places = [(top, root / top) for top in tops] if parted else [("", root)]
@@ -132,7 +138,5 @@ def _from_folders(spec: Folder, root: Path) -> Catalogue:
 def _images_by_class(folder: Path) -> list[tuple[str, Path]]:
     found = []
     for place in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
-        for inside, folders, files in os.walk(place, followlinks=True):
-            folders.sort()
-            found += [(place.name, Path(inside) / name) for name in sorted(files) if name.lower().endswith(ENDINGS)]
+        found += [(place.name, path) for path in image_files(place, ENDINGS)]
     return found

@@ -5,7 +5,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from roskdbench.data.catalogue import Catalogue, ImageFiles, find_files, match, numbered, rows_without_image
+from roskdbench.data.catalogue import (
+    Catalogue,
+    ImageFiles,
+    find_files,
+    match,
+    numbered,
+    refuse_idle,
+    rows_without_image,
+)
 from roskdbench.data.labelfile import LabelFile, one_of, read_label_file
 from roskdbench.data.problem import Labels
 from roskdbench.errors import UserError
@@ -23,7 +31,11 @@ def catalogue(spec: Isic2019, root: Path) -> Catalogue:
     file = _read(one_of(root, [LABELS], "the labels"))
     targets = _targets(file)
     folder = root / IMAGES
-    found = {path.stem: path for path in find_files(folder, (".jpg", ".jpeg")).values()}
+    files = find_files(folder, (".jpg", ".jpeg")).values()
+    found = {path.stem: path for path in files}
+    if len(found) < len(files):
+        twice = next(path for path in files if found[path.stem] != path)
+        raise UserError(f"{twice} and {found[twice.stem].name} are one image twice; keep one")
     rows = match(file["image"], found, spec.only_present, folder)
     names = [file["image"][row] for row in rows]
     labels = Labels(
@@ -80,4 +92,6 @@ def _lesions(path: Path, names: list[str]) -> list[str]:
 def _corrected(path: Path, names: list[str]) -> NDArray[np.int64]:
     file = _read(path)
     known = dict(zip(file["image"], _targets(file).tolist(), strict=True))
-    return np.array([known.get(name, -1) for name in names], dtype=np.int64)
+    found = np.array([known.get(name, -1) for name in names], dtype=np.int64)
+    refuse_idle(found, path)
+    return found

@@ -4,22 +4,22 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from roskdbench.data.catalogue import Catalogue, Loaded
-from roskdbench.data.decoding import PixelForm, digest, fit
+from roskdbench.data.catalogue import Catalogue, Loaded, stamp
+from roskdbench.data.decoding import Decoder
 from roskdbench.data.problem import TEST, TRAIN, VALIDATION, Labels
 from roskdbench.errors import UserError
 from roskdbench.suite.problems import MedMnist
 
 PARTS = {"train": TRAIN, "val": VALIDATION, "test": TEST}
-BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError)
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError)
+MOST_CLASSES = 1000
+SMALLEST = 28  # pixels
 CLASSES: dict[str, tuple[str, ...]] = {
     "dermamnist": (
         "actinic keratoses",
@@ -80,8 +80,9 @@ def catalogue(spec: MedMnist, root: Path) -> Catalogue:
         raise UserError(f"{path}: the images of its parts differ in size")
     labels = _labels(path, [shape[0] for shape in shapes])
     channels = shapes[0][3] if len(shapes[0]) == 4 else 1
-    if channels not in (1, 3):
-        raise UserError(f"{path}: images with {channels} channels; there should be 1 or 3")
+    if channels not in (1, 3) or min(shapes[0][1:3]) < SMALLEST:
+        shape = "x".join(map(str, shapes[0][1:]))
+        raise UserError(f"{path}: images of {shape}; there should be 1 or 3 channels and {SMALLEST} pixels or more")
     names = [f"{part}-{number}" for part, shape in zip(PARTS, shapes, strict=True) for number in range(shape[0])]
     parts = [np.full(shape[0], value, np.int8) for value, shape in zip(PARTS.values(), shapes, strict=True)]
     single = labels.shape[1] == 1
@@ -93,8 +94,10 @@ def catalogue(spec: MedMnist, root: Path) -> Catalogue:
         groups=np.arange(len(names)),
         parts=np.concatenate(parts) if spec.split == "official" else None,
     )
-    size = spec.size or max(shapes[0][1:3])
-    return Catalogue(NpzImages(path, names, [shape[0] for shape in shapes]), found, channels, size)
+    held = max(shapes[0][1:3])
+    size = spec.size or held
+    remark = f"Images of {held} pixels, brought to {size}." if size > held else ""
+    return Catalogue(NpzImages(path, names, [shape[0] for shape in shapes]), found, channels, size, remark)
 
 
 class NpzImages:
@@ -108,11 +111,10 @@ class NpzImages:
         return len(self.names)
 
     def stamps(self) -> NDArray[np.int64]:
-        """Size and time of change of the file, for every image."""
-        status = self.path.stat()
-        return np.full((len(self), 2), (status.st_size, status.st_mtime_ns), np.int64)
+        """The file's, for every image."""
+        return np.tile(np.array(stamp(self.path), np.int64), (len(self), 1))
 
-    def load(self, start: int, stop: int, form: PixelForm, pool: ThreadPoolExecutor) -> Iterator[Loaded]:
+    def load(self, start: int, stop: int, decoder: Decoder, pool: ThreadPoolExecutor) -> Iterator[Loaded]:
         """Goes on in the file where the last call ended; goes back to its beginning where it must."""
         if start < self._position:
             self._position, self._stream = 0, self._rows()
@@ -121,7 +123,7 @@ class NpzImages:
             self._position += 1
         images = [next(self._stream) for _ in range(start, stop)]
         self._position = stop
-        return pool.map(lambda image: (digest(image), fit(Image.fromarray(image), form)), images)
+        return pool.map(decoder.row, images)
 
     def _rows(self) -> Iterator[NDArray[np.uint8]]:
         try:
@@ -134,7 +136,7 @@ class NpzImages:
                             row = np.frombuffer(member.read(size), np.uint8)
                             if len(row) < size:
                                 raise EOFError
-                            yield row.reshape(shape[1:])
+                            yield row.reshape(shape[1:3] if shape[3:] == (1,) else shape[1:])
         except BROKEN:
             raise UserError(f"{self.path} is not a whole npz file; get it again") from None
 
@@ -185,29 +187,40 @@ def _labels(path: Path, counts: list[int]) -> NDArray[np.int64]:
                 labels = archive[f"{part}_labels"]
         except KeyError:
             raise UserError(f"{path} has no {part}_labels; it is not a MedMNIST file") from None
-        except ValueError:
-            raise UserError(
-                f"{path}: {part}_labels holds pickled objects, which could run code; it is refused"
-            ) from None
         except BROKEN:
             raise UserError(f"{path} is not a whole npz file; get it again") from None
+        except ValueError as error:
+            pickled = "allow_pickle" in str(error)
+            reason = (
+                "holds pickled objects, which could run code; it is refused" if pickled else "is broken; get it again"
+            )
+            raise UserError(f"{path}: {part}_labels {reason}") from None
+        if not isinstance(labels, np.ndarray):
+            raise UserError(f"{path}: {part}_labels is not a numpy array")
         if labels.ndim == 1:
             labels = labels[:, None]
-        if len(labels) != rows or labels.ndim != 2 or labels.dtype.kind not in "iub":
+        if labels.ndim != 2 or len(labels) != rows or labels.shape[1] == 0 or labels.dtype.kind not in "iub":
             shape = f"{labels.dtype} {list(labels.shape)}"
             raise UserError(f"{path}: {part}_labels is {shape}; it should be whole numbers [{rows}, 1] or [{rows}, C]")
         found.append(labels.astype(np.int64))
-    with suppress(ValueError):
-        return np.concatenate(found)
-    raise UserError(f"{path}: the labels of its parts differ in their number of columns")
+    if len({labels.shape[1] for labels in found}) > 1:
+        raise UserError(f"{path}: the labels of its parts differ in their number of columns")
+    labels = np.concatenate(found)
+    if not len(labels):
+        raise UserError(f"{path} has no images")
+    largest = 1 if labels.shape[1] > 1 else MOST_CLASSES - 1
+    wrong = labels[(labels < 0) | (labels > largest)]
+    if len(wrong):
+        raise UserError(f"{path}: a label is {wrong[0]}; they go from 0 to {largest}")
+    return labels
 
 
 def _classes(spec: MedMnist, path: Path, labels: NDArray[np.int64]) -> tuple[str, ...]:
     single = labels.shape[1] == 1
     used = int(labels.max()) + 1 if single else labels.shape[1]
     names = CLASSES.get(spec.dataset) or tuple(spec.classes or map(str, range(used)))
-    if labels.min() < 0 or (not single and labels.max() > 1):
-        raise UserError(f"{path}: a label is {int(labels.min() if labels.min() < 0 else labels.max())}")
+    if len(names) < 2:
+        raise UserError(f"{path}: there is one class; there should be two or more")
     if used > len(names) or (not single and used != len(names)):
         raise UserError(f"{path}: labels for {used} classes where {spec.dataset} has {len(names)}: {', '.join(names)}")
     return names
