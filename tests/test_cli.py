@@ -36,7 +36,7 @@ def test_a_run_prints_its_table_and_where_to_go_next(finished):
 
 def test_a_table_of_one_machine_does_not_speak_of_several(finished):
     assert "different libraries or devices" not in finished[1].stdout
-    assert "Training labels of lesion:" in finished[1].stdout
+    assert "Training labels of lesion, own noise at 0.3:" in finished[1].stdout
 
 
 def test_a_second_run_has_nothing_to_do(finished):

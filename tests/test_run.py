@@ -328,11 +328,20 @@ def test_a_worker_process_that_is_killed_is_replaced(tiny, tmp_path):
     assert any("its worker was killed (out of memory, perhaps); it is tried again" in m for m in progress.messages)
 
 
+def listen_to_ctrl_c():
+    """A shell's background jobs, and all they start, are deaf to it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tiny, tmp_path):
     arguments = ["run", str(tiny), "--store", str(tmp_path / "store"), "--workers", "2"]
     arguments += ["--set", "experiments.main.seeds=[0, 1, 2]"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "roskdbench", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "roskdbench", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=listen_to_ctrl_c,
     )
     while steps_taken(tmp_path / "store") < 4:
         assert process.poll() is None
