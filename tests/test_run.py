@@ -341,7 +341,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tiny, tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=listen_to_ctrl_c,
+        preexec_fn=listen_to_ctrl_c,  # noqa: PLW1509 (it sets a signal, and no thread runs yet)
     )
     while steps_taken(tmp_path / "store") < 4:
         assert process.poll() is None
