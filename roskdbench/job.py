@@ -22,6 +22,8 @@ REVISIONS = {
     "predictions": 1,
     "ensemble": 1,
     "memorisation": 1,
+    "attacks": 1,
+    "calibration": 1,
     "scores": 2,
 }
 

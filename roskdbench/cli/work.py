@@ -136,11 +136,12 @@ def _roots(planned: "Plan", data: list[str] | None) -> dict[str, Path]:
 
 
 def _print_tables(results: "Results", store: "Store", screen: "Console") -> None:
-    from roskdbench.report.tables import score_table
+    from roskdbench.report.attack_table import tables_of
     from roskdbench.report.terminal import terminal_table
 
     for experiment in results.plan.experiments:
-        screen.print(terminal_table(score_table(results, experiment)))
+        for table in tables_of(results, experiment):
+            screen.print(terminal_table(table))
     option = "" if store.root == STORE else f" --store {store.root}"
     screen.print(
         f"More: roskdbench report {results.name}{option} --compare paper --out DIR", markup=False, soft_wrap=True
@@ -213,8 +214,8 @@ def report(
     store: StoreFolder = STORE,
 ) -> None:
     """Print the tables of a run; with --out, write them in all formats with their figures."""
+    from roskdbench.report.attack_table import tables_of
     from roskdbench.report.formats import TEXTS, as_json, latex
-    from roskdbench.report.tables import score_table
     from roskdbench.report.terminal import terminal_table
     from roskdbench.results import find_run
     from roskdbench.results import only as only_some
@@ -222,7 +223,7 @@ def report(
 
     kept = Store(store)
     results = only_some(find_run(name, kept, tuple(settings or ()), tuple(folders or ())), only or ())
-    tables = [score_table(results, experiment, compare) for experiment in results.plan.experiments]
+    tables = [table for each in results.plan.experiments for table in tables_of(results, each, compare)]
     screen = console()
     if form is Format.table:
         for table in tables:

@@ -7,5 +7,9 @@ Number = tuple[str, str, str, float | None, int]
 """A row with the condition that it was measured under before it: what jobs write to numbers.json."""
 
 ALL = ""  # in place of a class
+BINS = 15  # of a reliability diagram
 CLEAN = "clean"
 CORRECTED = "corrected labels"
+CALIBRATION = "calibration"
+BEFORE = "before attacks"
+CHECKS = "checks of the attacks"

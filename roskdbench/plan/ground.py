@@ -1,6 +1,6 @@
 """What all methods of a problem, noise, seed and fold stand on, and the jobs that are built on it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from roskdbench.data.content import declaration
@@ -11,6 +11,8 @@ from roskdbench.job import Job
 from roskdbench.method import Subset, TeacherSlot
 from roskdbench.plan.row import Row
 from roskdbench.plan.workshop import BACKWARD, Workshop, cost, job
+from roskdbench.suite.attacks import Attacks
+from roskdbench.suite.experiments import Measure
 from roskdbench.suite.noise import NoiseSpec
 from roskdbench.suite.problems import RealProblem
 from roskdbench.suite.protocol import NetworkSpec
@@ -40,7 +42,12 @@ class Ground:
         self.where = (*where, noise.key, seed)
 
     def measured(
-        self, row: Row, student: NetworkSpec, overlap: float, measures: Sequence[str]
+        self,
+        row: Row,
+        student: NetworkSpec,
+        overlap: float,
+        measures: Mapping[str, Measure],
+        substitute: Row | None,
     ) -> tuple[Job, list[tuple[Job, str]], int]:
         """The job that scores a cell, those of its other measures with whom each is about, and how many networks it
         would train alone.
@@ -50,10 +57,15 @@ class Ground:
         if row.method.trains_student:
             trajectory = self._trajectory(row, student, slots)
             predictions = self._predictions(trajectory, row.method.averaging.reading)
+            models = {"model": trajectory}
             if "memorisation" in measures:
                 others.append((self._memorisation(trajectory, row.method.averaging.reading), "student"))
         elif slots:
             predictions = self._ensemble(slots)
+            models = {
+                f"member.{number}": self._teacher(slot, position)
+                for number, (position, slot) in enumerate(self._positions(slots))
+            }
         else:
             raise UserError(f"method '{row.name}' trains no student and has no teachers")
 
@@ -61,6 +73,12 @@ class Ground:
             for number, (position, slot) in enumerate(self._positions(slots)):
                 who = f"teacher {number + 1} ({slot.network.name})"
                 others.append((self._memorisation(self._teacher(slot, position), "last", slot.subset), who))
+
+        if "calibration" in measures:
+            others.append((self._calibration(row, predictions), ""))
+        if isinstance(attacks := measures.get("attacks"), Attacks):
+            against = self._trajectory(substitute, student, []) if substitute else None
+            others.append((self._attacks(attacks, row, models, predictions, against), ""))
 
         def make() -> Job:
             inputs = {"pixels": self.pixels, "split": self.split, "predictions": predictions}
@@ -107,6 +125,36 @@ class Ground:
     def _features(self) -> Job:
         inputs = {"pixels": self.pixels, "split": self.split}
         return job("features", {}, inputs, f"features of {self.name}", FEATURES * BACKWARD * self.samples)
+
+    def _calibration(self, row: Row, predictions: Job) -> Job:
+        inputs = {"pixels": self.pixels, "split": self.split, "predictions": predictions}
+        key = ("calibration", predictions.fingerprint)
+        label = f"calibration of {row.title} on {self.name}"
+        return self.workshop.once(key, lambda: job("calibration", {}, inputs, label))
+
+    def _attacks(
+        self, attacks: Attacks, row: Row, models: dict[str, Job], predictions: Job, substitute: Job | None
+    ) -> Job:
+        reading = row.method.averaging.reading
+        if substitute is not None and substitute in models.values() and reading == "last":
+            substitute = None  # it is the model itself
+
+        def make() -> Job:
+            inputs = {"pixels": self.pixels, "split": self.split, "predictions": predictions, **models}
+            if substitute is not None:
+                inputs["substitute"] = substitute
+            spec = {
+                "attacks": attacks.model_dump(mode="json", exclude={"measure"}),
+                "reading": reading,
+                "seed": self.seed,
+            }
+            images = min(attacks.images or self.samples, self.samples * (1 - self.train_share))
+            passes = 1.5 * BACKWARD * sum(getattr(each, "steps", 1) for each in attacks.chosen)
+            work = images * (passes + 80 * len(attacks.sweep)) * sum(model.hints["cost"] for model in models.values())
+            return job("attacks", spec, inputs, f"attacks on {row.title} on {self.name}", work)
+
+        key = ("attacks", predictions.fingerprint, attacks.model_dump_json(), reading)
+        return self.workshop.once(key, make)
 
     def _memorisation(self, model: Job, reading: str, subset: Subset | None = None) -> Job:
         def make() -> Job:

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 
+from pydantic import TypeAdapter
+
 from roskdbench.data.content import Located
 from roskdbench.errors import PlacedError, UserError, nearest
 from roskdbench.plan.graph import Cell, Plan
@@ -11,7 +13,10 @@ from roskdbench.plan.ground import Ground
 from roskdbench.plan.row import Row
 from roskdbench.plan.workshop import Workshop
 from roskdbench.registry import Registry
-from roskdbench.suite import Experiment, Suite
+from roskdbench.suite import Experiment, MethodChoice, Suite
+from roskdbench.suite.experiments import Measure
+
+SUBSTITUTE = "baseline-i"
 
 
 def plan(
@@ -30,7 +35,8 @@ def plan(
     for name, experiment in suite.experiments.items():
         if not chosen or name in chosen:
             planned.not_built += [line for line in _not_built(name, experiment) if line not in planned.not_built]
-            planned.cells += _cells(name, experiment, _rows(name, experiment, suite, registry), workshop)
+            rows = _rows(name, experiment, suite, registry)
+            planned.cells += _cells(name, experiment, rows, _substitute(registry, suite), workshop)
     return planned
 
 
@@ -54,14 +60,23 @@ def _rows(name: str, experiment: Experiment, suite: Suite, registry: Registry) -
     return rows
 
 
-def _cells(name: str, experiment: Experiment, rows: list[Row], workshop: Workshop) -> Iterator[Cell]:
+def _substitute(registry: Registry, suite: Suite) -> Row | None:
+    """Baseline I, whose attacked images are tried on the other models."""
+    if SUBSTITUTE not in registry.entries:
+        return None
+    return Row.of(TypeAdapter[MethodChoice](MethodChoice).validate_python(SUBSTITUTE), registry, suite.protocol)
+
+
+def _cells(
+    name: str, experiment: Experiment, rows: list[Row], substitute: Row | None, workshop: Workshop
+) -> Iterator[Cell]:
     problems = experiment.problems or list(workshop.suite.problems)
-    measures = [measure.measure for measure in experiment.measures]
+    measures: dict[str, Measure] = {measure.measure: measure for measure in experiment.measures}
     places = product(problems, experiment.noise, experiment.seeds, range(experiment.folds))
     for problem, noise, seed, fold in places:
         ground = Ground(workshop, problem, noise, seed, fold, experiment.folds)
         for row, student, overlap in product(rows, experiment.students, experiment.overlap):
-            scores, others, trainings = ground.measured(row, student, overlap, measures)
+            scores, others, trainings = ground.measured(row, student, overlap, measures, substitute)
             yield Cell(
                 experiment=name,
                 problem=problem,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from roskdbench.data.problem import Problem
 from roskdbench.plan import Plan
+from roskdbench.report.robustness import attacked_pictures, reliability_diagrams, robustness_curves
 from roskdbench.report.tables import Number, score_table
 from roskdbench.results import Results
 from roskdbench.store import Store
@@ -49,8 +50,13 @@ def draw_all(results: Results, store: Store, folder: Path) -> list[Path]:
             if not results.frame[results.frame["experiment"] == experiment].empty:
                 drawn.append(_save(comparison(results, experiment), folder / f"{experiment}-f1"))
             curves = training_curves(results, store, experiment)
-            if curves is not None:
-                drawn.append(_save(curves, folder / f"{experiment}-training"))
+            others = {
+                "training": curves,
+                "robustness": robustness_curves(results, experiment, colours(results.plan)),
+                "attacked": attacked_pictures(results, store, experiment),
+                "reliability": reliability_diagrams(results, experiment, colours(results.plan)),
+            }
+            drawn += [_save(figure, folder / f"{experiment}-{name}") for name, figure in others.items() if figure]
     return drawn
 
 

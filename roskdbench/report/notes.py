@@ -1,6 +1,6 @@
 """The notes under a table: what its numbers are, and what they are not."""
 
-from roskdbench.measures import CORRECTED
+from roskdbench.measures import BEFORE, BINS, CALIBRATION, CHECKS, CORRECTED
 from roskdbench.report import paper
 from roskdbench.results import Results
 from roskdbench.suite import Suite
@@ -27,6 +27,7 @@ def notes(results: Results, experiment: str, beside: bool) -> list[str]:
         lines.append(f"{drawn} They do not tell how methods rank on patients.")
     lines += [f"{problem}: {remark}" for problem, remark in results.remarks.items() if problem in problems]
     lines += _noise_notes(results, experiment, problems)
+    lines += _calibration_notes(results, experiment)
     if len(results.made_with) > 1:
         lines.append(f"Made with different libraries or devices: {'; '.join(results.made_with)}.")
     if beside:
@@ -58,6 +59,34 @@ def _noise_notes(results: Results, experiment: str, problems: list[str]) -> list
         )
     if (part["condition"] == CORRECTED).any():
         lines.append("Corrected labels: scores against the data's second label set, on the test images that have it.")
+    return lines
+
+
+def _calibration_notes(results: Results, experiment: str) -> list[str]:
+    part = results.frame[results.frame["experiment"] == experiment]
+    if not (part["condition"] == CALIBRATION).any():
+        return []
+    return [
+        f"Calibration on the test part: ECE over {BINS} equal bins; Brier scores (single-label) sum over classes.",
+        "T: the temperature that validation chose; ECE at T: after dividing logits by it.",
+    ]
+
+
+def attack_notes(results: Results, experiment: str) -> list[str]:
+    """What was attacked, and which checks failed on what."""
+    part = results.frame[results.frame["experiment"] == experiment]
+    before, judged = part[part["condition"] == BEFORE], part[part["condition"] == CHECKS]
+    if before.empty:
+        return []
+    images = ", ".join(f"{count:,}" for count in sorted(set(before[before["metric"] == "auc-macro"]["n"])))
+    lines = [
+        f"On {images} test images, the same for every method; radii in grey levels, l2 over the whole image.",
+        "F1 lost: before minus after; kept: the share that is left.",
+        "Checks: FGSM, more steps, a large radius, random squares, a margin loss, transfer, zero gradients.",
+    ]
+    for (problem, method), rows in judged[judged["value"] < 1].groupby(["problem", "method"], sort=False):
+        failed = ", ".join(f"not so: {name}" for name in dict.fromkeys(rows["metric"]))
+        lines.append(f"masked? {method} on {problem}: {failed}.")
     return lines
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from roskdbench.errors import UserError, nearest
-from roskdbench.measures import CLEAN, CORRECTED
+from roskdbench.measures import CALIBRATION, CLEAN, CORRECTED
 from roskdbench.report import paper
 from roskdbench.report.notes import notes
 from roskdbench.results import Results
@@ -25,6 +25,7 @@ MEMORY = (
     ("corrected", STUDENT, "corrected"),
     ("memorised", TEACHERS, "by teachers"),
 )
+CALIBRATED = {"ece": "ECE", "brier": "Brier", "nll": "NLL", "temperature": "T", "ece@scaled": "ECE at T"}
 CONFIDENCE = 0.95
 AXES = ("student", "overlap", "noise")
 
@@ -55,7 +56,9 @@ class Column:
         """What stands above it."""
         if self.condition == CLEAN:
             return self.problem
-        return f"{self.problem}, {'corrected labels' if self.condition == CORRECTED else 'flipped training labels'}"
+        if self.condition.startswith("flipped labels"):
+            return f"{self.problem}, flipped training labels"
+        return f"{self.problem}, {self.condition}"
 
 
 @dataclass
@@ -84,8 +87,8 @@ def score_table(results: Results, experiment: str, compare: str = "none") -> Tab
     rows = list(
         dict.fromkeys((cell.method, cell.registered, *(getattr(cell, axis) for axis in axes)) for cell in cells)
     )
-    values = _values(results.frame, experiment, axes, suite)
-    states = _states(results, experiment, axes)
+    values = values_of(results.frame, experiment, axes, suite)
+    states = states_of(results, experiment, axes)
     for title, registered, *place in rows:
         row: list[Number | str | None] = []
         for column in columns:
@@ -94,8 +97,8 @@ def score_table(results: Results, experiment: str, compare: str = "none") -> Tab
                 row.append(None if printed is None else Number(printed, None, 1))
                 continue
             state = states.get((title, *place, column.problem))
-            row.append(state or _number(values.get((title, *place, *_what(column)))))
-        table.rows.append(([title, *(_text(value) for value in place)], row))
+            row.append(state or number_of(values.get((title, *place, *_what(column)))))
+        table.rows.append(([title, *(text_of(value) for value in place)], row))
     _mark_best(table, rows, values)
     table.notes = notes(results, experiment, beside)
     return table
@@ -114,6 +117,8 @@ def _columns(results: Results, experiment: str, problems: Sequence[str], beside:
             columns += [Column(problem, metric, HEADINGS[metric], CORRECTED) for metric in (*METRICS, "auc")]
         if any(name == problem and condition.startswith("flipped labels") for name, condition in measured):
             columns += [Column(problem, metric, heading, condition) for metric, condition, heading in MEMORY]
+        if (problem, CALIBRATION) in measured:
+            columns += [Column(problem, metric, heading, CALIBRATION) for metric, heading in CALIBRATED.items()]
     return columns
 
 
@@ -131,11 +136,11 @@ def shown_metric(suite: Suite, metric: str, task_suffix: bool) -> str:
 Key = tuple[object, ...]
 
 
-def _values(
+def values_of(
     frame: "pandas.DataFrame", experiment: str, axes: list[str], suite: Suite
 ) -> dict[Key, dict[tuple[int, int], float]]:
     """For each row, problem, condition and metric the value of every (fold, seed). Teachers are one condition."""
-    names = {"memorised": "memorised", "corrected": "corrected"}
+    names = {metric: metric for metric in ("memorised", "corrected", *CALIBRATED)}
     for metric in (*METRICS, "auc"):
         for suffix in (False, True):
             names[shown_metric(suite, metric, suffix)] = metric
@@ -149,7 +154,7 @@ def _values(
     return {key: {run: sum(each) / len(each) for run, each in runs.items()} for key, runs in found.items()}
 
 
-def _states(results: Results, experiment: str, axes: list[str]) -> dict[Key, str]:
+def states_of(results: Results, experiment: str, axes: list[str]) -> dict[Key, str]:
     """What stands in place of numbers where a run of the row has none."""
     found: dict[Key, str] = {}
     for gap in results.gaps:
@@ -159,7 +164,8 @@ def _states(results: Results, experiment: str, axes: list[str]) -> dict[Key, str
     return found
 
 
-def _number(runs: dict[tuple[int, int], float] | None) -> Number | None:
+def number_of(runs: dict[tuple[int, int], float] | None) -> Number | None:
+    """Mean and spread of a value's runs; None where there are none."""
     if not runs:
         return None
     values = np.array(list(runs.values()))
@@ -195,5 +201,6 @@ def _beats(one: dict[tuple[int, int], float] | None, other: dict[tuple[int, int]
     return bool(differences.mean() - reach > 0)
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
+    """A point of an axis as a row's label."""
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -67,7 +67,7 @@ def _text(cell: Number | str | None) -> Text:
     if cell is None:
         return Text("–", style="dim")
     if isinstance(cell, str):
-        return Text(cell, style="red")
+        return Text(cell, style="green" if cell == "passed" else "red")
     text = Text(plain_number(cell.mean), style="bold green" if cell.best else "")
     if cell.spread is not None:
         text.append(f" ±{plain_number(cell.spread)}", style="dim not bold")

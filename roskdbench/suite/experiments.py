@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
 
+from roskdbench.suite.attacks import Attacks
 from roskdbench.suite.declared import Declared
 from roskdbench.suite.noise import NO_NOISE, Noise
 from roskdbench.suite.protocol import Network, NetworkSpec, Share
@@ -40,14 +41,6 @@ class Scores(Declared):
     measure: Literal["scores"]
 
 
-class Attacks(Declared):
-    """FGSM and PGD; `paper` is l2 1.28/255, l_inf 1.28/255 and l2 128/255."""
-
-    built: ClassVar[bool] = False
-    measure: Literal["attacks"]
-    preset: Literal["paper"] = "paper"
-
-
 class Landscape(Declared):
     """The loss on a filter-normalised plane around the trained weights."""
 
@@ -58,9 +51,9 @@ class Landscape(Declared):
 
 
 class Calibration(Declared):
-    """ECE, Brier score and reliability, before and after temperature scaling."""
+    """ECE, Brier score, likelihood and reliability, before and after a temperature chosen on validation."""
 
-    built: ClassVar[bool] = False
+    built: ClassVar[bool] = True
     measure: Literal["calibration"]
 
 

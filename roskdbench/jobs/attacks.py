@@ -1,0 +1,136 @@
+"""`attacks`: a model's test images attacked, what that did to its scores, and whether the attack can be believed."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from roskdbench.data.problem import Problem
+from roskdbench.engine.device import prepare
+from roskdbench.engine.networks import load_network
+from roskdbench.fingerprint import canonical_json, seed_for
+from roskdbench.jobs.work import Work
+from roskdbench.measures import BEFORE, CHECKS, Number
+from roskdbench.measures.attacks.attacking import Outcome, Target, attack, logits_of
+from roskdbench.measures.attacks.checks import checks
+from roskdbench.measures.scores import score_table
+from roskdbench.suite.attacks import Attacks, Fgsm, Norm, Packaged, Pgd
+
+CHECKING = 0.4  # of the time, about
+
+
+def run(work: Work) -> None:
+    """Write numbers.json, attacked.npz (logits [n, C] of each attack, and the samples), pictures.npz, checks.json."""
+    device, problem, spec = prepare(), work.problem(), work.spec
+    measure = Attacks.model_validate({"measure": "attacks", **spec["attacks"]})
+    split = work.inputs["split"].arrays("split.npz")
+    clean = work.inputs["predictions"].arrays("predictions.npz")
+    chosen = _chosen(len(split["test"]), measure.images)
+    target = Target(
+        model=_model(work),
+        task=problem.labels.task,
+        images=problem.images,
+        targets=problem.labels.targets,
+        samples=split["test"][chosen],
+        device=device,
+        seed=spec["seed"],
+    )
+    named: list[Fgsm | Pgd | Packaged] = [*measure.chosen, *_sweep(measure, problem)]
+    outcomes = attack(target, named, lambda done: work.report((1 - CHECKING) * done, "attacking"))
+    rows = _rows(problem, split, clean, chosen, outcomes)
+    few = Target(**{**vars(target), "samples": target.samples[: measure.checked]})
+    substitute = _load(work, "substitute", "last") if "substitute" in work.inputs else None
+    found = checks(
+        few, _reference(measure), substitute, lambda done: work.report(1 - CHECKING + CHECKING * done, "checking")
+    )
+    rows += [(CHECKS, check.name, "", float(check.holds), len(few)) for check in found]
+    (work.folder / "numbers.json").write_text(canonical_json(rows), "utf-8")
+    (work.folder / "checks.json").write_text(canonical_json([vars(check) for check in found]), "utf-8")
+    kept = {name: logits_of(outcome) for name, outcome in outcomes.items()}
+    np.savez(work.folder / "attacked.npz", allow_pickle=False, samples=target.samples, **kept)
+    pictures = {name: torch.stack(outcome.pictures).numpy() for name, outcome in outcomes.items() if outcome.pictures}
+    np.savez(work.folder / "pictures.npz", allow_pickle=False, **pictures)
+
+
+def _rows(
+    problem: Problem,
+    split: dict[str, Any],
+    clean: dict[str, Any],
+    chosen: Any,
+    outcomes: dict[str, Outcome],
+) -> list[Number]:
+    """Scores before and after, on the attacked images. Thresholds are tuned on clean validation images, once."""
+    labels = problem.labels
+    truth = {"validation": labels.targets[split["validation"]], "test": labels.targets[split["test"][chosen]]}
+    known = None
+    if labels.uncertain is not None:
+        known = {part: 1 - labels.uncertain[split[part]] for part in ("validation", "test")}
+        known["test"] = known["test"][chosen]
+    conditions = {BEFORE: clean["test"][chosen]} | {name: logits_of(each) for name, each in outcomes.items()}
+    rows: list[Number] = []
+    for condition, logits in conditions.items():
+        both = {"validation": clean["validation"], "test": logits}
+        rows += [(condition, *row) for row in score_table(labels.task, labels.classes, truth, both, known)]
+    for name, outcome in outcomes.items():
+        rows.append((name, "largest-change", "", outcome.largest, len(chosen)))
+    return rows
+
+
+def _chosen(length: int, wanted: int | None) -> Any:
+    """Which of the test images are attacked: the same for every method."""
+    if wanted is None or wanted >= length:
+        return np.random.default_rng(seed_for("attacked", length)).permutation(length)
+    return np.random.default_rng(seed_for("attacked", length)).permutation(length)[:wanted]
+
+
+def _sweep(measure: Attacks, problem: Problem) -> list[Fgsm | Pgd]:
+    """FGSM and PGD at each radius, in both norms; an l2 radius is the length of that change in every pixel."""
+    length = float(np.prod(problem.images.shape[1:])) ** 0.5
+    found: list[Fgsm | Pgd] = []
+    for radius in measure.sweep:
+        norms: list[tuple[Norm, float]] = [("linf", radius), ("l2", radius * length)]
+        for norm, scaled in norms:
+            found.append(Fgsm(attack="fgsm", norm=norm, radius=scaled))
+            found.append(Pgd(attack="pgd", norm=norm, radius=scaled))
+    known = {attack.name for attack in measure.chosen}
+    return [attack for attack in found if attack.name not in known]
+
+
+def _reference(measure: Attacks) -> Pgd:
+    """The attack that is checked: the strongest l-infinity PGD of the suite, else the first PGD, else the paper's."""
+    pgds = [attack for attack in measure.chosen if isinstance(attack, Pgd)]
+    flat = [attack for attack in pgds if attack.norm == "linf"]
+    usual = Pgd(attack="pgd", norm="linf", radius=1.28 / 255)
+    return max(flat, key=lambda attack: attack.radius) if flat else pgds[0] if pgds else usual
+
+
+def _model(work: Work) -> nn.Module:
+    """The student that is scored, or the teachers whose mean probability is."""
+    if "model" in work.inputs:
+        return _load(work, "model", work.spec["reading"])
+    members: list[nn.Module] = []
+    while (role := f"member.{len(members)}") in work.inputs:
+        members.append(_load(work, role, "last"))
+    return MeanOf(members, work.problem().labels.task)
+
+
+def _load(work: Work, role: str, reading: str) -> nn.Module:
+    return load_network(work.inputs[role].file(f"{reading}.safetensors"))[0]
+
+
+class MeanOf(nn.Module):
+    """Several models as one, whose logits are those of their mean probability."""
+
+    def __init__(self, members: list[nn.Module], task: str) -> None:
+        super().__init__()
+        self.members, self.task = nn.ModuleList(members), task
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits [B, C]."""
+        logits = torch.stack([member(images) for member in self.members])
+        if self.task == "single-label":
+            return functional.log_softmax(logits, -1).logsumexp(0) - float(np.log(len(self.members)))
+        yes, no = functional.logsigmoid(logits), functional.logsigmoid(-logits)
+        return yes.logsumexp(0) - no.logsumexp(0)

@@ -1,0 +1,142 @@
+"""Whether an attack can be believed: signs that a model hides its gradient instead of being robust (Athalye et al.
+2018).
+
+Each check compares shares of right decisions on the same images. A single-label decision is the largest logit, a
+multi-label one is each finding at 0.5.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from roskdbench.measures.attacks.attacking import Spec, Target, attack, logits_of
+from roskdbench.measures.attacks.gradient import Pgd
+from roskdbench.measures.attacks.square import squares
+from roskdbench.suite.attacks import Fgsm as FgsmSpec
+from roskdbench.suite.attacks import Pgd as PgdSpec
+
+TOLERANCE = 0.02  # of the decisions: what a check may be missed by
+LARGE = 0.5  # grey, an image of any other can be made of it
+QUERIES = 200
+ZERO_ALLOWED = 0.1  # of the images
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check: what should hold, and the two shares it compares."""
+
+    name: str
+    holds: bool
+    found: float
+    bound: float
+
+
+def checks(
+    target: Target,
+    reference: PgdSpec,
+    substitute: nn.Module | None,
+    report: Callable[[float], None] = lambda done: None,
+) -> list[Check]:
+    """All checks of the reference attack. Without a substitute model, nothing is said of transfer."""
+    radius, norm = reference.radius, reference.norm
+    plain = reference.model_copy(update={"loss": "ce"})
+    harder = plain.model_copy(
+        update={"steps": 2 * plain.steps, "restarts": plain.restarts + 1, "step": plain.step_length}
+    )
+    margin = plain.model_copy(update={"loss": "margin"})
+    fgsm = FgsmSpec(attack="fgsm", norm=norm, radius=radius)
+    pixels = int(np.prod(target.images.shape[1:]))
+    large = LARGE if norm == "linf" else LARGE * pixels**0.5
+    far = PgdSpec(attack="pgd", norm=norm, radius=large, steps=2 * plain.steps)
+    right = {}
+    tried: dict[str, Spec] = {"pgd": plain, "fgsm": fgsm, "harder": harder, "margin": margin, "far": far}
+    for number, (name, spec) in enumerate(tried.items()):
+        right[name] = _right(target, logits_of(attack(target, [spec])[spec.name]))
+        report((number + 1) / 8)
+    # A cube of this half side lies within the l2 ball, so what is found in it counts.
+    right["squares"] = _right(target, _by_squares(target, radius if norm == "linf" else radius / pixels**0.5))
+    report(7 / 8)
+    found = [
+        _at_most("PGD is at least as strong as FGSM", right["pgd"], right["fgsm"]),
+        _at_most("more steps and restarts add little", right["pgd"], right["harder"], slack=2 * TOLERANCE),
+        _at_most("a large radius leaves no more than chance", right["far"], _chance(target)),
+        _at_most("random squares are not stronger", right["pgd"], right["squares"]),
+        _at_most("a margin loss is not stronger", right["pgd"], right["margin"], slack=2 * TOLERANCE),
+    ]
+    if substitute is not None:
+        other = replace(target, model=substitute)
+        moved = _transferred(other, target, plain)
+        found.append(_at_most("images made for Baseline I are not stronger", right["pgd"], _right(target, moved)))
+    zero = zero_gradients(target)
+    found.append(Check("gradients are not zero", zero <= ZERO_ALLOWED, zero, ZERO_ALLOWED))
+    report(1.0)
+    return found
+
+
+def zero_gradients(target: Target) -> float:
+    """The share of images whose cross-entropy, as it is usually written, has no gradient at all."""
+    zero = 0
+    for _, images, labels in target.batches():
+        pixels = images.requires_grad_()
+        logits = target.model(pixels)
+        if target.task == "single-label":
+            loss = functional.cross_entropy(logits, labels, reduction="sum")
+        else:
+            loss = functional.binary_cross_entropy_with_logits(logits, labels.to(logits), reduction="sum")
+        gradient = torch.autograd.grad(loss, pixels)[0]
+        zero += int((gradient.flatten(1) == 0).all(1).sum())
+    return zero / len(target)
+
+
+def _at_most(name: str, found: float, bound: float, slack: float = TOLERANCE) -> Check:
+    return Check(name, found <= bound + slack, found, bound)
+
+
+def _right(target: Target, logits: np.ndarray) -> float:
+    truth = target.targets[target.samples]
+    if target.task == "single-label":
+        return float((logits.argmax(1) == truth).mean())
+    return float(((logits >= 0) == (truth > 0.5)).mean())
+
+
+def _chance(target: Target) -> float:
+    """What always saying the most frequent answer gets right."""
+    truth = target.targets[target.samples]
+    if target.task == "single-label":
+        return float(np.bincount(truth).max() / len(truth))
+    present = (truth > 0.5).mean(0)
+    return float(np.maximum(present, 1 - present).mean())
+
+
+def _by_squares(target: Target, radius: float) -> np.ndarray:
+    found: list[Tensor] = []
+    for number, images, labels in target.batches():
+        generator = target.generator("squares", number)
+        changed = squares(target.model, target.task, images, labels, radius, QUERIES, generator)
+        with torch.no_grad():
+            found.append(target.model(changed).cpu())
+    return torch.cat(found).float().numpy()
+
+
+def _transferred(maker: Target, target: Target, spec: PgdSpec) -> np.ndarray:
+    """The target's logits for images that were made against another model."""
+    found: list[Tensor] = []
+    maker.model.to(maker.device).eval()
+    for number, images, labels in maker.batches():
+        pgd = Pgd(
+            maker.model,
+            maker.task,
+            spec.norm,
+            spec.radius,
+            spec.step_length,
+            spec.steps,
+            generator=maker.generator("transfer", number),
+        )
+        changed = pgd(images, labels)
+        with torch.no_grad():
+            found.append(target.model(changed).cpu())
+    return torch.cat(found).float().numpy()

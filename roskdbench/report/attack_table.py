@@ -1,0 +1,86 @@
+"""What attacks cost: a row a method and attack, scores before and after, and whether the attack can be believed."""
+
+from roskdbench.measures import BEFORE, CHECKS
+from roskdbench.report.notes import attack_notes
+from roskdbench.report.tables import (
+    AXES,
+    HEADINGS,
+    METRICS,
+    Column,
+    Key,
+    Number,
+    Table,
+    number_of,
+    score_table,
+    states_of,
+    text_of,
+    values_of,
+)
+from roskdbench.results import Results
+from roskdbench.suite.attacks import Attacks
+
+COST = {"lost": "F1 lost", "kept": "kept", "checks": "checks"}
+
+
+def tables_of(results: Results, experiment: str, compare: str = "none") -> list[Table]:
+    """The tables of an experiment: its scores, and what attacks cost where there were any."""
+    attacks = attack_table(results, experiment)
+    return [score_table(results, experiment, compare), *([attacks] if attacks else [])]
+
+
+def attack_table(results: Results, experiment: str) -> Table | None:
+    """Precision, recall, F1 and AUC on the attacked images; F1 lost, and the share kept; the checks' verdict."""
+    suite = results.plan.suite
+    declared = suite.experiments[experiment]
+    attacks = [attack for each in declared.measures if isinstance(each, Attacks) for attack in each.chosen]
+    if not attacks:
+        return None
+    cells = [cell for cell in results.plan.cells if cell.experiment == experiment]
+    axes = [axis for axis in AXES if len({getattr(cell, axis) for cell in cells}) > 1]
+    problems = list(dict.fromkeys(cell.problem for cell in cells))
+    headings = {**{metric: HEADINGS[metric] for metric in (*METRICS, "auc")}, **COST}
+    columns = [Column(problem, metric, heading) for problem in problems for metric, heading in headings.items()]
+    title = f"{declared.title or experiment}: under attack"
+    table = Table(f"{experiment}-attacks", title, ["method", *axes, "attack"], columns)
+    values = values_of(results.frame, experiment, axes, suite)
+    states, verdicts = states_of(results, experiment, axes), _verdicts(results, experiment, axes)
+    for condition in (BEFORE, *(attack.name for attack in attacks)):
+        for row in dict.fromkeys((cell.method, *(getattr(cell, axis) for axis in axes)) for cell in cells):
+            found: list[Number | str | None] = []
+            for column in columns:
+                state = states.get((*row, column.problem))
+                found.append(state or _cell((*row, column.problem), column.metric, condition, values, verdicts))
+            labels = [text_of(value) for value in row]
+            table.rows.append(([*labels, "none" if condition == BEFORE else condition], found))
+    table.notes = attack_notes(results, experiment)
+    return table
+
+
+def _cell(
+    place: Key,
+    metric: str,
+    condition: str,
+    values: dict[Key, dict[tuple[int, int], float]],
+    verdicts: dict[Key, str],
+) -> Number | str | None:
+    if metric == "checks":
+        return None if condition == BEFORE else verdicts.get(place)
+    if metric not in COST:
+        return number_of(values.get((*place, condition, metric)))
+    before, after = (values.get((*place, each, "f1"), {}) for each in (BEFORE, condition))
+    if condition == BEFORE:
+        return None
+    if metric == "lost":
+        return number_of({run: before[run] - value for run, value in after.items() if run in before})
+    return number_of({run: value / before[run] for run, value in after.items() if before.get(run, 0) > 0})
+
+
+def _verdicts(results: Results, experiment: str, axes: list[str]) -> dict[Key, str]:
+    """Whether the attacks on a row passed their checks in every run."""
+    part = results.frame[(results.frame["experiment"] == experiment) & (results.frame["condition"] == CHECKS)]
+    found: dict[Key, str] = {}
+    for *place, value in part[["method", *axes, "problem", "value"]].itertuples(index=False):
+        found.setdefault(tuple(place), "passed")
+        if value < 1:
+            found[tuple(place)] = "masked?"
+    return found

@@ -1,0 +1,135 @@
+"""Attacks as a suite names them: FGSM and PGD, l2 and l-infinity, any radius; or any attack of torchattacks."""
+
+import re
+from fractions import Fraction
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field, PositiveInt
+
+from roskdbench.suite.declared import Declared
+
+GREY_LEVELS = 255
+Norm = Literal["l2", "linf"]
+Loss = Literal["ce", "margin"]
+
+
+def _number(value: Any) -> Any:
+    """1.28/255 as the paper writes it, or a plain number."""
+    if not isinstance(value, str):
+        return value
+    above, slash, below = value.partition("/")
+    try:
+        return float(Fraction(above.strip()) / Fraction(below.strip()) if slash else Fraction(above.strip()))
+    except (ValueError, ZeroDivisionError):
+        raise ValueError("a radius is a number or a quotient such as 1.28/255") from None
+
+
+Radius = Annotated[float, Field(gt=0), BeforeValidator(_number, json_schema_input_type=float | str)]
+
+
+class _GradientAttack(Declared):
+    """What both attacks along the gradient have in common."""
+
+    norm: Norm
+    radius: Radius
+    """Of the whole image for l2, of each pixel for linf; pixels go from 0 to 1."""
+    loss: Loss = "ce"
+    """`ce` is the cross-entropy (binary ones, summed, for multi-label); `margin` does not know the logits' scale."""
+
+    @property
+    def name(self) -> str:
+        """What tables call it, its radius in grey levels."""
+        loss = "" if self.loss == "ce" else f", {self.loss}"
+        return f"{self.attack} {self.norm} {grey_levels(self.radius)}{loss}"  # type: ignore[attr-defined]
+
+
+class Fgsm(_GradientAttack):
+    """One step along the gradient, as long as the radius."""
+
+    attack: Literal["fgsm"]
+
+
+class Pgd(_GradientAttack):
+    """Steps along the gradient from a random start, each cut back to the ball; the worst image found is kept."""
+
+    attack: Literal["pgd"]
+    steps: PositiveInt = 20
+    step: Radius | None = None
+    """The length of a step; a quarter of the radius if left out."""
+    restarts: PositiveInt = 1
+
+    @property
+    def step_length(self) -> float:
+        """In pixels' units."""
+        return self.step or self.radius / 4
+
+
+class Packaged(Declared):
+    """An attack of torchattacks by its name there, such as APGD, Square, FAB, AutoAttack or CW. For single-label."""
+
+    attack: Literal["torchattacks"]
+    kind: str
+    """Its name in torchattacks."""
+    norm: Norm = "linf"
+    """The norm it is held to when its images are checked."""
+    radius: Radius
+    """The radius it is held to; said to it as `eps` where it takes one."""
+    options: dict[str, Any] = {}
+    """What else its constructor is told."""
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        return f"{self.kind} {self.norm} {grey_levels(self.radius)}"
+
+
+AttackSpec = Annotated[Fgsm | Pgd | Packaged, Field(discriminator="attack")]
+
+
+def grey_levels(radius: float) -> str:
+    """A radius in the paper's notation."""
+    return f"{radius * GREY_LEVELS:.4g}/{GREY_LEVELS}"
+
+
+def radius_of(name: str) -> tuple[str, str, float] | None:
+    """Attack, norm and radius in grey levels of an attack's name; None for other names."""
+    found = re.fullmatch(rf"(fgsm|pgd) (l2|linf) ([\d.e+]+)/{GREY_LEVELS}", name)
+    return (found[1], found[2], float(found[3])) if found else None
+
+
+# The paper's "l2, 1.28/255" as printed; the same number read as l-infinity; and the radius that is usual for l2.
+READINGS: dict[str, tuple[Norm, float]] = {
+    "a": ("l2", 1.28 / GREY_LEVELS),
+    "b": ("linf", 1.28 / GREY_LEVELS),
+    "c": ("l2", 128 / GREY_LEVELS),
+}
+PAPER: list[Any] = [
+    kind(attack=name, norm=norm, radius=radius)
+    for norm, radius in READINGS.values()
+    for name, kind in (("fgsm", Fgsm), ("pgd", Pgd))
+]
+
+
+class Attacks(Declared):
+    """The test part attacked: scores before and after, curves over radii, and checks of the attacks themselves.
+
+    The preset `paper` is FGSM and PGD at l2 1.28/255, l_inf 1.28/255 and l2 128/255.
+    """
+
+    built: ClassVar[bool] = True
+    measure: Literal["attacks"]
+    preset: Literal["paper"] | None = None
+    attacks: list[AttackSpec] = []
+    """Attacks besides those of the preset; the preset `paper` if neither is given."""
+    sweep: list[Radius] = []
+    """Radii of curves: FGSM and PGD in both norms. For l2 they are scaled by the root of the number of pixels."""
+    images: PositiveInt | None = None
+    """How many test images are attacked, the same ones for every method; all of them if left out."""
+    checked: PositiveInt = 100
+    """How many of them the checks are made on."""
+
+    @property
+    def chosen(self) -> list[Any]:
+        """Every attack, each once."""
+        preset = PAPER if self.preset == "paper" or not self.attacks else []
+        return list({attack.name: attack for attack in [*preset, *self.attacks]}.values())
