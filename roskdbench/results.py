@@ -212,7 +212,7 @@ def last_located(suite: Suite, store: Store) -> dict[str, Located]:
             same = record["suite"]["suite"] == suite.suite
             for name in real - found.keys():
                 if same and record["suite"]["problems"].get(name) == wanted[name] and name in record["contents"]:
-                    found[name] = Located(Content(**record["contents"][name]))
+                    found[name] = Located(Content.of(record["contents"][name]))
     return found
 
 
@@ -237,6 +237,6 @@ def _of_record(path: Path, store: Store) -> Results:
     except (ValueError, KeyError):
         raise UserError(f"the run {path.stem} was made by another version of roskdbench; run its suite again") from None
     folders = [Path(folder) for folder in record["method_folders"]]
-    located = {problem: Located(Content(**facts)) for problem, facts in contents.items()}
+    located = {problem: Located(Content.of(facts)) for problem, facts in contents.items()}
     planned = plan(suite, discover(folders), record["experiments"], located)
     return collect(planned, store, record["reasons"])

@@ -129,6 +129,15 @@ MISTAKES = {
         ["run", "tiny.yaml", "--set", "experiments.main.noise=[{kind: report, preset: light}]"],
         "experiment 'main': problem 'lesion' is single-label; report noise is for multi-label problems",
     ),
+    "a confusion matrix of other classes": (
+        [
+            "run",
+            "tiny.yaml",
+            "--set",
+            "experiments.main.noise=[{kind: confusion, matrix: {rows: [[1, 0], [0, 1]]}}]",
+        ],
+        "experiment 'main', problem 'lesion': a confusion matrix of 2 classes for a problem of 8",
+    ),
     "a step of augmentation that is not known": (
         ["run", "tiny.yaml", "--set", "protocol.augmentation=[flip, {view: rotate}]"],
         "unknown view 'rotate'; did you mean 'rotation'?",

@@ -365,6 +365,17 @@ def test_datasets_lists_terms_and_what_is_found(tmp_path):
     assert refused.returncode == 2
 
 
+def test_noise_for_other_classes_is_refused_before_anything_is_trained(tmp_path):
+    write_own(tmp_path / "photos")
+    (tmp_path / "own.yaml").write_text(OWN)
+    noise = "experiments.main.noise=[{kind: report, miss: {bb: 0.5}}]"
+    done = command("run", "own.yaml", "--set", noise, "--store", "store", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "problem 'mine': report noise names the class 'bb'; did you mean 'b'?" in done.stderr
+    assert not list((tmp_path / "store" / "runs").glob("*"))
+
+
 def test_data_that_change_while_a_suite_runs_are_noticed(skin):
     """The plan was made of other labels than the pixels job finds."""
     from pathlib import Path

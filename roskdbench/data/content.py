@@ -1,5 +1,6 @@
 """What a problem's data are to a plan: not where they lie, but what they came to."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,12 @@ class Content:
     samples: int
     remark: str = ""
     """What a reader of its tables should know, such as how many images could not be read."""
+    classes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> "Content":
+        """From a run's record."""
+        return cls(**{**facts, "classes": tuple(facts["classes"])})
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from scipy.special import softmax
 from scipy.stats import truncnorm
 
 from roskdbench.data.problem import Labels
-from roskdbench.errors import UserError, nearest
+from roskdbench.errors import UserError
 from roskdbench.suite.noise import (
     Annotators,
     Confusion,
@@ -41,8 +41,7 @@ def noisy_labels(
     """What training would see of every sample: class numbers [N]; 0 and 1 [N, C]; or, where labels are uncertain,
     probabilities [N, C] with NaN for those that are to be ignored. Instance-dependent noise needs features [N, F].
     """
-    if labels.task not in spec.tasks:
-        raise UserError(f"{spec.kind} noise is for {spec.tasks[0]} problems, and this one is {labels.task}")
+    _refuse(spec, labels)
     targets: NDArray[Any] = labels.targets
     noisy: NDArray[Any]
     match spec:
@@ -73,6 +72,14 @@ def noisy_labels(
     return ignored
 
 
+def _refuse(spec: NoiseSpec, labels: Labels) -> None:
+    """A UserError for noise that these labels cannot have."""
+    if labels.task not in spec.tasks:
+        raise UserError(f"{spec.kind} noise is for {spec.tasks[0]} problems, and this one is {labels.task}")
+    if said := spec.objection(labels.classes):
+        raise UserError(said)
+
+
 def flips(labels: Labels, seen: NDArray[np.generic]) -> NDArray[np.uint8]:
     """1 where training sees another label than the problem's; what is not known, or ignored, is not flipped."""
     if labels.task == "single-label":
@@ -98,11 +105,6 @@ def transition(spec: Symmetric | Pair | Confusion, classes: Sequence[str]) -> Ma
 def shares(matrix: Confusions, classes: Sequence[str]) -> Matrix:
     """A declared matrix with its rows summing to 1, in the problem's order of classes."""
     rows = np.array(matrix.rows, dtype=np.float64)
-    if len(rows) != len(classes):
-        raise UserError(f"a confusion matrix of {len(rows)} classes for a problem of {len(classes)}")
-    for name in matrix.classes:
-        if name not in classes:
-            raise UserError(f"the confusion matrix names the class '{name}'; {nearest(name, classes)}")
     if matrix.classes:
         order = [matrix.classes.index(name) for name in classes]
         rows = rows[np.ix_(order, order)]
@@ -212,7 +214,4 @@ def _marks(labels: Labels, rate: float, random: np.random.Generator) -> Findings
 def _by_class(rates: Rates, classes: Sequence[str]) -> NDArray[np.float64]:
     if not isinstance(rates, dict):
         return np.full(len(classes), float(rates))
-    for name in rates:
-        if name not in classes:
-            raise UserError(f"report noise names the class '{name}'; {nearest(name, classes)}")
     return np.array([rates.get(name, 0.0) for name in classes])

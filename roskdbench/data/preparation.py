@@ -47,7 +47,8 @@ def prepare(
     images = _decoded(name, spec, listed, store, workers, report)
     labels = listed.labels.take(_kept(listed, images))
     remarks = (listed.remark, _left_out(images, len(listed.images)))
-    return Content(_identity(images, labels), len(labels), " ".join(part for part in remarks if part))
+    remark = " ".join(part for part in remarks if part)
+    return Content(_identity(images, labels), len(labels), remark, labels.classes)
 
 
 def locate(

@@ -7,6 +7,7 @@ from itertools import product
 from pydantic import TypeAdapter
 
 from roskdbench.data.content import Located
+from roskdbench.data.phantoms import chest, lesion
 from roskdbench.errors import PlacedError, UserError, nearest
 from roskdbench.plan.graph import Cell, Plan
 from roskdbench.plan.ground import Ground
@@ -17,6 +18,7 @@ from roskdbench.suite import Experiment, MethodChoice, Suite
 from roskdbench.suite.experiments import Measure
 
 SUBSTITUTE = "baseline-i"
+PHANTOMS = {"phantom-lesion": lesion.CLASSES, "phantom-chest": chest.CLASSES}
 
 
 def plan(
@@ -36,6 +38,7 @@ def plan(
         if not chosen or name in chosen:
             planned.not_built += [line for line in _not_built(name, experiment) if line not in planned.not_built]
             rows = _rows(name, experiment, suite, registry)
+            _refuse_noise(name, experiment, planned)
             planned.cells += _cells(name, experiment, rows, _substitute(registry, suite), workshop)
     return planned
 
@@ -44,6 +47,16 @@ def _not_built(name: str, experiment: Experiment) -> Iterator[str]:
     for measure in experiment.measures:
         if not measure.built:
             yield f"the measure '{measure.measure}' of experiment '{name}'"
+
+
+def _refuse_noise(name: str, experiment: Experiment, planned: Plan) -> None:
+    """A UserError for noise that speaks of other classes than a problem has, as far as these are known."""
+    for problem, (number, noise) in product(experiment.problems or planned.suite.problems, enumerate(experiment.noise)):
+        located = planned.located.get(problem)
+        known = located.content.classes if located else PHANTOMS.get(planned.suite.problems[problem].dataset, ())
+        if known and (said := noise.objection(known)):
+            keys = ("experiments", name, "noise", number)
+            raise PlacedError(f"experiment '{name}', problem '{problem}': {said}", keys)
 
 
 def _rows(name: str, experiment: Experiment, suite: Suite, registry: Registry) -> list[Row]:

@@ -2,12 +2,14 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from roskdbench.errors import nearest
 from roskdbench.fingerprint import canonical_json
 from roskdbench.suite.declared import Declared
 from roskdbench.suite.protocol import Share
@@ -37,6 +39,15 @@ class Confusions(Declared):
         if any(sum(row) <= 0 for row in self.rows):
             raise ValueError("a row of a confusion matrix sums to 0: say what becomes of that class")
         return self
+
+    def objection(self, classes: Sequence[str]) -> str | None:
+        """Why it is not a matrix of these classes, if it is not."""
+        if len(self.rows) != len(classes):
+            return f"a confusion matrix of {len(self.rows)} classes for a problem of {len(classes)}"
+        unknown = [name for name in self.classes if name not in classes]
+        return (
+            f"the confusion matrix names the class '{unknown[0]}'; {nearest(unknown[0], classes)}" if unknown else None
+        )
 
 
 def _read_matrix(value: Any) -> Any:
@@ -85,6 +96,10 @@ class _Noise(Declared):
     def name(self) -> str:
         """What tables call it."""
         return self.title or self._usual_name()
+
+    def objection(self, classes: Sequence[str]) -> str | None:
+        """Why a problem with these classes cannot have it, if it cannot."""
+        return None
 
     @cached_property
     def effect(self) -> dict[str, Any]:
@@ -153,6 +168,10 @@ class Confusion(_Noise):
     matrix: Matrix
     strength: Share = 1.0
 
+    def objection(self, classes: Sequence[str]) -> str | None:
+        """The matrix's."""
+        return self.matrix.objection(classes)
+
     def _usual_name(self) -> str:
         return f"confusion {self.strength:g}"
 
@@ -191,6 +210,10 @@ class Annotators(_Noise):
         """Number and rate do not act where the confusions are given."""
         return self.model_dump(mode="json", exclude={"title", *({"count", "rate"} if self.matrix else ())})
 
+    def objection(self, classes: Sequence[str]) -> str | None:
+        """That of the first matrix that has one."""
+        return next((said for matrix in self.matrix if (said := matrix.objection(classes))), None)
+
     @property
     def annotators(self) -> int:
         """How many there are."""
@@ -226,6 +249,11 @@ class Report(_Noise):
     def effect(self) -> dict[str, Any]:
         """A preset is its rates."""
         return {"kind": self.kind, "seed": self.seed, "miss": self.rates[0], "false_alarm": self.rates[1]}
+
+    def objection(self, classes: Sequence[str]) -> str | None:
+        """A rate for a class that is not there."""
+        named = [name for rates in self.rates if isinstance(rates, dict) for name in rates if name not in classes]
+        return f"report noise names the class '{named[0]}'; {nearest(named[0], classes)}" if named else None
 
     @property
     def rates(self) -> tuple[Rates, Rates]:
