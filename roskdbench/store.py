@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -221,6 +221,12 @@ class Store:
                 finally:
                     path.unlink(missing_ok=True)
                 return
+
+
+def reserve(file: BinaryIO, size: int) -> None:
+    """Give an open file its full size on the disk, so that a full disk is an error here and not half-way."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, size)
 
 
 def _damage(path: Path) -> str | None:

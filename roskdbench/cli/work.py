@@ -62,6 +62,7 @@ def run(
 
     Stop it whenever you like: the same command goes on where it stopped. The tables do not depend on --workers.
     """
+    from roskdbench.data.roots import find_roots
     from roskdbench.live import decoding_for, view_for
     from roskdbench.results import collect
     from roskdbench.run import run as run_plan
@@ -71,7 +72,7 @@ def run(
     screen = console()
     registry = methods_found(folders)
     planned = _plan(suite, settings, registry, only, Store(store))
-    roots = _roots(planned, data)
+    roots = find_roots(planned.suite.problems, planned.problems, data or ())
     for line in planned.not_built:
         typer.echo(f"roskdbench: not built yet, left out: {line}", err=True)
     if dry_run:
@@ -126,13 +127,6 @@ def _plan(
         return plan(declared, registry, only or [], located or last_located(declared, store))
     except PlacedError as error:
         raise UserError(f"{place(suite, settings or [], error.keys)}: {error}") from None
-
-
-def _roots(planned: "Plan", data: list[str] | None) -> dict[str, Path]:
-    """Where the data of the plan's problems are; a UserError if one's are nowhere."""
-    from roskdbench.data.roots import find_roots
-
-    return find_roots(planned.suite.problems, planned.problems, data or ())
 
 
 def _print_tables(results: "Results", store: "Store", screen: "Console") -> None:

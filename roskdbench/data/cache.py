@@ -25,7 +25,7 @@ from roskdbench.data.catalogue import Images
 from roskdbench.data.decoding import Decoder, PixelForm, without_warnings
 from roskdbench.data.problem import IMAGES
 from roskdbench.fingerprint import canonical_json, fingerprint
-from roskdbench.store import DamagedArtifactError, Store
+from roskdbench.store import DamagedArtifactError, Store, reserve
 
 DIGESTS = "digests.npy"
 DECODING = 1  # raised by one when the same file gives other pixels than before
@@ -56,7 +56,7 @@ class UnreadableImagesError(Exception):
 
 def find_cached(images: Images, form: PixelForm, store: Store) -> CachedImages | None:
     """The array of these very files, if it is in the store."""
-    return _noted(_note(images, form), store)
+    return _noted(_note(images.names, images.stamps(), form), store)
 
 
 def cached_images(
@@ -71,13 +71,13 @@ def cached_images(
 
     If more than the allowed share cannot be read, UnreadableImagesError; a file that was mended is read again.
     """
-    note = _note(images, form)
     key = fingerprint(["images", DECODING, asdict(form), images.names])
     with store.locked(key):
+        draft = _Draft(store.partial(key), images, form)
+        note = _note(images.names, draft.stamps, form)
         found = _noted(note, store)
         if found is not None:
             return _allowed(found, allowed, images)
-        draft = _Draft(store.partial(key), images, form)
         decoder = Decoder(form, _decoded_before(form, store))
         with store.room(), draft.opened() as array, without_warnings(), ThreadPoolExecutor(workers) as pool:
             for done, before in draft.fill(array, pool, decoder):
@@ -97,10 +97,9 @@ def _allowed(cached: CachedImages, share: float, images: Images) -> CachedImages
     return cached
 
 
-def _note(images: Images, form: PixelForm) -> str:
+def _note(names: list[str], stamps: NDArray[np.int64], form: PixelForm) -> str:
     """Where it is noted which array these files, as they are now, have become."""
-    stamps = sha256(images.stamps().tobytes()).hexdigest()
-    key = fingerprint(["images", DECODING, asdict(form), images.names, stamps])
+    key = fingerprint(["images", DECODING, asdict(form), names, sha256(stamps.tobytes()).hexdigest()])
     return f"data/{key}.json"
 
 
@@ -135,8 +134,7 @@ class _Draft:
         file = path.open("r+b" if path.exists() else "w+b")
         file.write(header(self.shape))
         self._header = file.tell()
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, self._header + len(self.images) * self.row_bytes)
+        reserve(file, self._header + len(self.images) * self.row_bytes)
         return file
 
     def fill(self, file: BinaryIO, pool: ThreadPoolExecutor, decoder: Decoder) -> Iterator[tuple[int, int]]:

@@ -14,7 +14,6 @@ class Card:
     citation: str
     how: str
     """How to get it, for a person."""
-    note: str = ""
 
 
 _MEDMNIST = "Yang et al., MedMNIST v2, Scientific Data 2023"

@@ -120,8 +120,12 @@ def image_files(folder: Path, endings: tuple[str, ...]) -> Iterator[Path]:
                 yield Path(place) / name
 
 
-def match(wanted: list[str], found: dict[str, Path], only_present: bool, folder: Path) -> NDArray[np.int64]:
-    """The rows whose images are there; a UserError if some are not, unless only those that are present are wanted."""
+def match(
+    wanted: list[str], found: dict[str, Path], only_present: bool, folder: Path
+) -> tuple[NDArray[np.int64], ImageFiles, str]:
+    """The rows whose images are there, these images, and a remark on the rows that have none; a UserError if there are
+    such, unless only those that are present are wanted.
+    """
     present = np.array([name in found for name in wanted], dtype=bool)
     if not present.any():
         raise UserError(f"none of the {len(wanted):,} images of the label file is in {folder} (such as {wanted[0]})")
@@ -131,12 +135,10 @@ def match(wanted: list[str], found: dict[str, Path], only_present: bool, folder:
             f"{count(len(absent), len(wanted))} not in {folder}: {some(absent)}; "
             "get them, or say only_present: true to go without"
         )
-    return np.flatnonzero(present)
-
-
-def rows_without_image(listed: int, kept: int) -> str:
-    """The remark on rows of a label file that were left out."""
-    return f"{listed - kept:,} of {listed:,} rows have no image and are left out." if kept < listed else ""
+    rows = np.flatnonzero(present)
+    names = [wanted[row] for row in rows]
+    remark = f"{len(absent):,} of {len(wanted):,} rows have no image and are left out." if absent else ""
+    return rows, ImageFiles(names, [found[name] for name in names]), remark
 
 
 def count(number: int, total: int) -> str:
@@ -144,10 +146,20 @@ def count(number: int, total: int) -> str:
     return f"{number:,} of {total:,} images {'is' if number == 1 else 'are'}"
 
 
-def refuse_idle(corrected: NDArray[np.integer], path: Path) -> None:
-    """A UserError if a second label set lists no image that is there."""
-    if (corrected < 0).all():
+def second_labels(
+    names: list[str], listed: list[str], targets: NDArray[np.signedinteger], path: Path
+) -> NDArray[np.signedinteger]:
+    """The targets of a second label set in the order of `names`, -1 where it says nothing; a UserError if it lists no
+    image that is there.
+    """
+    row_of = {name: row for row, name in enumerate(listed)}
+    found = np.full((len(names), *targets.shape[1:]), -1, dtype=targets.dtype)
+    for row, name in enumerate(names):
+        if name in row_of:
+            found[row] = targets[row_of[name]]
+    if (found < 0).all():
         raise UserError(f"{path} lists none of the images; a second label set has labels for some of them")
+    return found
 
 
 def some(names: Iterable[str]) -> str:

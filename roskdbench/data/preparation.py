@@ -18,7 +18,7 @@ from roskdbench.data.cache import (
     link_or_copy,
 )
 from roskdbench.data.cards import CARDS
-from roskdbench.data.catalogue import Catalogue
+from roskdbench.data.catalogue import Catalogue, some
 from roskdbench.data.content import Content, Located
 from roskdbench.data.datasets import catalogue
 from roskdbench.data.decoding import PixelForm
@@ -27,8 +27,6 @@ from roskdbench.errors import UserError
 from roskdbench.fingerprint import fingerprint
 from roskdbench.store import DamagedArtifactError, Store
 from roskdbench.suite.problems import ProblemSpec, RealProblem
-
-SHOWN = 3  # bad images in an error
 
 Report = Callable[[int, int, int], None]
 """Takes how many images are done, how many of those were found from before, and how many there are."""
@@ -109,10 +107,9 @@ def _decoded(
         return images
     except UnreadableImagesError as error:
         path = _write_bad(name, listed, error.unreadable, store)
-        bad = [f"{listed.images.names[row]} ({reason})" for row, reason in list(error.unreadable.items())[:SHOWN]]
-        more = ", …" if len(error.unreadable) > SHOWN else ""
+        bad = some(f"{listed.images.names[row]} ({reason})" for row, reason in error.unreadable.items())
         raise UserError(
-            f"problem '{name}': {len(error.unreadable):,} of {total:,} images cannot be read: {', '.join(bad)}{more}; "
+            f"problem '{name}': {len(error.unreadable):,} of {total:,} images cannot be read: {bad}; "
             f"all are named in {path}; mend them, or allow a share of them with problems.{name}.bad_images"
         ) from None
 

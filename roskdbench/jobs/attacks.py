@@ -1,5 +1,7 @@
 """`attacks`: a model's test images attacked, what that did to its scores, and whether the attack can be believed."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,8 +11,8 @@ from torch.nn import functional
 
 from roskdbench.data.problem import Problem
 from roskdbench.engine.device import prepare
-from roskdbench.engine.networks import load_network
 from roskdbench.fingerprint import canonical_json, seed_for
+from roskdbench.jobs.networks import trained
 from roskdbench.jobs.work import Work
 from roskdbench.measures import BEFORE, CHECKS, Number
 from roskdbench.measures.attacks.attacking import Outcome, Target, attack, logits_of
@@ -40,8 +42,8 @@ def run(work: Work) -> None:
     named: list[Fgsm | Pgd | Packaged] = [*measure.chosen, *_sweep(measure, problem)]
     outcomes = attack(target, named, lambda done: work.report((1 - CHECKING) * done, "attacking"))
     rows = _rows(problem, split, clean, chosen, outcomes)
-    few = Target(**{**vars(target), "samples": target.samples[: measure.checked]})
-    substitute = _load(work, "substitute", "last") if "substitute" in work.inputs else None
+    few = replace(target, samples=target.samples[: measure.checked])
+    substitute = trained(work.inputs["substitute"], "last") if "substitute" in work.inputs else None
     found = checks(
         few, _reference(measure), substitute, lambda done: work.report(1 - CHECKING + CHECKING * done, "checking")
     )
@@ -80,8 +82,6 @@ def _rows(
 
 def _chosen(length: int, wanted: int | None) -> Any:
     """Which of the test images are attacked: the same for every method."""
-    if wanted is None or wanted >= length:
-        return np.random.default_rng(seed_for("attacked", length)).permutation(length)
     return np.random.default_rng(seed_for("attacked", length)).permutation(length)[:wanted]
 
 
@@ -109,21 +109,14 @@ def _reference(measure: Attacks) -> Pgd:
 def _model(work: Work) -> nn.Module:
     """The student that is scored, or the teachers whose mean probability is."""
     if "model" in work.inputs:
-        return _load(work, "model", work.spec["reading"])
-    members: list[nn.Module] = []
-    while (role := f"member.{len(members)}") in work.inputs:
-        members.append(_load(work, role, "last"))
-    return MeanOf(members, work.problem().labels.task)
-
-
-def _load(work: Work, role: str, reading: str) -> nn.Module:
-    return load_network(work.inputs[role].file(f"{reading}.safetensors"))[0]
+        return trained(work.inputs["model"], work.spec["reading"])
+    return MeanOf([trained(member, "last") for member in work.numbered("member")], work.problem().labels.task)
 
 
 class MeanOf(nn.Module):
     """Several models as one, whose logits are those of their mean probability."""
 
-    def __init__(self, members: list[nn.Module], task: str) -> None:
+    def __init__(self, members: Sequence[nn.Module], task: str) -> None:
         super().__init__()
         self.members, self.task = nn.ModuleList(members), task
 

@@ -1,7 +1,5 @@
 """`bank`: one teacher's logits for every view of the training part that students will meet."""
 
-import os
-
 import numpy as np
 
 from roskdbench.engine.bank import fill
@@ -10,6 +8,7 @@ from roskdbench.engine.networks import load_network
 from roskdbench.engine.training import Recipe
 from roskdbench.jobs import networks
 from roskdbench.jobs.work import Work
+from roskdbench.store import reserve
 
 
 def run(work: Work) -> None:
@@ -20,9 +19,8 @@ def run(work: Work) -> None:
     samples = work.training_part()
     shape = (recipe.view_count, len(samples), facts["classes"])
     bank = np.lib.format.open_memmap(work.folder / "logits.npy", "w+", np.dtype(spec["dtype"]), shape)
-    if hasattr(os, "posix_fallocate"):  # a full disk is an error here; once mapped, it kills the process
-        with (work.folder / "logits.npy").open("r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, bank.offset + bank.nbytes)
+    with (work.folder / "logits.npy").open("r+b") as file:  # once mapped, a full disk kills the process
+        reserve(file, bank.offset + bank.nbytes)
     examples = networks.examples(work, problem, samples, device)
     fill(bank, teacher, examples, recipe, networks.student_seeds(spec["seed"]), networks.form(work), work.report)
     bank.flush()

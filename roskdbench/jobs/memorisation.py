@@ -3,9 +3,9 @@
 import numpy as np
 
 from roskdbench.engine.device import prepare
-from roskdbench.engine.networks import load_network
 from roskdbench.engine.prediction import logits_for
 from roskdbench.fingerprint import canonical_json
+from roskdbench.jobs.networks import trained
 from roskdbench.jobs.work import Work
 from roskdbench.measures import Number
 from roskdbench.measures.memorisation import memorisation_rows
@@ -20,7 +20,7 @@ def run(work: Work) -> None:
     if "subsets" in work.inputs:
         seen_by_model = work.inputs["subsets"].arrays("members.npz")["members"][spec["subset"]] == 1
     flipped = arrays["flipped"][train].reshape(len(train), -1).any(1)
-    network, _ = load_network(work.inputs["model"].file(f"{spec['reading']}.safetensors"))
+    network = trained(work.inputs["model"], spec["reading"])
     rows: list[Number] = []
     for what, members in (("flipped labels", True), ("other flipped labels", False)):
         chosen = train[flipped & (seen_by_model == members)]

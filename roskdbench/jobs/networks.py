@@ -16,6 +16,7 @@ from roskdbench.engine.training import DivergedError, Seeds, Training
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import canonical_json, seed_for
 from roskdbench.jobs.work import Work
+from roskdbench.store import Artifact
 
 LAST = "last.safetensors"
 AVERAGED = "averaged.safetensors"
@@ -67,6 +68,11 @@ def fresh(work: Work, described: Mapping[str, Any], *purpose: Any) -> Classifier
         work.inputs["split"].json("statistics.json"),
         seed_for("weights", *purpose),
     )
+
+
+def trained(artifact: Artifact, reading: str) -> Classifier:
+    """The network that a training left, read at its last or its averaged weights."""
+    return networks.load_network(artifact.file(f"{reading}.safetensors"))[0]
 
 
 def train(work: Work, training: Training, described: Mapping[str, Any]) -> str | None:

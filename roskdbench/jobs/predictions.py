@@ -3,8 +3,8 @@
 import numpy as np
 
 from roskdbench.engine.device import prepare
-from roskdbench.engine.networks import load_network
 from roskdbench.engine.prediction import logits_for
+from roskdbench.jobs.networks import trained
 from roskdbench.jobs.work import Work
 
 
@@ -12,6 +12,6 @@ def run(work: Work) -> None:
     """Write predictions.npz: logits of both parts, rows in the order of the split."""
     device, problem = prepare(), work.problem()
     split = work.inputs["split"].arrays("split.npz")
-    network, _ = load_network(work.inputs["model"].file(f"{work.spec['reading']}.safetensors"))
+    network = trained(work.inputs["model"], work.spec["reading"])
     logits = {part: logits_for(network, problem.images, split[part], device) for part in ("validation", "test")}
     np.savez(work.folder / "predictions.npz", allow_pickle=False, **logits)

@@ -61,11 +61,9 @@ class Ground:
             if "memorisation" in measures:
                 others.append((self._memorisation(trajectory, row.method.averaging.reading), "student"))
         elif slots:
-            predictions = self._ensemble(slots)
-            models = {
-                f"member.{number}": self._teacher(slot, position)
-                for number, (position, slot) in enumerate(self._positions(slots))
-            }
+            teachers = [self._teacher(slot, position) for position, slot in self._positions(slots)]
+            predictions = self._ensemble(teachers)
+            models = {f"member.{number}": teacher for number, teacher in enumerate(teachers)}
         else:
             raise UserError(f"method '{row.name}' trains no student and has no teachers")
 
@@ -176,8 +174,7 @@ class Ground:
 
         return self.workshop.once(("predictions", model.fingerprint, reading), make)
 
-    def _ensemble(self, slots: list[TeacherSlot]) -> Job:
-        teachers = [self._teacher(slot, position) for position, slot in self._positions(slots)]
+    def _ensemble(self, teachers: list[Job]) -> Job:
         members = {f"member.{number}": self._predictions(each, "last") for number, each in enumerate(teachers)}
         key = ("ensemble", *(member.fingerprint for member in members.values()))
         inputs = {"pixels": self.pixels, **members}

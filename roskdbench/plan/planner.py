@@ -39,7 +39,7 @@ def plan(
             planned.not_built += [line for line in _not_built(name, experiment) if line not in planned.not_built]
             rows = _rows(name, experiment, suite, registry)
             _refuse_noise(name, experiment, planned)
-            planned.cells += _cells(name, experiment, rows, _substitute(registry, suite), workshop)
+            planned.cells += _cells(name, experiment, rows, _substitute(experiment, registry, suite), workshop)
     return planned
 
 
@@ -73,9 +73,10 @@ def _rows(name: str, experiment: Experiment, suite: Suite, registry: Registry) -
     return rows
 
 
-def _substitute(registry: Registry, suite: Suite) -> Row | None:
+def _substitute(experiment: Experiment, registry: Registry, suite: Suite) -> Row | None:
     """Baseline I, whose attacked images are tried on the other models."""
-    if SUBSTITUTE not in registry.entries:
+    attacked = any(measure.measure == "attacks" for measure in experiment.measures)
+    if not attacked or SUBSTITUTE not in registry.entries:
         return None
     return Row.of(TypeAdapter[MethodChoice](MethodChoice).validate_python(SUBSTITUTE), registry, suite.protocol)
 

@@ -3,7 +3,6 @@
 from roskdbench.measures import BEFORE, CHECKS
 from roskdbench.report.notes import attack_notes
 from roskdbench.report.tables import (
-    AXES,
     HEADINGS,
     METRICS,
     Column,
@@ -15,6 +14,7 @@ from roskdbench.report.tables import (
     states_of,
     text_of,
     values_of,
+    varying_axes,
 )
 from roskdbench.results import Results
 from roskdbench.suite.attacks import Attacks
@@ -36,7 +36,7 @@ def attack_table(results: Results, experiment: str) -> Table | None:
     if not attacks:
         return None
     cells = [cell for cell in results.plan.cells if cell.experiment == experiment]
-    axes = [axis for axis in AXES if len({getattr(cell, axis) for cell in cells}) > 1]
+    axes = varying_axes(cells)
     problems = list(dict.fromkeys(cell.problem for cell in cells))
     headings = {**{metric: HEADINGS[metric] for metric in (*METRICS, "auc")}, **COST}
     columns = [Column(problem, metric, heading) for problem in problems for metric, heading in headings.items()]

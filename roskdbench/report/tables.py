@@ -9,6 +9,7 @@ from scipy import stats
 
 from roskdbench.errors import UserError, nearest
 from roskdbench.measures import CALIBRATION, CLEAN, CORRECTED
+from roskdbench.plan import Cell
 from roskdbench.report import paper
 from roskdbench.report.notes import notes
 from roskdbench.results import Results
@@ -80,7 +81,7 @@ def score_table(results: Results, experiment: str, compare: str = "none") -> Tab
         raise UserError(f"the suite has no experiment '{experiment}'; {nearest(experiment, suite.experiments)}")
     cells = [cell for cell in results.plan.cells if cell.experiment == experiment]
     declared = suite.experiments[experiment]
-    axes = [axis for axis in AXES if len({getattr(cell, axis) for cell in cells}) > 1]
+    axes = varying_axes(cells)
     beside = compare == "paper" and declared.paper == "table1"
     columns = _columns(results, experiment, list(dict.fromkeys(cell.problem for cell in cells)), beside)
     table = Table(experiment, declared.title or experiment, ["method", *axes], columns)
@@ -134,6 +135,11 @@ def shown_metric(suite: Suite, metric: str, task_suffix: bool) -> str:
 
 
 Key = tuple[object, ...]
+
+
+def varying_axes(cells: Sequence[Cell]) -> list[str]:
+    """The axes on which the cells differ: each becomes a column of labels."""
+    return [axis for axis in AXES if len({getattr(cell, axis) for cell in cells}) > 1]
 
 
 def values_of(

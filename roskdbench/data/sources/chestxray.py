@@ -7,31 +7,20 @@ from numpy.typing import NDArray
 
 from roskdbench.data.catalogue import (
     Catalogue,
-    ImageFiles,
     count,
     find_files,
     match,
     numbered,
-    refuse_idle,
     refuse_split_groups,
-    rows_without_image,
+    second_labels,
     some,
 )
 from roskdbench.data.labelfile import LabelFile, one_of, read_label_file
+from roskdbench.data.phantoms.chest import CLASSES as EIGHT
 from roskdbench.data.problem import NOWHERE, TEST, TRAIN_OR_VALIDATION, Labels
 from roskdbench.errors import UserError, nearest
 from roskdbench.suite.problems import ChestXray14
 
-EIGHT = (
-    "Atelectasis",
-    "Cardiomegaly",
-    "Effusion",
-    "Infiltration",
-    "Mass",
-    "Nodule",
-    "Pneumonia",
-    "Pneumothorax",
-)
 OTHERS = ("Consolidation", "Edema", "Emphysema", "Fibrosis", "Pleural_Thickening", "Hernia")
 NOTHING = "No Finding"
 LABELS = ("Data_Entry_2017.csv", "Data_Entry_2017_v2020.csv")
@@ -45,24 +34,17 @@ def catalogue(spec: ChestXray14, root: Path) -> Catalogue:
     classes = EIGHT if spec.labels == "eight" else EIGHT + OTHERS
     targets = _targets(file, classes)
     found = find_files(root, (".png",))
-    rows = match(file[IMAGE], found, spec.only_present, root)
-    names = [file[IMAGE][row] for row in rows]
+    rows, images, remark = match(file[IMAGE], found, spec.only_present, root)
     patients = [file[PATIENT][row] for row in rows]
     labels = Labels(
         task="multi-label",
         classes=classes,
         targets=targets[rows],
         groups=numbered(patients),
-        corrected=None if spec.corrected is None else _corrected(spec.corrected, names, classes),
-        parts=_parts(root, names, patients) if spec.split == "official" else None,
+        corrected=None if spec.corrected is None else _corrected(spec.corrected, images.names, classes),
+        parts=_parts(root, images.names, patients) if spec.split == "official" else None,
     )
-    return Catalogue(
-        ImageFiles(names, [found[name] for name in names]),
-        labels,
-        1,
-        spec.size,
-        rows_without_image(len(file), len(rows)),
-    )
+    return Catalogue(images, labels, 1, spec.size, remark)
 
 
 def _read(path: Path) -> LabelFile:
@@ -104,13 +86,6 @@ def _parts(root: Path, names: list[str], patients: list[str]) -> NDArray[np.int8
     return parts
 
 
-def _corrected(path: Path, names: list[str], classes: tuple[str, ...]) -> NDArray[np.int8]:
+def _corrected(path: Path, names: list[str], classes: tuple[str, ...]) -> NDArray[np.signedinteger]:
     file = read_label_file(path, [IMAGE, FINDINGS], IMAGE)
-    targets = _targets(file, classes)
-    row_of = {name: row for row, name in enumerate(file[IMAGE])}
-    corrected = np.full((len(names), len(classes)), -1, dtype=np.int8)
-    for row, name in enumerate(names):
-        if name in row_of:
-            corrected[row] = targets[row_of[name]]
-    refuse_idle(corrected, path)
-    return corrected
+    return second_labels(names, file[IMAGE], _targets(file, classes).astype(np.int8), path)

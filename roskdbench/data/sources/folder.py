@@ -11,8 +11,8 @@ from roskdbench.data.catalogue import (
     count,
     image_files,
     numbered,
-    refuse_idle,
     refuse_split_groups,
+    second_labels,
     some,
 )
 from roskdbench.data.labelfile import LabelFile, read_label_file
@@ -81,19 +81,12 @@ def _targets(spec: Folder, file: LabelFile, blank: int = 0) -> tuple[tuple[str, 
     return classes, np.array([number[text] for text in texts], dtype=np.int64)
 
 
-def _corrected(spec: Folder, path: Path, classes: tuple[str, ...], names: list[str]) -> NDArray[np.int64]:
-    """The second label set, -1 where it says nothing."""
+def _corrected(spec: Folder, path: Path, classes: tuple[str, ...], names: list[str]) -> NDArray[np.signedinteger]:
     columns = [name for name in (spec.image, spec.label, *(spec.labels or ())) if name is not None]
     file = read_label_file(path, columns, spec.image)
     named = spec if spec.labels else spec.model_copy(update={"classes": list(classes)})
     _, targets = _targets(named, file, blank=-1)
-    row_of = {name: row for row, name in enumerate(file[spec.image])}
-    found = np.full((len(names), *targets.shape[1:]), -1, dtype=np.int64)
-    for row, name in enumerate(names):
-        if name in row_of:
-            found[row] = targets[row_of[name]]
-    refuse_idle(found, path)
-    return found
+    return second_labels(names, file[spec.image], targets, path)
 
 
 def _parts(spec: Folder, file: LabelFile, groups: list[str]) -> NDArray[np.int8]:

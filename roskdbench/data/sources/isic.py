@@ -5,15 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from roskdbench.data.catalogue import (
-    Catalogue,
-    ImageFiles,
-    find_files,
-    match,
-    numbered,
-    refuse_idle,
-    rows_without_image,
-)
+from roskdbench.data.catalogue import Catalogue, find_files, match, numbered, second_labels
 from roskdbench.data.labelfile import LabelFile, one_of, read_label_file
 from roskdbench.data.problem import Labels
 from roskdbench.errors import UserError
@@ -36,22 +28,15 @@ def catalogue(spec: Isic2019, root: Path) -> Catalogue:
     if len(found) < len(files):
         twice = next(path for path in files if found[path.stem] != path)
         raise UserError(f"{twice} and {found[twice.stem].name} are one image twice; keep one")
-    rows = match(file["image"], found, spec.only_present, folder)
-    names = [file["image"][row] for row in rows]
+    rows, images, remark = match(file["image"], found, spec.only_present, folder)
     labels = Labels(
         task="single-label",
         classes=CLASSES,
         targets=targets[rows],
-        groups=numbered(_lesions(one_of(root, [METADATA], "the lesions"), names)),
-        corrected=None if spec.corrected is None else _corrected(spec.corrected, names),
+        groups=numbered(_lesions(one_of(root, [METADATA], "the lesions"), images.names)),
+        corrected=None if spec.corrected is None else _corrected(spec.corrected, images.names),
     )
-    return Catalogue(
-        ImageFiles(names, [found[name] for name in names]),
-        labels,
-        3,
-        spec.size,
-        rows_without_image(len(file), len(rows)),
-    )
+    return Catalogue(images, labels, 3, spec.size, remark)
 
 
 def _read(path: Path) -> LabelFile:
@@ -89,9 +74,6 @@ def _lesions(path: Path, names: list[str]) -> list[str]:
     return [lesion[name] for name in names]
 
 
-def _corrected(path: Path, names: list[str]) -> NDArray[np.int64]:
+def _corrected(path: Path, names: list[str]) -> NDArray[np.signedinteger]:
     file = _read(path)
-    known = dict(zip(file["image"], _targets(file).tolist(), strict=True))
-    found = np.array([known.get(name, -1) for name in names], dtype=np.int64)
-    refuse_idle(found, path)
-    return found
+    return second_labels(names, file["image"], _targets(file), path)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from roskdbench.errors import UserError, nearest
 from roskdbench.fingerprint import seed_for
-from roskdbench.measures.attacks.gradient import Pgd, raised, unit, within
+from roskdbench.measures.attacks.gradient import Pgd, leap, raised
 from roskdbench.suite.attacks import Fgsm as FgsmSpec
 from roskdbench.suite.attacks import Loss, Packaged
 from roskdbench.suite.attacks import Pgd as PgdSpec
@@ -95,22 +95,26 @@ def _attacked(
     target: Target, spec: Spec, images: Tensor, labels: Tensor, gradients: dict[Loss, Tensor], number: int
 ) -> Tensor:
     if isinstance(spec, FgsmSpec):
-        step = spec.radius * unit(gradients[spec.loss], spec.norm)
-        return within(images, images + step, spec.norm, spec.radius)
+        return leap(images, gradients[spec.loss], spec.norm, spec.radius)
     if isinstance(spec, PgdSpec):
-        pgd = Pgd(
-            target.model,
-            target.task,
-            spec.norm,
-            spec.radius,
-            spec.step_length,
-            spec.steps,
-            spec.restarts,
-            spec.loss,
-            target.generator(spec.name, number),
-        )
-        return pgd(images, labels)  # type: ignore[no-any-return]
+        return pgd(target, spec, images, labels, target.generator(spec.name, number))
     return _packaged(target, spec, images, labels, number)
+
+
+def pgd(target: Target, spec: PgdSpec, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+    """PGD against the target as a suite declares it."""
+    attacker = Pgd(
+        target.model,
+        target.task,
+        spec.norm,
+        spec.radius,
+        spec.step_length,
+        spec.steps,
+        spec.restarts,
+        spec.loss,
+        generator,
+    )
+    return attacker(images, labels)  # type: ignore[no-any-return]
 
 
 def _packaged(target: Target, spec: Packaged, images: Tensor, labels: Tensor, number: int) -> Tensor:

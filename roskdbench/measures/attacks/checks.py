@@ -13,8 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from roskdbench.measures.attacks.attacking import Spec, Target, attack, logits_of
-from roskdbench.measures.attacks.gradient import Pgd
+from roskdbench.measures.attacks.attacking import Spec, Target, attack, logits_of, pgd
 from roskdbench.measures.attacks.square import squares
 from roskdbench.suite.attacks import Fgsm as FgsmSpec
 from roskdbench.suite.attacks import Pgd as PgdSpec
@@ -113,30 +112,29 @@ def _chance(target: Target) -> float:
 
 
 def _by_squares(target: Target, radius: float) -> np.ndarray:
-    found: list[Tensor] = []
-    for number, images, labels in target.batches():
-        generator = target.generator("squares", number)
-        changed = squares(target.model, target.task, images, labels, radius, QUERIES, generator)
-        with torch.no_grad():
-            found.append(target.model(changed).cpu())
-    return torch.cat(found).float().numpy()
+    return _answers(
+        target,
+        lambda number, images, labels: squares(
+            target.model, target.task, images, labels, radius, QUERIES, target.generator("squares", number)
+        ),
+    )
 
 
 def _transferred(maker: Target, target: Target, spec: PgdSpec) -> np.ndarray:
     """The target's logits for images that were made against another model."""
-    found: list[Tensor] = []
     maker.model.to(maker.device).eval()
-    for number, images, labels in maker.batches():
-        pgd = Pgd(
-            maker.model,
-            maker.task,
-            spec.norm,
-            spec.radius,
-            spec.step_length,
-            spec.steps,
-            generator=maker.generator("transfer", number),
-        )
-        changed = pgd(images, labels)
+    once = spec.model_copy(update={"restarts": 1})
+    return _answers(
+        target,
+        lambda number, images, labels: pgd(maker, once, images, labels, maker.generator("transfer", number)),
+    )
+
+
+def _answers(target: Target, change: Callable[[int, Tensor, Tensor], Tensor]) -> np.ndarray:
+    """The target's logits for its images after a change."""
+    found: list[Tensor] = []
+    for number, images, labels in target.batches():
+        changed = change(number, images, labels)
         with torch.no_grad():
             found.append(target.model(changed).cpu())
     return torch.cat(found).float().numpy()

@@ -26,7 +26,7 @@ class Fgsm(Attack):  # type: ignore[misc]
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         """The attacked images."""
         _, gradient = raised(self.model, self.task, self.loss, images, labels)
-        return within(images, images + self.radius * unit(gradient, self.norm), self.norm, self.radius)
+        return leap(images, gradient, self.norm, self.radius)
 
 
 class Pgd(Attack):  # type: ignore[misc]
@@ -70,6 +70,11 @@ class Pgd(Attack):  # type: ignore[misc]
             here = within(images, here + self.step * unit(gradient, self.norm), self.norm, self.radius)
         with torch.no_grad():
             yield here, height(self.task, self.loss, self.model(here), labels)
+
+
+def leap(images: Tensor, gradient: Tensor, norm: Norm, radius: float) -> Tensor:
+    """One step along the gradient, as long as the radius."""
+    return within(images, images + radius * unit(gradient, norm), norm, radius)
 
 
 def raised(model: nn.Module, task: Task, loss: Loss, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
