@@ -24,6 +24,7 @@ REVISIONS = {
     "memorisation": 1,
     "attacks": 1,
     "calibration": 1,
+    "landscape": 1,
     "scores": 2,
 }
 

@@ -73,8 +73,6 @@ def run(
     registry = methods_found(folders)
     planned = _plan(suite, settings, registry, only, Store(store))
     roots = find_roots(planned.suite.problems, planned.problems, data or ())
-    for line in planned.not_built:
-        typer.echo(f"roskdbench: not built yet, left out: {line}", err=True)
     if dry_run:
         _print_plan(planned, screen, Store(store))
         return
@@ -149,7 +147,7 @@ def plan(
     folders: Folders = None,
     store: StoreFolder = STORE,
 ) -> None:
-    """Show what a suite comes to: jobs by kind, what sharing saves, what is in the store, what is not built yet."""
+    """Show what a suite comes to: jobs by kind, what sharing saves, what is in the store."""
     from roskdbench.store import Store
 
     _print_plan(_plan(suite, settings, methods_found(folders), only, Store(store)), console(), Store(store))
@@ -180,8 +178,6 @@ def _print_plan(planned: "Plan", screen: "Console", store: "Store") -> None:
         style="dim",
         soft_wrap=True,
     )
-    for line in planned.not_built:
-        screen.print(f"not built yet: {line}", style="yellow", markup=False, soft_wrap=True)
 
 
 def _work(passes: float) -> str:

@@ -37,8 +37,6 @@ class Plan:
     located: Mapping[str, Located] = field(default_factory=dict)
     """The data of problems on disk, as far as they were prepared."""
     cells: list[Cell] = field(default_factory=list)
-    not_built: list[str] = field(default_factory=list)
-    """What the suite asks for that this version cannot do, a line each."""
 
     @property
     def problems(self) -> list[str]:

@@ -1,6 +1,7 @@
 """What all methods of a problem, noise, seed and fold stand on, and the jobs that are built on it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from roskdbench.data.content import declaration
@@ -11,13 +12,35 @@ from roskdbench.job import Job
 from roskdbench.method import Subset, TeacherSlot
 from roskdbench.plan.row import Row
 from roskdbench.plan.workshop import BACKWARD, Workshop, cost, job
-from roskdbench.suite.attacks import Attacks
-from roskdbench.suite.experiments import Measure
 from roskdbench.suite.noise import NoiseSpec
 from roskdbench.suite.problems import RealProblem
 from roskdbench.suite.protocol import NetworkSpec
 
 FEATURES = 0.3  # what training the small network of the features costs, against an epoch of a ResNet-18
+
+
+@dataclass(frozen=True)
+class Model:
+    """What is measured: a network, or the members of an ensemble; which weights are read; and its predictions."""
+
+    title: str
+    inputs: Mapping[str, Job]
+    reading: str
+    predictions: Job
+
+    @property
+    def cost(self) -> float:
+        """Of a pass, against a ResNet-18's."""
+        return float(sum(each.hints["cost"] for each in self.inputs.values()))
+
+
+@dataclass(frozen=True)
+class Seat:
+    """One of a method's teachers: what it is called, its training, and the slot it fills."""
+
+    name: str
+    teacher: Job
+    slot: TeacherSlot
 
 
 class Ground:
@@ -33,6 +56,7 @@ class Ground:
         self.train_share = 1 - 1 / folds - split.validation if folds > 1 else split.train
         if self.train_share <= 0:
             raise UserError(f"{folds} folds and {split.validation:g} for validation leave nothing to train on")
+        self.test_samples = self.samples * (1 - self.train_share)
         split_seed = split.seed + seed if split.per_seed else split.seed
         where = (problem, split_seed, fold, folds)
         self.pixels = workshop.once(("pixels", problem), self._pixels)
@@ -41,49 +65,18 @@ class Ground:
         self.base = {"pixels": self.pixels, "split": self.split, "labels": self.labels}
         self.where = (*where, noise.key, seed)
 
-    def measured(
-        self,
-        row: Row,
-        student: NetworkSpec,
-        overlap: float,
-        measures: Mapping[str, Measure],
-        substitute: Row | None,
-    ) -> tuple[Job, list[tuple[Job, str]], int]:
-        """The job that scores a cell, those of its other measures with whom each is about, and how many networks it
-        would train alone.
-        """
-        slots = row.method.teachers.slots(self.protocol, overlap)
-        others: list[tuple[Job, str]] = []
+    def model(self, row: Row, student: NetworkSpec, overlap: float) -> tuple[Model, list[Seat]]:
+        """What a row comes to on this ground, and the teachers it learns from."""
+        seats = self._seats(row.method.teachers.slots(self.protocol, overlap))
+        reading = row.method.averaging.reading
         if row.method.trains_student:
-            trajectory = self._trajectory(row, student, slots)
-            predictions = self._predictions(trajectory, row.method.averaging.reading)
-            models = {"model": trajectory}
-            if "memorisation" in measures:
-                others.append((self._memorisation(trajectory, row.method.averaging.reading), "student"))
-        elif slots:
-            teachers = [self._teacher(slot, position) for position, slot in self._positions(slots)]
-            predictions = self._ensemble(teachers)
-            models = {f"member.{number}": teacher for number, teacher in enumerate(teachers)}
-        else:
+            trajectory = self.trajectory(row, student, seats)
+            predictions = self.predictions(trajectory, reading)
+            return Model(row.title, {"model": trajectory}, reading, predictions), seats
+        if not seats:
             raise UserError(f"method '{row.name}' trains no student and has no teachers")
-
-        if "memorisation" in measures:
-            for number, (position, slot) in enumerate(self._positions(slots)):
-                who = f"teacher {number + 1} ({slot.network.name})"
-                others.append((self._memorisation(self._teacher(slot, position), "last", slot.subset), who))
-
-        if "calibration" in measures:
-            others.append((self._calibration(row, predictions), ""))
-        if isinstance(attacks := measures.get("attacks"), Attacks):
-            against = self._trajectory(substitute, student, []) if substitute else None
-            others.append((self._attacks(attacks, row, models, predictions, against), ""))
-
-        def make() -> Job:
-            inputs = {"pixels": self.pixels, "split": self.split, "predictions": predictions}
-            return job("scores", {}, inputs, f"scores of {row.title} on {self.name}")
-
-        scores = self.workshop.once(("scores", predictions.fingerprint), make)
-        return scores, others, len(slots) + row.method.trains_student
+        members = {f"member.{number}": seat.teacher for number, seat in enumerate(seats)}
+        return Model(row.title, members, reading, self._ensemble([seat.teacher for seat in seats])), seats
 
     def _pixels(self) -> Job:
         label, work = f"pixels of {self.problem}", self.samples * 0.05
@@ -124,64 +117,25 @@ class Ground:
         inputs = {"pixels": self.pixels, "split": self.split}
         return job("features", {}, inputs, f"features of {self.name}", FEATURES * BACKWARD * self.samples)
 
-    def _calibration(self, row: Row, predictions: Job) -> Job:
-        inputs = {"pixels": self.pixels, "split": self.split, "predictions": predictions}
-        key = ("calibration", predictions.fingerprint)
-        label = f"calibration of {row.title} on {self.name}"
-        return self.workshop.once(key, lambda: job("calibration", {}, inputs, label))
+    def predictions(self, model: Job, reading: str) -> Job:
+        """What a network says of the validation and the test part."""
 
-    def _attacks(
-        self, attacks: Attacks, row: Row, models: dict[str, Job], predictions: Job, substitute: Job | None
-    ) -> Job:
-        reading = row.method.averaging.reading
-        if substitute is not None and substitute in models.values() and reading == "last":
-            substitute = None  # it is the model itself
-
-        def make() -> Job:
-            inputs = {"pixels": self.pixels, "split": self.split, "predictions": predictions, **models}
-            if substitute is not None:
-                inputs["substitute"] = substitute
-            spec = {
-                "attacks": attacks.model_dump(mode="json", exclude={"measure"}),
-                "reading": reading,
-                "seed": self.seed,
-            }
-            images = min(attacks.images or self.samples, self.samples * (1 - self.train_share))
-            passes = 1.5 * BACKWARD * sum(getattr(each, "steps", 1) for each in attacks.chosen)
-            work = images * (passes + 80 * len(attacks.sweep)) * sum(model.hints["cost"] for model in models.values())
-            return job("attacks", spec, inputs, f"attacks on {row.title} on {self.name}", work)
-
-        key = ("attacks", predictions.fingerprint, attacks.model_dump_json(), reading)
-        return self.workshop.once(key, make)
-
-    def _memorisation(self, model: Job, reading: str, subset: Subset | None = None) -> Job:
-        def make() -> Job:
-            inputs = {**self.base, "model": model}
-            spec: dict[str, Any] = {"reading": reading}
-            if subset is not None:
-                inputs["subsets"] = self._subsets(subset)
-                spec["subset"] = subset.index
-            work = self.samples * self.train_share * model.hints["cost"]
-            return job("memorisation", spec, inputs, f"memorisation of {model.label}", work)
-
-        return self.workshop.once(("memorisation", model.fingerprint, reading), make)
-
-    def _predictions(self, model: Job, reading: str) -> Job:
         def make() -> Job:
             inputs = {"pixels": self.pixels, "split": self.split, "model": model}
-            work = self.samples * (1 - self.train_share) * model.hints["cost"]
+            work = self.test_samples * model.hints["cost"]
             return job("predictions", {"reading": reading}, inputs, f"predictions of {model.label}", work)
 
         return self.workshop.once(("predictions", model.fingerprint, reading), make)
 
     def _ensemble(self, teachers: list[Job]) -> Job:
-        members = {f"member.{number}": self._predictions(each, "last") for number, each in enumerate(teachers)}
+        members = {f"member.{number}": self.predictions(each, "last") for number, each in enumerate(teachers)}
         key = ("ensemble", *(member.fingerprint for member in members.values()))
         inputs = {"pixels": self.pixels, **members}
         return self.workshop.once(key, lambda: job("ensemble", {}, inputs, f"ensemble on {self.name}"))
 
-    def _trajectory(self, row: Row, student: NetworkSpec, slots: list[TeacherSlot]) -> Job:
-        banks = [self._bank(self._teacher(slot, position), slot.network) for position, slot in self._positions(slots)]
+    def trajectory(self, row: Row, student: NetworkSpec, seats: list[Seat]) -> Job:
+        """The training of a row's student."""
+        banks = [self._bank(seat.teacher, seat.slot.network) for seat in seats]
 
         def make() -> Job:
             spec = {
@@ -207,15 +161,17 @@ class Ground:
         key = ("trajectory", self.where, student.key, row.key, *(bank.fingerprint for bank in banks))
         return self.workshop.once(key, make)
 
-    def _positions(self, slots: list[TeacherSlot]) -> Iterator[tuple[int, TeacherSlot]]:
-        """Each slot with its place among the protocol's teachers: a lone teacher is the same network as there."""
+    def _seats(self, slots: list[TeacherSlot]) -> list[Seat]:
+        """Each teacher at its place among the protocol's: a lone teacher is the same network as there."""
         networks = [network.architecture for network in self.protocol.teachers]
+        seats = []
         for number, slot in enumerate(slots):
-            if len(slots) == len(networks):
-                yield number, slot
-            else:
+            position = number
+            if len(slots) != len(networks):
                 known = slot.network.architecture in networks
-                yield networks.index(slot.network.architecture) if known else len(networks) + number, slot
+                position = networks.index(slot.network.architecture) if known else len(networks) + number
+            seats.append(Seat(f"teacher {number + 1} ({slot.network.name})", self._teacher(slot, position), slot))
+        return seats
 
     def _teacher(self, slot: TeacherSlot, position: int) -> Job:
         def make() -> Job:
@@ -223,7 +179,7 @@ class Ground:
             inputs = {**self.base, **self._form(slot.network)}
             share, suffix = self.train_share, ""
             if slot.subset is not None:
-                inputs["subsets"] = self._subsets(slot.subset)
+                inputs["subsets"] = self.subsets(slot.subset)
                 spec["subset"] = slot.subset.index
                 share *= subset_share(slot.subset.construction, slot.subset.count, slot.subset.ratio)
                 suffix = f" (subset {slot.subset.index + 1}, overlap {slot.subset.ratio:g})"
@@ -252,7 +208,9 @@ class Ground:
 
         return self.workshop.once(("bank", teacher.fingerprint), make)
 
-    def _subsets(self, subset: Subset) -> Job:
+    def subsets(self, subset: Subset) -> Job:
+        """The overlapping subsets that teachers learn from."""
+
         def make() -> Job:
             try:
                 check_overlap(subset.construction, subset.count, subset.ratio)

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from roskdbench.data.content import Located
 from roskdbench.data.phantoms import chest, lesion
 from roskdbench.errors import PlacedError, UserError, nearest
+from roskdbench.plan import measuring
 from roskdbench.plan.graph import Cell, Plan
 from roskdbench.plan.ground import Ground
 from roskdbench.plan.row import Row
@@ -36,17 +37,10 @@ def plan(
     workshop = Workshop(suite, planned.jobs, planned.located)
     for name, experiment in suite.experiments.items():
         if not chosen or name in chosen:
-            planned.not_built += [line for line in _not_built(name, experiment) if line not in planned.not_built]
             rows = _rows(name, experiment, suite, registry)
             _refuse_noise(name, experiment, planned)
             planned.cells += _cells(name, experiment, rows, _substitute(experiment, registry, suite), workshop)
     return planned
-
-
-def _not_built(name: str, experiment: Experiment) -> Iterator[str]:
-    for measure in experiment.measures:
-        if not measure.built:
-            yield f"the measure '{measure.measure}' of experiment '{name}'"
 
 
 def _refuse_noise(name: str, experiment: Experiment, planned: Plan) -> None:
@@ -90,7 +84,9 @@ def _cells(
     for problem, noise, seed, fold in places:
         ground = Ground(workshop, problem, noise, seed, fold, experiment.folds)
         for row, student, overlap in product(rows, experiment.students, experiment.overlap):
-            scores, others, trainings = ground.measured(row, student, overlap, measures, substitute)
+            model, seats = ground.model(row, student, overlap)
+            against = ground.trajectory(substitute, student, []) if substitute else None
+            others = measuring.others(ground, model, seats, measures, against)
             yield Cell(
                 experiment=name,
                 problem=problem,
@@ -101,8 +97,8 @@ def _cells(
                 noise=noise.name,
                 fold=fold,
                 seed=seed,
-                scores=scores.fingerprint,
+                scores=measuring.scores(ground, model).fingerprint,
                 others=tuple((other.fingerprint, who) for other, who in others),
                 labels=ground.labels.fingerprint,
-                trainings=trainings,
+                trainings=len(seats) + row.method.trains_student,
             )

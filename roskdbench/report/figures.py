@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from roskdbench.data.problem import Problem
 from roskdbench.plan import Plan
+from roskdbench.report import landscape
 from roskdbench.report.robustness import attacked_pictures, reliability_diagrams, robustness_curves
 from roskdbench.report.tables import Number, score_table
 from roskdbench.results import Results
@@ -55,6 +56,9 @@ def draw_all(results: Results, store: Store, folder: Path) -> list[Path]:
                 "robustness": robustness_curves(results, experiment, colours(results.plan)),
                 "attacked": attacked_pictures(results, store, experiment),
                 "reliability": reliability_diagrams(results, experiment, colours(results.plan)),
+                "landscape": landscape.contours(results, store, experiment),
+                "surface": landscape.surfaces(results, store, experiment),
+                "line": landscape.lines(results, store, experiment, colours(results.plan)),
             }
             drawn += [_save(figure, folder / f"{experiment}-{name}") for name, figure in others.items() if figure]
     return drawn

@@ -14,8 +14,8 @@ DIGITS = 3
 
 
 def plain_number(value: float) -> str:
-    """Three digits without the leading zero, as the paper prints them."""
-    text = f"{value:.{DIGITS}f}"
+    """Three digits without the leading zero, as the paper prints them; four digits in all from 10 on."""
+    text = f"{value:.{DIGITS}f}" if abs(value) < 10 else f"{value:.4g}"
     return text[1:] if text.startswith("0.") else text
 
 

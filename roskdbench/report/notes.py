@@ -1,9 +1,10 @@
 """The notes under a table: what its numbers are, and what they are not."""
 
-from roskdbench.measures import BEFORE, BINS, CALIBRATION, CHECKS, CORRECTED
+from roskdbench.measures import BEFORE, BINS, CALIBRATION, CHECKS, CORRECTED, EPSILON, LANDSCAPE
 from roskdbench.report import paper
 from roskdbench.results import Results
 from roskdbench.suite import Suite
+from roskdbench.suite.experiments import Landscape
 from roskdbench.suite.noise import NoiseSpec
 
 
@@ -28,13 +29,11 @@ def notes(results: Results, experiment: str, beside: bool) -> list[str]:
     lines += [f"{problem}: {remark}" for problem, remark in results.remarks.items() if problem in problems]
     lines += _noise_notes(results, experiment, problems)
     lines += _calibration_notes(results, experiment)
+    lines += _landscape_notes(results, experiment)
     if len(results.made_with) > 1:
         lines.append(f"Made with different libraries or devices: {'; '.join(results.made_with)}.")
     if beside:
         lines += [*paper.TABLE1_NOTES, *([paper.PHANTOM_NOTE] if phantoms else [])]
-    for measure in declared.measures:
-        if not measure.built:
-            lines.append(f"The measure '{measure.measure}' is not built yet and left out.")
     for state in ("diverged", "failed", "missing"):
         gaps = [gap for gap in results.gaps if gap.cell.experiment == experiment and gap.state == state]
         if gaps:
@@ -69,6 +68,22 @@ def _calibration_notes(results: Results, experiment: str) -> list[str]:
     return [
         f"Calibration on the test part: ECE over {BINS} equal bins; Brier scores (single-label) sum over classes.",
         "T: the temperature that validation chose; ECE at T: after dividing logits by it.",
+    ]
+
+
+def _landscape_notes(results: Results, experiment: str) -> list[str]:
+    part = results.frame[(results.frame["experiment"] == experiment) & (results.frame["condition"] == LANDSCAPE)]
+    declared = [each for each in results.plan.suite.experiments[experiment].measures if isinstance(each, Landscape)]
+    if part.empty:
+        return []
+    points, counts = declared[0].points, ", ".join(f"{count:,}" for count in sorted(set(part["n"])))
+    where = {"test": "test images", "train": "training images with the labels that training saw"}[declared[0].part]
+    return [
+        f"Loss landscape over {counts} {where}, {points} x {points} points, filter-normalised, the same directions and "
+        "images for every method. Basin: the share of the plane around the trained weights that stays within so much "
+        "of their loss.",
+        f"Sharpness: Keskar's, in percent, epsilon {EPSILON:g}; eigenvalue: the Hessian's largest; barrier: how far "
+        "the line from the last to the averaged weights rises above its chord.",
     ]
 
 

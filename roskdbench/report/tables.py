@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from roskdbench.errors import UserError, nearest
-from roskdbench.measures import CALIBRATION, CLEAN, CORRECTED
+from roskdbench.measures import CALIBRATION, CLEAN, CORRECTED, LANDSCAPE, LEVELS
 from roskdbench.plan import Cell
 from roskdbench.report import paper
 from roskdbench.report.notes import notes
@@ -27,6 +27,13 @@ MEMORY = (
     ("memorised", TEACHERS, "by teachers"),
 )
 CALIBRATED = {"ece": "ECE", "brier": "Brier", "nll": "NLL", "temperature": "T", "ece@scaled": "ECE at T"}
+LANDSCAPED = {
+    "loss": "loss",
+    **{f"basin+{level:g}": f"basin +{level:g}" for level in LEVELS},
+    "sharpness": "sharpness",
+    "eigenvalue": "eigenvalue",
+    "barrier": "barrier",
+}
 CONFIDENCE = 0.95
 AXES = ("student", "overlap", "noise")
 
@@ -120,6 +127,8 @@ def _columns(results: Results, experiment: str, problems: Sequence[str], beside:
             columns += [Column(problem, metric, heading, condition) for metric, condition, heading in MEMORY]
         if (problem, CALIBRATION) in measured:
             columns += [Column(problem, metric, heading, CALIBRATION) for metric, heading in CALIBRATED.items()]
+        if (problem, LANDSCAPE) in measured:
+            columns += [Column(problem, metric, heading, LANDSCAPE) for metric, heading in LANDSCAPED.items()]
     return columns
 
 
@@ -146,7 +155,7 @@ def values_of(
     frame: "pandas.DataFrame", experiment: str, axes: list[str], suite: Suite
 ) -> dict[Key, dict[tuple[int, int], float]]:
     """For each row, problem, condition and metric the value of every (fold, seed). Teachers are one condition."""
-    names = {metric: metric for metric in ("memorised", "corrected", *CALIBRATED)}
+    names = {metric: metric for metric in ("memorised", "corrected", *CALIBRATED, *LANDSCAPED)}
     for metric in (*METRICS, "auc"):
         for suffix in (False, True):
             names[shown_metric(suite, metric, suffix)] = metric

@@ -2,7 +2,7 @@
 
 import re
 from fractions import Fraction
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PositiveInt
 
@@ -116,7 +116,6 @@ class Attacks(Declared):
     The preset `paper` is FGSM and PGD at l2 1.28/255, l_inf 1.28/255 and l2 128/255.
     """
 
-    built: ClassVar[bool] = True
     measure: Literal["attacks"]
     preset: Literal["paper"] | None = None
     attacks: list[AttackSpec] = []

@@ -1,9 +1,9 @@
 """Experiments: which methods, students, overlaps, noises, folds and seeds are crossed, and what is measured."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
 from roskdbench.suite.attacks import Attacks
 from roskdbench.suite.declared import Declared
@@ -37,30 +37,43 @@ MethodChoice = Annotated[_MethodChoice, BeforeValidator(_method_from_name, json_
 class Scores(Declared):
     """Precision, recall, F1 and per-class AUC on the test part."""
 
-    built: ClassVar[bool] = True
     measure: Literal["scores"]
 
 
 class Landscape(Declared):
-    """The loss on a filter-normalised plane around the trained weights."""
+    """The loss on a filter-normalised plane around the trained weights, how sharply it bends there, and, for averaged
+    weights, on the line from the last ones.
+    """
 
-    built: ClassVar[bool] = False
     measure: Literal["landscape"]
     points: Annotated[int, Field(ge=3)] = 51
-    clamp: float = 8.0
+    """On each side of the plane; odd, so that the trained weights are one of them."""
+    clamp: Annotated[float, Field(gt=0)] = 8.0
+    """Losses are cut at this height in drawings, and only there."""
+    images: PositiveInt | None = 500
+    """How many images the loss is over, the same ones for every method; all of the part if null."""
+    part: Literal["test", "train"] = "test"
+    """Images of the test part with true labels, or of the training part with the labels that training sees."""
+    seed: int = 0
+    """Of the directions, which all methods and all runs share."""
+
+    @field_validator("points")
+    @classmethod
+    def _has_a_centre(cls, points: int) -> int:
+        if points % 2 == 0:
+            raise ValueError("an even number of points has none at the trained weights; take an odd one")
+        return points
 
 
 class Calibration(Declared):
     """ECE, Brier score, likelihood and reliability, before and after a temperature chosen on validation."""
 
-    built: ClassVar[bool] = True
     measure: Literal["calibration"]
 
 
 class Memorisation(Declared):
     """Of the training labels that noise flipped: the share that student and teachers reproduce, and correct."""
 
-    built: ClassVar[bool] = True
     measure: Literal["memorisation"]
 
 
@@ -104,6 +117,7 @@ class Experiment(Declared):
             "overlap": self.overlap,
             "noise": [noise.name for noise in self.noise],
             "seeds": self.seeds,
+            "measures": [measure.measure for measure in self.measures],
         }
         for axis, values in axes.items():
             twice = [value for value in dict.fromkeys(values) if values.count(value) > 1]

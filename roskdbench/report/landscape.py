@@ -1,0 +1,154 @@
+"""Pictures of landscapes: contours with common levels, the same as surfaces, and the lines between two readings."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.colors import BoundaryNorm
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from roskdbench.plan import Cell
+from roskdbench.report.tables import text_of, varying_axes
+from roskdbench.results import Results
+from roskdbench.store import Artifact, Store
+from roskdbench.suite.experiments import Landscape
+
+PANEL = 1.7  # inches
+ACROSS = 4  # panels
+LEVELS = 14
+COLOURS = "viridis"
+
+
+def contours(results: Results, store: Store, experiment: str) -> Figure | None:
+    """The loss on each model's plane, first seed and fold. All panels of a problem have the same levels."""
+    planes = _planes(results, store, experiment)
+    if not planes:
+        return None
+    lines = sum(-(-len(panels) // ACROSS) for panels in planes.values())
+    across = min(ACROSS, max(len(panels) for panels in planes.values()))
+    figure = Figure(figsize=(PANEL * across + 0.9, (PANEL + 0.35) * lines + 0.2), layout="constrained")
+    grids = iter(figure.subplots(lines, across, squeeze=False))
+    for problem, panels in planes.items():
+        levels = _levels(panels)
+        drawn: Any = None
+        rows = [next(grids) for _ in range(-(-len(panels) // ACROSS))]
+        axes = [panel for row in rows for panel in row]
+        for panel, (name, (places, losses)) in zip(axes, panels.items(), strict=False):
+            norm = BoundaryNorm(levels, 256)
+            drawn = panel.contourf(places, places, losses, levels, cmap=COLOURS, norm=norm)
+            panel.contour(places, places, losses, levels, colors="white", linewidths=0.3)
+            panel.plot(0, 0, "+", color="#D55E00", markersize=5)
+            panel.set_title(name, fontsize=7)
+            panel.set_aspect("equal")
+            panel.set_xticks([-1, 0, 1])
+            panel.set_yticks([-1, 0, 1])
+        for panel in axes[len(panels) :]:
+            panel.axis("off")
+        bar = figure.colorbar(drawn, ax=axes, format="%.3g", shrink=0.9, pad=0.02)
+        bar.set_label(f"{problem}: loss", fontsize=7)
+        bar.ax.tick_params(labelsize=6)
+    return figure
+
+
+def surfaces(results: Results, store: Store, experiment: str) -> Figure | None:
+    """The planes of `contours` in three dimensions, at a common height."""
+    from mpl_toolkits.mplot3d import Axes3D  # noqa: F401
+
+    planes = _planes(results, store, experiment)
+    if not planes:
+        return None
+    lines = sum(-(-len(panels) // ACROSS) for panels in planes.values())
+    across = min(ACROSS, max(len(panels) for panels in planes.values()))
+    figure = Figure(figsize=(PANEL * 1.25 * across, PANEL * 1.3 * lines + 0.2), layout="constrained")
+    number = 0
+    for problem, panels in planes.items():
+        levels = _levels(panels)
+        for name, (places, losses) in panels.items():
+            number += 1
+            panel: Any = figure.add_subplot(lines, across, number, projection="3d")
+            a, b = np.meshgrid(places, places)
+            panel.plot_surface(a, b, losses, cmap=COLOURS, vmin=levels[0], vmax=levels[-1], rcount=60, ccount=60)
+            panel.set_zlim(levels[0], levels[-1])
+            panel.set_title(f"{problem}: {name}", fontsize=7, pad=-2)
+            panel.set_xticks([-1, 0, 1])
+            panel.set_yticks([-1, 0, 1])
+            panel.tick_params(labelsize=5, pad=-3)
+            panel.set_box_aspect((1, 1, 0.75), zoom=0.95)
+        number = -(-number // across) * across
+    return figure
+
+
+def lines(results: Results, store: Store, experiment: str, palette: Mapping[str, str]) -> Figure | None:
+    """Loss and macro-F1 on the straight line from each training's last weights to its averaged ones."""
+    found = [(cell, artifact) for cell, artifact in _measured(results, store, experiment) if _has_line(artifact)]
+    problems = list(dict.fromkeys(cell.problem for cell, _ in found))
+    if not found:
+        return None
+    axes = varying_axes([cell for cell, _ in found])
+    figure = Figure(figsize=(3.4 * len(problems), 3.6), layout="constrained")
+    panels = figure.subplots(2, len(problems), squeeze=False, sharex=True)
+    for column, problem in enumerate(problems):
+        for cell, artifact in found:
+            if cell.problem != problem:
+                continue
+            line = artifact.arrays("line.npz")
+            for panel, values in zip(panels[:, column], (line["losses"], line["f1"]), strict=True):
+                panel.plot(line["places"], values, color=palette[cell.method], label=_name(cell, axes), linewidth=1.3)
+        for panel, label in zip(panels[:, column], ("loss", "F1 (macro)"), strict=True):
+            for place in (0, 1):
+                panel.axvline(place, color="#999999", linewidth=0.6, linestyle=":")
+            panel.grid(color="#dddddd", linewidth=0.5)
+            panel.set_ylabel(label)
+            panel.ticklabel_format(axis="y", useOffset=False)
+        panels[0, column].set_title(problem)
+        panels[1, column].set_xticks([0, 1], ["last\nweights", "averaged\nweights"])
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=7)
+    return figure
+
+
+Plane = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Places on each axis, and the losses, clamped for drawing."""
+
+
+def _planes(results: Results, store: Store, experiment: str) -> dict[str, dict[str, Plane]]:
+    """By problem and row."""
+    clamp = next(
+        (each.clamp for each in results.plan.suite.experiments[experiment].measures if isinstance(each, Landscape)), 0.0
+    )
+    measured = list(_measured(results, store, experiment))
+    axes = varying_axes([cell for cell, _ in measured])
+    found: dict[str, dict[str, Plane]] = {}
+    for cell, artifact in measured:
+        plane = artifact.arrays("plane.npz")
+        losses = np.minimum(np.nan_to_num(plane["losses"], nan=clamp, posinf=clamp), clamp)
+        found.setdefault(cell.problem, {})[_name(cell, axes)] = (plane["places"], losses)
+    return found
+
+
+def _measured(results: Results, store: Store, experiment: str) -> Iterator[tuple[Cell, Artifact]]:
+    """The landscape of each row on each problem, first seed and fold."""
+    seen = set()
+    for cell in results.plan.cells:
+        row = (cell.problem, cell.method, cell.student, cell.overlap, cell.noise)
+        if cell.experiment != experiment or row in seen:
+            continue
+        for fingerprint, _ in cell.others:
+            if results.plan.jobs[fingerprint].kind == "landscape" and fingerprint in store:
+                seen.add(row)
+                yield cell, store.open(fingerprint)
+
+
+def _has_line(artifact: Artifact) -> bool:
+    return artifact.file("line.npz").exists()
+
+
+def _name(cell: Cell, axes: list[str]) -> str:
+    return " / ".join([cell.method, *(text_of(getattr(cell, axis)) for axis in axes)])
+
+
+def _levels(panels: Mapping[str, Plane]) -> NDArray[np.float64]:
+    """From the lowest loss of all panels to the highest, so that on a bowl the contours are evenly apart."""
+    lowest = min(float(losses.min()) for _, losses in panels.values())
+    highest = max(float(losses.max()) for _, losses in panels.values())
+    return lowest + (max(highest - lowest, 1e-6)) * np.linspace(0, 1, LEVELS) ** 2
