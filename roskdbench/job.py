@@ -22,7 +22,7 @@ REVISIONS = {
     "predictions": 1,
     "ensemble": 1,
     "memorisation": 1,
-    "attacks": 1,
+    "attacks": 2,
     "calibration": 1,
     "landscape": 1,
     "scores": 2,

@@ -15,14 +15,14 @@ from roskdbench.data.phantoms import draw_chest, draw_lesions
 from roskdbench.errors import UserError
 from roskdbench.jobs.attacks import MeanOf
 from roskdbench.jobs.ensemble import mean_binary_logits, mean_logits
-from roskdbench.measures.attacks.attacking import Target, attack, logits_of
+from roskdbench.measures.attacks.attacking import Target, attack, logits_of, robust
 from roskdbench.measures.attacks.checks import checks, zero_gradients
 from roskdbench.measures.attacks.gradient import Fgsm, Pgd, random_start, unit, within
 from roskdbench.measures.attacks.objective import direction, height
 from roskdbench.measures.attacks.square import squares
 from roskdbench.plan import plan
 from roskdbench.registry import discover
-from roskdbench.report.attack_table import attack_table
+from roskdbench.report.attack_table import attack_table, class_table
 from roskdbench.report.tables import Number
 from roskdbench.results import collect
 from roskdbench.run import run
@@ -349,6 +349,61 @@ def test_squares_raise_the_loss_and_stay_within_the_radius(learnt):
     assert kept < (model(pixels).argmax(1) == labels).float().mean()
 
 
+# Searching for wrong decisions
+
+
+RISING = [
+    PgdSpec(attack="pgd", norm="linf", radius=radius, steps=6, restarts=2) for radius in ("4/255", "1/255", "2/255")
+]
+
+
+def test_a_sweep_breaks_what_a_search_breaks_at_its_radius_or_at_a_smaller_one(learnt):
+    model, images, targets = learnt
+    target = target_of(model, images, targets, 100)
+    swept = attack(target, [], sweep=RISING)
+    broken = np.zeros(100, bool)
+    for spec in sorted(RISING, key=lambda spec: spec.radius):
+        broken |= ~robust(target, spec)
+        assert np.array_equal(logits_of(swept[spec.name]).argmax(1) != targets[:100], broken)
+        assert swept[spec.name].largest <= spec.radius + 1e-6
+    assert 20 < broken.sum() < 100
+
+
+def test_a_search_finds_all_that_the_whole_attack_does(learnt):
+    model, images, targets = learnt
+    target = target_of(model, images, targets, 100)
+    spec = PgdSpec(attack="pgd", norm="l2", radius=0.15, steps=10)
+    whole = logits_of(attack(target, [spec])[spec.name]).argmax(1) == targets[:100]
+    kept = robust(target, spec)
+    assert not (kept & ~whole).any()
+    assert 0 < kept.sum() < 100
+
+
+def test_what_is_known_to_be_broken_is_not_attacked_again(learnt):
+    model, images, targets = learnt
+    seen = []
+
+    class Counting(nn.Module):
+        def forward(self, pixels):
+            seen.append(len(pixels))
+            return model(pixels)
+
+    target = target_of(Counting(), images, targets, 50)
+    assert not robust(target, REFERENCE, known=np.ones(50, bool)).any()
+    assert sum(seen) == 50  # the clean images, once
+    seen.clear()
+    robust(target, REFERENCE)
+    assert sum(seen) < 50 * (REFERENCE.steps + 2)
+
+
+def test_a_multi_label_sweep_attacks_every_image_at_every_radius():
+    images, findings, _ = draw_chest(20, 28, 0)
+    model = tiny_network(channels=1).eval()
+    target = Target(model, "multi-label", images, findings, np.arange(20), torch.device("cpu"), 0)
+    together, alone = attack(target, [], sweep=RISING), attack(target, RISING)
+    assert all(np.array_equal(logits_of(together[spec.name]), logits_of(alone[spec.name])) for spec in RISING)
+
+
 # Checks
 
 REFERENCE = PgdSpec(attack="pgd", norm="linf", radius="2/255", steps=10)
@@ -450,7 +505,7 @@ def test_scores_before_and_after_are_those_of_the_kept_logits(attacked):
         frame = results.frame[(results.frame["fingerprint"] == job.fingerprint) & (results.frame["class"] == "")]
         single = cell.problem == "lesion"
         swept = "fgsm l2 48.5/255" if single else "fgsm l2 28/255"
-        for name in ("pgd linf 2/255", "fgsm l2 127.5/255", "pgd linf 1/255", swept):
+        for name in ("pgd linf 2/255, 3 steps", "fgsm l2 127.5/255", "pgd linf 1/255", swept):
             said = kept[name].argmax(1) if single else kept[name] >= 0
             labels = range(8) if single else None
             wanted = f1_score(truth, said, average="macro", zero_division=0, labels=labels)
@@ -458,8 +513,39 @@ def test_scores_before_and_after_are_those_of_the_kept_logits(attacked):
             rows = frame[(frame["condition"] == name) & (frame["metric"] == metric)]
             assert rows["value"].item() == pytest.approx(wanted)
         largest = frame[frame["metric"] == "largest-change"].set_index("condition")["value"]
-        assert largest["pgd linf 2/255"] <= 2 / 255 + 1e-6
+        assert largest["pgd linf 2/255, 3 steps"] <= 2 / 255 + 1e-6
         assert largest["fgsm l2 127.5/255"] <= 0.5 + 1e-5
+
+
+def test_what_each_class_loses_is_its_f1_before_minus_after_and_their_mean_is_the_tables(attacked):
+    *_, results = attacked
+    whole, by_class = attack_table(results, "main"), class_table(results, "main")
+    assert [labels for labels, _ in by_class.rows] == [labels for labels, _ in whole.rows if labels[-1] != "none"]
+    lost = {tuple(labels): cells for labels, cells in whole.rows}
+    for labels, cells in by_class.rows:
+        for problem in ("lesion", "cardio"):
+            (c,) = (i for i, each in enumerate(whole.columns) if (each.problem, each.metric) == (problem, "lost"))
+            own = [cell.mean for each, cell in zip(by_class.columns, cells, strict=True) if each.problem == problem]
+            assert len(own) == 8
+            assert np.mean(own) == pytest.approx(lost[tuple(labels)][c].mean)
+
+
+@pytest.mark.parametrize(
+    ("attacks", "names"),
+    [
+        ([{"steps": 40}], ["pgd linf 8/255, 40 steps"]),
+        (
+            [{}, {"restarts": 5, "loss": "margin", "step": "1/255"}],
+            ["pgd linf 8/255", "pgd linf 8/255, margin, step 1/255, 5 restarts"],
+        ),
+    ],
+)
+def test_attacks_that_differ_have_names_that_differ(attacks, names):
+    base = {"attack": "pgd", "norm": "linf", "radius": "8/255"}
+    made = Attacks.model_validate({"measure": "attacks", "attacks": [{**base, **each} for each in attacks]})
+    assert [attack.name for attack in made.chosen] == names
+    with pytest.raises(ValueError, match="attacks names 'pgd linf 8/255' twice"):
+        Attacks.model_validate({"measure": "attacks", "attacks": [base, base]})
 
 
 def test_every_method_is_attacked_on_the_same_images(attacked):
@@ -474,7 +560,7 @@ def test_tables_show_what_attacks_cost_and_whether_to_believe_them(attacked):
     folder, _, _, results = attacked
     table = attack_table(results, "main")
     rows = {tuple(labels): cells for labels, cells in table.rows}
-    assert {attack for _, attack in rows} == {"none", "pgd linf 2/255", "fgsm l2 127.5/255"}
+    assert {attack for _, attack in rows} == {"none", "pgd linf 2/255, 3 steps", "fgsm l2 127.5/255"}
     place = {(column.problem, column.heading): c for c, column in enumerate(table.columns)}
     for (method, name), cells in rows.items():
         for problem in ("lesion", "cardio"):
@@ -496,7 +582,7 @@ def test_chest_films_have_pixels_and_findings():
     images, findings, _ = draw_chest(30, 28, 0)
     model = tiny_network(channels=1).eval()
     target = Target(model, "multi-label", images, findings, np.arange(30), torch.device("cpu"), 0)
-    found = attack(target, [PgdSpec(attack="pgd", norm="linf", radius="8/255", steps=5)])["pgd linf 8/255"]
+    found = attack(target, [PgdSpec(attack="pgd", norm="linf", radius="8/255", steps=5)])["pgd linf 8/255, 5 steps"]
     clean = model(torch.from_numpy(images).float() / 255).detach()
     truth = torch.from_numpy(findings)
     worse = plain_loss("multi-label", torch.from_numpy(logits_of(found)), truth) >= plain_loss(

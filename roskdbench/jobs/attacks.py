@@ -39,8 +39,9 @@ def run(work: Work) -> None:
         device=device,
         seed=spec["seed"],
     )
-    named: list[Fgsm | Pgd | Packaged] = [*measure.chosen, *_sweep(measure, problem)]
-    outcomes = attack(target, named, lambda done: work.report((1 - CHECKING) * done, "attacking"))
+    leaps, climbs = _sweep(measure, problem)
+    named: list[Fgsm | Pgd | Packaged] = [*measure.chosen, *leaps]
+    outcomes = attack(target, named, lambda done: work.report((1 - CHECKING) * done, "attacking"), climbs)
     rows = _rows(problem, split, clean, chosen, outcomes)
     few = replace(target, samples=target.samples[: measure.checked])
     substitute = trained(work.inputs["substitute"], "last") if "substitute" in work.inputs else None
@@ -85,17 +86,16 @@ def _chosen(length: int, wanted: int | None) -> Any:
     return np.random.default_rng(seed_for("attacked", length)).permutation(length)[:wanted]
 
 
-def _sweep(measure: Attacks, problem: Problem) -> list[Fgsm | Pgd]:
+def _sweep(measure: Attacks, problem: Problem) -> tuple[list[Fgsm], list[Pgd]]:
     """FGSM and PGD at each radius, in both norms; an l2 radius is the length of that change in every pixel."""
     length = float(np.prod(problem.images.shape[1:])) ** 0.5
-    found: list[Fgsm | Pgd] = []
-    for radius in measure.sweep:
-        norms: list[tuple[Norm, float]] = [("linf", radius), ("l2", radius * length)]
-        for norm, scaled in norms:
-            found.append(Fgsm(attack="fgsm", norm=norm, radius=scaled))
-            found.append(Pgd(attack="pgd", norm=norm, radius=scaled))
+    places: list[tuple[Norm, float]] = [
+        (norm, radius * (length if norm == "l2" else 1.0)) for radius in measure.sweep for norm in ("linf", "l2")
+    ]
+    leaps = [Fgsm(attack="fgsm", norm=norm, radius=radius) for norm, radius in places]
+    climbs = [Pgd(attack="pgd", norm=norm, radius=radius) for norm, radius in places]
     known = {attack.name for attack in measure.chosen}
-    return [attack for attack in found if attack.name not in known]
+    return [each for each in leaps if each.name not in known], [each for each in climbs if each.name not in known]
 
 
 def _reference(measure: Attacks) -> Pgd:

@@ -23,16 +23,15 @@ COST = {"lost": "F1 lost", "kept": "kept", "checks": "checks"}
 
 
 def tables_of(results: Results, experiment: str, compare: str = "none") -> list[Table]:
-    """The tables of an experiment: its scores, and what attacks cost where there were any."""
-    attacks = attack_table(results, experiment)
-    return [score_table(results, experiment, compare), *([attacks] if attacks else [])]
+    """The tables of an experiment: its scores, and what attacks cost where there were any, in all and by class."""
+    attacks = [table for make in (attack_table, class_table) if (table := make(results, experiment))]
+    return [score_table(results, experiment, compare), *attacks]
 
 
 def attack_table(results: Results, experiment: str) -> Table | None:
     """Precision, recall, F1 and AUC on the attacked images; F1 lost, and the share kept; the checks' verdict."""
     suite = results.plan.suite
-    declared = suite.experiments[experiment]
-    attacks = [attack for each in declared.measures if isinstance(each, Attacks) for attack in each.chosen]
+    declared, attacks = suite.experiments[experiment], _attacks(results, experiment)
     if not attacks:
         return None
     cells = [cell for cell in results.plan.cells if cell.experiment == experiment]
@@ -44,7 +43,7 @@ def attack_table(results: Results, experiment: str) -> Table | None:
     table = Table(f"{experiment}-attacks", title, ["method", *axes, "attack"], columns)
     values = values_of(results.frame, experiment, axes, suite)
     states, verdicts = states_of(results, experiment, axes), _verdicts(results, experiment, axes)
-    for condition in (BEFORE, *(attack.name for attack in attacks)):
+    for condition in (BEFORE, *attacks):
         for row in dict.fromkeys((cell.method, *(getattr(cell, axis) for axis in axes)) for cell in cells):
             found: list[Number | str | None] = []
             for column in columns:
@@ -54,6 +53,43 @@ def attack_table(results: Results, experiment: str) -> Table | None:
             table.rows.append(([*labels, "none" if condition == BEFORE else condition], found))
     table.notes = attack_notes(results, experiment)
     return table
+
+
+def class_table(results: Results, experiment: str) -> Table | None:
+    """F1 lost to each attack, class by class."""
+    attacks = _attacks(results, experiment)
+    if not attacks:
+        return None
+    suite, frame = results.plan.suite, results.frame
+    cells = [cell for cell in results.plan.cells if cell.experiment == experiment]
+    axes = varying_axes(cells)
+    per_class = {"f1", f"f1@{suite.protocol.threshold}"}
+    part = frame[
+        (frame["experiment"] == experiment)
+        & frame["condition"].isin([BEFORE, *attacks])
+        & frame["metric"].isin(per_class)
+    ]
+    values: dict[Key, dict[tuple[int, int], float]] = {}
+    keys = ["method", *axes, "problem", "class", "condition", "fold", "seed", "value"]
+    for *place, fold, seed, value in part[keys].itertuples(index=False):
+        values.setdefault(tuple(place), {})[fold, seed] = value
+    classes = list(dict.fromkeys(part[["problem", "class"]].itertuples(index=False, name=None)))
+    title = f"{suite.experiments[experiment].title or experiment}: F1 lost under attack, by class"
+    columns = [Column(problem, label, label) for problem, label in classes]
+    table = Table(f"{experiment}-attacks-classes", title, ["method", *axes, "attack"], columns)
+    for attack in attacks:
+        for row in dict.fromkeys((cell.method, *(getattr(cell, axis) for axis in axes)) for cell in cells):
+            found: list[Number | str | None] = []
+            for problem, label in classes:
+                before, after = (values.get((*row, problem, label, each), {}) for each in (BEFORE, attack))
+                found.append(number_of({run: before[run] - value for run, value in after.items() if run in before}))
+            table.rows.append(([*(text_of(value) for value in row), attack], found))
+    return table
+
+
+def _attacks(results: Results, experiment: str) -> list[str]:
+    declared = results.plan.suite.experiments[experiment].measures
+    return [attack.name for each in declared if isinstance(each, Attacks) for attack in each.chosen]
 
 
 def _cell(

@@ -4,6 +4,7 @@ from roskdbench.measures import BEFORE, BINS, CALIBRATION, CHECKS, CORRECTED, EP
 from roskdbench.report import paper
 from roskdbench.results import Results
 from roskdbench.suite import Suite
+from roskdbench.suite.attacks import Attacks
 from roskdbench.suite.experiments import Landscape
 from roskdbench.suite.noise import NoiseSpec
 
@@ -93,10 +94,16 @@ def attack_notes(results: Results, experiment: str) -> list[str]:
     before, judged = part[part["condition"] == BEFORE], part[part["condition"] == CHECKS]
     if before.empty:
         return []
+    declared = results.plan.suite.experiments[experiment].measures
+    swept = any(isinstance(each, Attacks) and each.sweep for each in declared)
     images = ", ".join(f"{count:,}" for count in sorted(set(before[before["metric"] == "auc-macro"]["n"])))
     lines = [
         f"On {images} test images, the same for every method; radii in grey levels, l2 over the whole image.",
         "F1 lost: before minus after; kept: the share that is left.",
+        *(
+            ["Sweep: a single-label image keeps the first form that is decided wrongly, at its radius and above."]
+            * swept
+        ),
         "Checks: FGSM, more steps, a large radius, random squares, a margin loss, transfer, zero gradients.",
     ]
     for (problem, method), rows in judged[judged["value"] < 1].groupby(["problem", "method"], sort=False):

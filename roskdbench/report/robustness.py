@@ -109,7 +109,9 @@ def _pictures(
             if job.kind != "attacks" or fingerprint not in store:
                 continue
             pictures = store.open(fingerprint).arrays("pictures.npz")
-            places = {name: place for name in pictures if (place := radius_of(name)) and place[0] == "pgd"}
+            places = {
+                name: place for name in pictures if (place := radius_of(name.partition(",")[0])) and place[0] == "pgd"
+            }
             if not places:
                 return None
             strongest = max(places, key=lambda name: (places[name][1] == "linf", places[name][2]))

@@ -4,11 +4,12 @@ import re
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PositiveInt
+from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 
 from roskdbench.suite.declared import Declared
 
 GREY_LEVELS = 255
+STEPS = 20
 Norm = Literal["l2", "linf"]
 Loss = Literal["ce", "margin"]
 
@@ -39,8 +40,13 @@ class _GradientAttack(Declared):
     @property
     def name(self) -> str:
         """What tables call it, its radius in grey levels."""
-        loss = "" if self.loss == "ce" else f", {self.loss}"
-        return f"{self.attack} {self.norm} {grey_levels(self.radius)}{loss}"  # type: ignore[attr-defined]
+        said = [f"{self.attack} {self.norm} {grey_levels(self.radius)}"]  # type: ignore[attr-defined]
+        return ", ".join([*said, *self._unusual])
+
+    @property
+    def _unusual(self) -> list[str]:
+        """What is not as it is if nothing is said."""
+        return [] if self.loss == "ce" else [self.loss]
 
 
 class Fgsm(_GradientAttack):
@@ -53,7 +59,7 @@ class Pgd(_GradientAttack):
     """Steps along the gradient from a random start, each cut back to the ball; the worst image found is kept."""
 
     attack: Literal["pgd"]
-    steps: PositiveInt = 20
+    steps: PositiveInt = STEPS
     step: Radius | None = None
     """The length of a step; a quarter of the radius if left out."""
     restarts: PositiveInt = 1
@@ -62,6 +68,17 @@ class Pgd(_GradientAttack):
     def step_length(self) -> float:
         """In pixels' units."""
         return self.step or self.radius / 4
+
+    @property
+    def _unusual(self) -> list[str]:
+        said = super()._unusual
+        if self.steps != STEPS:
+            said.append(f"{self.steps} steps")
+        if self.step is not None:
+            said.append(f"step {grey_levels(self.step)}")
+        if self.restarts != 1:
+            said.append(f"{self.restarts} restarts")
+        return said
 
 
 class Packaged(Declared):
@@ -126,6 +143,15 @@ class Attacks(Declared):
     """How many test images are attacked, the same ones for every method; all of them if left out."""
     checked: PositiveInt = 100
     """How many of them the checks are made on."""
+
+    @model_validator(mode="after")
+    def _attacks_differ(self) -> "Attacks":
+        """Two attacks of one name would be one in every table."""
+        names = [attack.name for attack in self.attacks]
+        twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+        if twice:
+            raise ValueError(f"attacks names '{twice[0]}' twice")
+        return self
 
     @property
     def chosen(self) -> list[Any]:

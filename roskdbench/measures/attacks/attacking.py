@@ -11,9 +11,11 @@ import torchattacks
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from roskdbench.engine.device import Form
 from roskdbench.errors import UserError, nearest
 from roskdbench.fingerprint import seed_for
 from roskdbench.measures.attacks.gradient import Pgd, leap, raised
+from roskdbench.measures.attacks.search import Found, search
 from roskdbench.suite.attacks import Fgsm as FgsmSpec
 from roskdbench.suite.attacks import Loss, Packaged
 from roskdbench.suite.attacks import Pgd as PgdSpec
@@ -50,11 +52,12 @@ class Target:
         return len(self.samples)
 
     def batches(self) -> Any:
-        """Images in [0, 1] and labels, with the number of each batch."""
+        """Images in [0, 1] and labels, with the number of each batch; the model is made ready for them."""
+        form = Form().lay_out(self.model.to(self.device).eval())
         for number, start in enumerate(range(0, len(self.samples), BATCH)):
             chosen = self.samples[start : start + BATCH]
             pixels = torch.from_numpy(self.images[chosen]).to(self.device).float() / 255
-            yield number, pixels, torch.from_numpy(np.asarray(self.targets[chosen])).to(self.device)
+            yield number, form.images(pixels), torch.from_numpy(np.asarray(self.targets[chosen])).to(self.device)
 
     def generator(self, *purpose: Any) -> torch.Generator:
         """Random numbers for a purpose, such as the start of one attack on one batch."""
@@ -62,27 +65,57 @@ class Target:
 
 
 def attack(
-    target: Target, specs: Sequence[Spec], report: Callable[[float], None] = lambda done: None
+    target: Target,
+    specs: Sequence[Spec],
+    report: Callable[[float], None] = lambda done: None,
+    sweep: Sequence[PgdSpec] = (),
 ) -> dict[str, Outcome]:
-    """Every attack on every image. FGSM of any norm and radius rests on one gradient a loss."""
-    outcomes = {spec.name: Outcome() for spec in specs}
-    target.model.to(target.device).eval()
+    """Every attack on every image. FGSM of any norm and radius rests on one gradient a loss.
+
+    The attacks of a sweep only look for wrong decisions, in growing balls. Where a decision is more than one label,
+    there is no such thing, and they are attacks like any other.
+    """
+    rising = sorted(sweep, key=lambda spec: spec.radius) if target.task == "single-label" else []
+    full = [*specs, *(spec for spec in sweep if spec not in rising)]
+    outcomes = {spec.name: Outcome() for spec in [*full, *rising]}
     for number, images, labels in target.batches():
         gradients: dict[Loss, Tensor] = {}
-        for spec in specs:
+        for spec in full:
             if isinstance(spec, FgsmSpec) and spec.loss not in gradients:
                 gradients[spec.loss] = raised(target.model, target.task, spec.loss, images, labels)[1]
             changed = _attacked(target, spec, images, labels, gradients, number)
-            outcome = outcomes[spec.name]
-            with torch.no_grad():
-                outcome.logits.append(target.model(changed).cpu())
-            change = (changed - images).flatten(1)
-            length = change.abs().amax() if spec.norm == "linf" else change.norm(dim=1).amax()
-            outcome.largest = max(outcome.largest, float(length))
-            if number == 0:
-                outcome.pictures = list(changed[:SHOWN].cpu())
+            _take_in(outcomes[spec.name], target, spec, images, changed)
+        known: dict[str, Found] = {}
+        for spec in rising:
+            attacker = _pgd(target, spec, target.generator(spec.name, number))
+            before = known.get(spec.norm) or Found.clean(attacker, images, labels)
+            known[spec.norm] = search(attacker, images, labels, before)
+            _take_in(outcomes[spec.name], target, spec, images, known[spec.norm].images)
         report(min(1.0, (number + 1) * BATCH / len(target)))
     return outcomes
+
+
+def _take_in(outcome: Outcome, target: Target, spec: Spec, images: Tensor, changed: Tensor) -> None:
+    """Note what the model says of a batch's attacked images, and how far they are from the clean ones."""
+    with torch.no_grad():
+        outcome.logits.append(target.model(changed).cpu())
+    change = (changed - images).flatten(1)
+    length = change.abs().amax() if spec.norm == "linf" else change.norm(dim=1).amax()
+    outcome.largest = max(outcome.largest, float(length))
+    if not outcome.pictures:
+        outcome.pictures = list(changed[:SHOWN].cpu())
+
+
+def robust(target: Target, spec: PgdSpec, known: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
+    """Which images no attack of this kind was found to bring to a wrong decision; `known` ones are not tried. [n]"""
+    kept = []
+    for number, images, labels in target.batches():
+        attacker = _pgd(target, spec, target.generator(spec.name, number))
+        begin = Found.clean(attacker, images, labels)
+        if known is not None:
+            begin.wrong |= torch.from_numpy(known[number * BATCH :][: len(images)]).to(begin.wrong)
+        kept.append(~search(attacker, images, labels, begin).wrong.cpu().numpy())
+    return np.concatenate(kept)
 
 
 def logits_of(outcome: Outcome) -> NDArray[np.float32]:
@@ -103,7 +136,11 @@ def _attacked(
 
 def pgd(target: Target, spec: PgdSpec, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
     """PGD against the target as a suite declares it."""
-    attacker = Pgd(
+    return _pgd(target, spec, generator)(images, labels)  # type: ignore[no-any-return]
+
+
+def _pgd(target: Target, spec: PgdSpec, generator: torch.Generator) -> Pgd:
+    return Pgd(
         target.model,
         target.task,
         spec.norm,
@@ -114,7 +151,6 @@ def pgd(target: Target, spec: PgdSpec, images: Tensor, labels: Tensor, generator
         spec.loss,
         generator,
     )
-    return attacker(images, labels)  # type: ignore[no-any-return]
 
 
 def _packaged(target: Target, spec: Packaged, images: Tensor, labels: Tensor, number: int) -> Tensor:
@@ -143,4 +179,4 @@ def _packaged(target: Target, spec: Packaged, images: Tensor, labels: Tensor, nu
         raise UserError(f"torchattacks cannot make {spec.kind} with {options}: {error}") from None
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return built(images, labels).detach()  # type: ignore[no-any-return]
+        return built(images.contiguous(), labels).detach()  # type: ignore[no-any-return]

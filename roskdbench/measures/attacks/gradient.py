@@ -65,8 +65,8 @@ class Pgd(Attack):  # type: ignore[misc]
         """Each image on the way from `start`, the last one too, with how high it is."""
         here = start
         for _ in range(self.steps):
-            reached, gradient = raised(self.model, self.task, self.loss, here, labels)
-            yield here, reached
+            logits, gradient = raised(self.model, self.task, self.loss, here, labels)
+            yield here, height(self.task, self.loss, logits, labels)
             here = within(images, here + self.step * unit(gradient, self.norm), self.norm, self.radius)
         with torch.no_grad():
             yield here, height(self.task, self.loss, self.model(here), labels)
@@ -78,11 +78,11 @@ def leap(images: Tensor, gradient: Tensor, norm: Norm, radius: float) -> Tensor:
 
 
 def raised(model: nn.Module, task: Task, loss: Loss, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """How high each image is, and the gradient by its pixels, up to a positive factor for each image."""
+    """The logits, and the gradient of the loss by the pixels, up to a positive factor for each image."""
     images = images.detach().requires_grad_()
     logits = model(images)
     gradient = torch.autograd.grad(logits, images, direction(task, loss, logits, labels))[0]
-    return height(task, loss, logits.detach(), labels), gradient
+    return logits.detach(), gradient
 
 
 def unit(gradient: Tensor, norm: Norm) -> Tensor:

@@ -1,0 +1,52 @@
+"""Looking for a wrong decision on each image, and no further: all that a robust accuracy needs to know.
+
+An image that is decided wrongly is not attacked again: not in later steps and restarts, and not in a larger ball, which
+holds whatever was found in a smaller one. So a sweep over growing radii costs little more than its hardest images.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from roskdbench.measures.attacks.gradient import Pgd, raised, random_start, unit, within
+from roskdbench.measures.attacks.objective import height
+
+
+@dataclass
+class Found:
+    """Images with a wrong decision where one was found, and the worst that was seen of the others."""
+
+    images: Tensor
+    wrong: Tensor  # [B] bool
+
+    @classmethod
+    def clean(cls, attacker: Pgd, images: Tensor, labels: Tensor) -> "Found":
+        """Where a search begins."""
+        with torch.no_grad():
+            return cls(images.clone(), attacker.model(images).argmax(1) != labels)
+
+
+def search(attacker: Pgd, images: Tensor, labels: Tensor, known: Found) -> Found:
+    """What the attacker finds on the images that are not `known` to be decided wrongly. For single-label models."""
+    found = Found(known.images.clone(), known.wrong.clone())
+    highest = torch.full((len(images),), -torch.inf, dtype=images.dtype, device=images.device)
+    for _ in range(attacker.restarts):
+        # Drawn for all: where an image starts does not depend on which others are left.
+        here = random_start(images, attacker.norm, attacker.radius, attacker.generator)
+        left = torch.nonzero(~found.wrong)[:, 0]
+        here = here[left]
+        for step in range(attacker.steps + 1):
+            if not len(left):
+                return found
+            logits, gradient = raised(attacker.model, attacker.task, attacker.loss, here, labels[left])
+            reached = height(attacker.task, attacker.loss, logits, labels[left])
+            wrong = logits.argmax(1) != labels[left]
+            worse = wrong | (reached > highest[left])
+            found.images[left[worse]], highest[left[worse]] = here[worse], reached[worse]
+            found.wrong[left[wrong]] = True
+            left, here, gradient = left[~wrong], here[~wrong], gradient[~wrong]
+            if step < attacker.steps:
+                moved = here + attacker.step * unit(gradient, attacker.norm)
+                here = within(images[left], moved, attacker.norm, attacker.radius)
+    return found
