@@ -19,6 +19,7 @@ REVISIONS = {
     "teacher": 1,
     "bank": 1,
     "trajectory": 1,
+    "checkpoint": 1,
     "predictions": 1,
     "ensemble": 1,
     "memorisation": 1,

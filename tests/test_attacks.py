@@ -15,6 +15,7 @@ from roskdbench.data.phantoms import draw_chest, draw_lesions
 from roskdbench.errors import UserError
 from roskdbench.jobs.attacks import MeanOf
 from roskdbench.jobs.ensemble import mean_binary_logits, mean_logits
+from roskdbench.measures import SAME_OF_ALL
 from roskdbench.measures.attacks.attacking import Target, attack, logits_of, robust
 from roskdbench.measures.attacks.checks import checks, zero_gradients
 from roskdbench.measures.attacks.gradient import Fgsm, Pgd, random_start, unit, within
@@ -424,7 +425,18 @@ def test_an_honest_model_passes_its_checks(learnt):
     model, images, targets = learnt
     found = checks(target_of(model, images, targets, 50), REFERENCE, None)
     assert [check.name for check in found if not check.holds] == []
-    assert len(found) == 6
+    assert len(found) == 7
+
+
+def test_a_model_that_says_the_same_of_every_image_is_called_constant(learnt):
+    model, images, targets = learnt
+
+    class Stubborn(nn.Module):
+        def forward(self, pixels):
+            return model(pixels) + torch.tensor([1000.0, 0.0, 0.0])
+
+    found = checks(target_of(Stubborn(), images, targets, 30), REFERENCE, None)
+    assert SAME_OF_ALL in [check.name for check in found if not check.holds]
 
 
 @pytest.mark.parametrize(
@@ -572,7 +584,7 @@ def test_tables_show_what_attacks_cost_and_whether_to_believe_them(attacked):
                 continue
             assert lost.mean == pytest.approx(before.mean - after.mean)
             assert kept is None or kept.mean == pytest.approx(after.mean / before.mean)
-            assert verdict in ("passed", "masked?")
+            assert verdict in ("passed", "masked?", "constant")
     done = command("report", "tiny.yaml", "--store", "store", *(f"--set={each}" for each in SETTINGS), cwd=folder)
     assert "A tiny table: under attack" in done.stdout, done.stderr
     assert "On 16 test images, the same for every method" in done.stdout

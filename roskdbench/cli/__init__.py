@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from roskdbench.cli import data, look, new, work
+from roskdbench.cli import checkpoint, data, look, new, work
 
 app = typer.Typer(
     help="Benchmark methods that distil robust students from noisy-label teachers.",
@@ -17,6 +17,7 @@ app = typer.Typer(
 )
 COMMANDS: dict[str, list[Callable[..., None]]] = {
     "Work": [work.run, work.plan, work.report, work.check],
+    "One model": [checkpoint.attack, checkpoint.landscape],
     "Look": [look.methods, look.suites, look.datasets, look.schema],
 }
 for panel, commands in COMMANDS.items():

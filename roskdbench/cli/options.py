@@ -35,6 +35,9 @@ StoreFolder = Annotated[
         help="Where everything computed is kept and found again.",
     ),
 ]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Jobs at a time. Default: one for each core, or one for a GPU.")
+]
 Only = Annotated[
     list[str] | None, typer.Option("--only", metavar="EXPERIMENT", help="Just this experiment. Repeatable.")
 ]

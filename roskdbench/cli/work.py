@@ -14,10 +14,11 @@ from roskdbench.cli.options import (
     Settings,
     StoreFolder,
     SuiteName,
+    Workers,
     console,
-    cores,
     methods_found,
 )
+from roskdbench.cli.running import computed, located
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,9 +49,7 @@ class Compare(StrEnum):
 
 def run(
     suite: SuiteName,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Jobs at a time. Default: one for each core, or one for a GPU.")
-    ] = None,
+    workers: Workers = None,
     only: Only = None,
     data: Data = None,
     settings: Settings = None,
@@ -63,9 +62,7 @@ def run(
     Stop it whenever you like: the same command goes on where it stopped. The tables do not depend on --workers.
     """
     from roskdbench.data.roots import find_roots
-    from roskdbench.live import decoding_for, view_for
     from roskdbench.results import collect
-    from roskdbench.run import run as run_plan
     from roskdbench.run import write_record
     from roskdbench.store import Store
 
@@ -76,21 +73,13 @@ def run(
     if dry_run:
         _print_plan(planned, screen, Store(store))
         return
-    kept, jobs_at_a_time = Store.at(store), workers or _default_workers()
+    kept = Store.at(store)
     if roots:
-        from roskdbench.data.preparation import locate
-
-        with decoding_for(screen) as report:
-            located = locate(planned.suite.problems, roots, kept, workers or cores(), report)
-        planned = _plan(suite, settings, registry, only, kept, located)
+        data_found = located(planned.suite, roots, kept, workers, screen)
+        planned = _plan(suite, settings, registry, only, kept, data_found)
     method_folders = tuple(folders or ())
     write_record(planned, kept, method_folders, {})
-    try:
-        with view_for(screen) as view:
-            progress = run_plan(planned, kept, jobs_at_a_time, method_folders, view)
-    except KeyboardInterrupt:
-        screen.print("Interrupted. What is finished is kept; the same command goes on from there.")
-        raise typer.Exit(130) from None
+    progress = computed(planned, kept, workers, method_folders, screen)
     write_record(planned, kept, method_folders, progress.reasons)
     if not progress.state:
         screen.print("Nothing to do: everything this suite asks for is in the store.")
@@ -99,20 +88,13 @@ def run(
         raise typer.Exit(1)
 
 
-def _default_workers() -> int:
-    """A worker for each core; one where there is a GPU, which its jobs would otherwise fight over."""
-    if Path("/dev/nvidiactl").exists():
-        return 1
-    return cores()
-
-
 def _plan(
     suite: str,
     settings: list[str] | None,
     registry: "Registry",
     only: list[str] | None,
     store: "Store",
-    located: "dict[str, Located] | None" = None,
+    data_found: "dict[str, Located] | None" = None,
 ) -> "Plan":
     """The plan of a suite, with its data as they were last prepared unless they are given."""
     from roskdbench.errors import PlacedError, UserError
@@ -122,7 +104,7 @@ def _plan(
 
     declared = read_suite(suite, settings or [])
     try:
-        return plan(declared, registry, only or [], located or last_located(declared, store))
+        return plan(declared, registry, only or [], data_found or last_located(declared, store))
     except PlacedError as error:
         raise UserError(f"{place(suite, settings or [], error.keys)}: {error}") from None
 

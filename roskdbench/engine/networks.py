@@ -133,3 +133,26 @@ def load_network(path: Path) -> tuple[Classifier, dict[str, Any]]:
     )
     network.load_state_dict(load_file(path))
     return network.eval(), facts
+
+
+def adopt(path: Path, facts: Mapping[str, Any], mean: list[float] | None, deviation: list[float] | None) -> Classifier:
+    """A network of timm's with the weights of a file from elsewhere, in eval mode. A UserError if they do not fit.
+
+    Where the file does not say how pixels were normalised, it is as timm has it for the model.
+    """
+    name, channels = facts["architecture"]["model"], facts["channels"]
+    blank = {"mean": [0.0] * channels, "deviation": [1.0] * channels}
+    network = build(facts["architecture"], channels, facts["classes"], facts["size"], facts["stem"], blank, seed=0)
+    usual: Any = getattr(network.body, "pretrained_cfg", {})
+    for buffer, said, key in ((network.mean, mean, "mean"), (network.deviation, deviation, "std")):
+        values = said or usual.get(key) or blank["mean" if key == "mean" else "deviation"]
+        if len(values) not in (1, channels):
+            values = [sum(values) / len(values)]  # colours' values, for grey images
+        buffer.copy_(torch.tensor(values)[None, :, None, None].expand_as(buffer))
+    try:
+        network.body.load_state_dict(load_file(path))
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:300]
+        shape = f"{facts['classes']} classes and {channels} channels"
+        raise UserError(f"{path} does not fit timm's {name} with {shape}: {reason}") from None
+    return network.eval()

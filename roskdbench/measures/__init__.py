@@ -15,4 +15,5 @@ LANDSCAPE = "landscape"
 LEVELS = (0.1, 1.0)  # above the loss at the trained weights: how wide the basin is there
 BEFORE = "before attacks"
 CHECKS = "checks of the attacks"
+SAME_OF_ALL = "not the same is said of every image"
 EPSILON = 1e-3  # of sharpness

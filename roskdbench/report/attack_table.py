@@ -1,6 +1,6 @@
 """What attacks cost: a row a method and attack, scores before and after, and whether the attack can be believed."""
 
-from roskdbench.measures import BEFORE, CHECKS
+from roskdbench.measures import BEFORE, CHECKS, SAME_OF_ALL
 from roskdbench.report.notes import attack_notes
 from roskdbench.report.tables import (
     HEADINGS,
@@ -112,11 +112,11 @@ def _cell(
 
 
 def _verdicts(results: Results, experiment: str, axes: list[str]) -> dict[Key, str]:
-    """Whether the attacks on a row passed their checks in every run."""
+    """Whether the attacks on a row passed their checks in every run, or what is the matter."""
     part = results.frame[(results.frame["experiment"] == experiment) & (results.frame["condition"] == CHECKS)]
     found: dict[Key, str] = {}
-    for *place, value in part[["method", *axes, "problem", "value"]].itertuples(index=False):
+    for *place, check, value in part[["method", *axes, "problem", "metric", "value"]].itertuples(index=False):
         found.setdefault(tuple(place), "passed")
-        if value < 1:
-            found[tuple(place)] = "masked?"
+        if value < 1 and found[tuple(place)] != "masked?":
+            found[tuple(place)] = "constant" if check == SAME_OF_ALL else "masked?"
     return found

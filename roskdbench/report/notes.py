@@ -1,6 +1,6 @@
 """The notes under a table: what its numbers are, and what they are not."""
 
-from roskdbench.measures import BEFORE, BINS, CALIBRATION, CHECKS, CORRECTED, EPSILON, LANDSCAPE
+from roskdbench.measures import BEFORE, BINS, CALIBRATION, CHECKS, CORRECTED, EPSILON, LANDSCAPE, SAME_OF_ALL
 from roskdbench.report import paper
 from roskdbench.results import Results
 from roskdbench.suite import Suite
@@ -100,15 +100,13 @@ def attack_notes(results: Results, experiment: str) -> list[str]:
     lines = [
         f"On {images} test images, the same for every method; radii in grey levels, l2 over the whole image.",
         "F1 lost: before minus after; kept: the share that is left.",
-        *(
-            ["Sweep: a single-label image keeps the first form that is decided wrongly, at its radius and above."]
-            * swept
-        ),
+        *(["Sweep: a single-label image keeps the first form that is decided wrongly, from its radius on."] * swept),
         "Checks: FGSM, more steps, a large radius, random squares, a margin loss, transfer, zero gradients.",
     ]
     for (problem, method), rows in judged[judged["value"] < 1].groupby(["problem", "method"], sort=False):
         failed = ", ".join(f"not so: {name}" for name in dict.fromkeys(rows["metric"]))
-        lines.append(f"masked? {method} on {problem}: {failed}.")
+        word = "constant" if set(rows["metric"]) == {SAME_OF_ALL} else "masked?"
+        lines.append(f"{word}: {method} on {problem}; {failed}.")
     return lines
 
 

@@ -100,7 +100,30 @@ class Packaged(Declared):
         return f"{self.kind} {self.norm} {grey_levels(self.radius)}"
 
 
-AttackSpec = Annotated[Fgsm | Pgd | Packaged, Field(discriminator="attack")]
+def _from_name(value: Any) -> Any:
+    """An attack as tables call it: pgd linf 8/255, or pgd l2 128/255, margin, 40 steps, step 16/255, 5 restarts."""
+    if not isinstance(value, str):
+        return value
+    head, *rest = [part.strip() for part in value.split(",")]
+    words = head.split()
+    if len(words) != 3:
+        raise ValueError(f"'{value}' is no attack; write one such as pgd linf 8/255, or fgsm l2 128/255")
+    kind, norm, radius = words
+    said: dict[str, Any] = {"norm": norm, "radius": radius}
+    said |= {"attack": kind} if kind in ("fgsm", "pgd") else {"attack": "torchattacks", "kind": kind}
+    for part in rest:
+        found = re.fullmatch(
+            r"(?P<loss>margin|ce)|(?P<steps>\d+) steps|step (?P<step>\S+)|(?P<restarts>\d+) restarts", part
+        )
+        if found is None:
+            raise ValueError(f"'{part}' says nothing of an attack; say margin, 40 steps, step 1/255 or 5 restarts")
+        said |= {key: word for key, word in found.groupdict().items() if word is not None}
+    return said
+
+
+_Specs = Annotated[Fgsm | Pgd | Packaged, Field(discriminator="attack")]
+AttackSpec = Annotated[_Specs, BeforeValidator(_from_name, json_schema_input_type=str | _Specs)]
+"""An attack: a mapping, or the name that tables have for it."""
 
 
 def grey_levels(radius: float) -> str:

@@ -60,6 +60,15 @@ def read_suite(name: str | Path, settings: Sequence[str] = ()) -> Suite:
     document = _read(path, seen=())
     for setting in settings:
         _apply(document, setting)
+    return _checked(document)
+
+
+def suite_of(data: dict[str, Any], places: Mapping[Keys, str]) -> Suite:
+    """The suite of data that stand in no file; `places` say what a user wrote each part as."""
+    return _checked(_Document(data, dict(places)))
+
+
+def _checked(document: _Document) -> Suite:
     try:
         return Suite.model_validate(document.data)
     except ValidationError as error:

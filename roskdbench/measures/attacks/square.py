@@ -34,12 +34,16 @@ def squares(
             share = FIRST_SHARE * 0.5 ** sum(query >= part * queries for part in HALVINGS)
             width = max(1, min(side, round(share**0.5 * side)))
             corner = torch.randint(0, side - width + 1, (count, 2), generator=generator).to(images.device)
-            signs = torch.randint(0, 2, (count, channels, 1, 1), generator=generator) * 2.0 - 1
-            tried = torch.where(_inside(corner, width, side), (images + radius * signs.to(images)).clamp(0, 1), worst)
-            reached = height(task, "margin", model(tried), labels)
-            higher = reached > highest
-            highest = torch.where(higher, reached, highest)
-            worst[higher] = tried[higher]
+            signs = (torch.randint(0, 2, (count, channels, 1, 1), generator=generator) * 2.0 - 1).to(images)
+            # Above 0, the decision on a single label is wrong: there is no more to find.
+            left = torch.nonzero(highest <= 0)[:, 0] if task == "single-label" else torch.arange(count)
+            if not len(left):
+                break
+            moved = (images[left] + radius * signs[left]).clamp(0, 1)
+            tried = torch.where(_inside(corner[left], width, side), moved, worst[left])
+            reached = height(task, "margin", model(tried), labels[left])
+            higher = reached > highest[left]
+            highest[left[higher]], worst[left[higher]] = reached[higher], tried[higher]
     return worst
 
 

@@ -1,0 +1,112 @@
+"""`attack` and `landscape`: the measures for a single model file, wherever it was trained."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from roskdbench.cli.options import STORE, StoreFolder, Workers, console
+from roskdbench.cli.running import computed, located
+
+File = Annotated[
+    Path,
+    typer.Argument(
+        metavar="CHECKPOINT",
+        help="A safetensors file: one of ours, or the weights of a timm model with its name in the metadata.",
+    ),
+]
+Problem = Annotated[
+    str,
+    typer.Option(
+        metavar="PROBLEM",
+        help="The images: a dataset such as phantom-lesion, SUITE:PROBLEM such as quick:lesion, or a mapping such as "
+        "'{dataset: folder, root: DIR, size: 64}'. The model is measured on the test part of its split.",
+    ),
+]
+Root = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Where the problem's data are.")]
+Timm = Annotated[str | None, typer.Option("--model", metavar="NAME", help="timm's name, where the file has none.")]
+Images = Annotated[int | None, typer.Option(min=1, help="How many test images to take.")]
+Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Write tables and figures into this folder.")]
+
+
+def attack(
+    checkpoint: File,
+    problem: Problem,
+    attacks: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--attack",
+            metavar="ATTACK",
+            help="Such as 'pgd linf 8/255' or 'pgd l2 128/255, margin, 40 steps'. Repeatable. "
+            "Default: the paper's six.",
+        ),
+    ] = None,
+    sweep: Annotated[
+        list[str] | None, typer.Option(metavar="RADIUS", help="A radius of a curve, such as 2/255. Repeatable.")
+    ] = None,
+    images: Images = None,
+    data: Root = None,
+    model: Timm = None,
+    out: Out = None,
+    workers: Workers = None,
+    store: StoreFolder = STORE,
+) -> None:
+    """Attack one model, and check whether the attacks can be believed."""
+    measure = {"measure": "attacks", "attacks": attacks or [], "sweep": sweep or [], "images": images}
+    option = " ".join([*(f"--attack '{each}'" for each in attacks or ()), *(f"--sweep {each}" for each in sweep or ())])
+    _measure(checkpoint, problem, measure, option or "the attacks", data, model, out, workers, store)
+
+
+def landscape(
+    checkpoint: File,
+    problem: Problem,
+    points: Annotated[int, typer.Option(min=3, help="On each side of the plane; odd.")] = 25,
+    images: Images = 500,
+    data: Root = None,
+    model: Timm = None,
+    out: Out = None,
+    workers: Workers = None,
+    store: StoreFolder = STORE,
+) -> None:
+    """Measure the loss around one model's weights; --out draws it."""
+    measure = {"measure": "landscape", "points": points, "images": images}
+    _measure(checkpoint, problem, measure, f"--points {points}", data, model, out, workers, store)
+
+
+def _measure(
+    checkpoint: Path,
+    problem: str,
+    measure: dict[str, Any],
+    option: str,
+    data: Path | None,
+    model: str | None,
+    out: Path | None,
+    workers: int | None,
+    store: Path,
+) -> None:
+    from roskdbench.data.roots import find_roots
+    from roskdbench.plan.checkpoint import plan_checkpoint, read_checkpoint
+    from roskdbench.report.attack_table import tables_of
+    from roskdbench.report.terminal import terminal_table
+    from roskdbench.results import collect
+    from roskdbench.store import Store
+    from roskdbench.suite.one_problem import EXPERIMENT, suite_for
+
+    screen = console()
+    read = read_checkpoint(checkpoint, model)
+    suite = suite_for(problem, measure, option, checkpoint.stem, read.size)
+    kept = Store.at(store)
+    roots = find_roots(suite.problems, suite.problems, [f"{name}={data}" for name in suite.problems if data])
+    planned = plan_checkpoint(suite, read, located(suite, roots, kept, workers, screen))
+    progress = computed(planned, kept, workers, (), screen)
+    results = collect(planned, kept, progress.reasons)
+    tables = tables_of(results, EXPERIMENT)
+    for table in tables:
+        screen.print(terminal_table(table))
+    if out is not None:
+        from roskdbench.report.folder import write_folder
+
+        for path in write_folder(results, tables, kept, out):
+            typer.echo(f"wrote {path}", err=True)
+    if not progress.well:
+        raise typer.Exit(1)

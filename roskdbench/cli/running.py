@@ -1,0 +1,53 @@
+"""What every command that computes does: find the data, walk the plan, and end well when it is interrupted."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from roskdbench.cli.options import cores
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from roskdbench.data.content import Located
+    from roskdbench.plan import Plan
+    from roskdbench.run import Progress
+    from roskdbench.store import Store
+    from roskdbench.suite import Suite
+
+
+def located(
+    suite: "Suite", roots: "dict[str, Path]", store: "Store", workers: int | None, screen: "Console"
+) -> "dict[str, Located]":
+    """The data of the problems that have a root, decoded into the store."""
+    if not roots:
+        return {}
+    from roskdbench.data.preparation import locate
+    from roskdbench.live import decoding_for
+
+    with decoding_for(screen) as report:
+        return locate(suite.problems, roots, store, workers or cores(), report)
+
+
+def computed(
+    planned: "Plan", store: "Store", workers: int | None, folders: Iterable[Path], screen: "Console"
+) -> "Progress":
+    """The plan, computed as far as it could be."""
+    from roskdbench.live import view_for
+    from roskdbench.run import run
+
+    try:
+        with view_for(screen) as view:
+            return run(planned, store, workers or default_workers(), tuple(folders), view)
+    except KeyboardInterrupt:
+        screen.print("Interrupted. What is finished is kept; the same command goes on from there.")
+        raise typer.Exit(130) from None
+
+
+def default_workers() -> int:
+    """A worker for each core; one where there is a GPU, which its jobs would otherwise fight over."""
+    if Path("/dev/nvidiactl").exists():
+        return 1
+    return cores()

@@ -1,0 +1,35 @@
+"""`checkpoint`: a network that was trained elsewhere, from a safetensors file, as if a training had left it here."""
+
+from pathlib import Path
+
+from roskdbench.engine import networks
+from roskdbench.errors import UserError
+from roskdbench.fingerprint import file_digest
+from roskdbench.jobs.networks import LAST
+from roskdbench.jobs.work import Work
+
+
+def run(work: Work) -> None:
+    """Write last.safetensors."""
+    path, spec = Path(work.job.hints["path"]), work.spec
+    if file_digest(path) != spec["digest"]:
+        raise UserError(f"{path} changed while it was being read; run the command again")
+    problem = work.problem()
+    classes, channels = problem.labels.classes, problem.images.shape[1]
+    if spec["ours"]:
+        network, facts = networks.load_network(path)
+        if tuple(facts["class_names"]) != classes or facts["channels"] != channels:
+            theirs = f"{', '.join(facts['class_names'])} on {facts['channels']} channels"
+            raise UserError(f"{path} was trained for {theirs}; the problem has {', '.join(classes)} on {channels}")
+    else:
+        facts = {
+            "architecture": {"model": spec["model"], "options": {}},
+            "stem": "standard",
+            "channels": channels,
+            "size": problem.images.shape[2],
+            "classes": len(classes),
+            "task": problem.labels.task,
+            "class_names": list(classes),
+        }
+        network = networks.adopt(path, facts, spec["mean"], spec["deviation"])
+    networks.save_weights(network, work.folder / LAST, facts)
