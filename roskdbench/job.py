@@ -26,7 +26,7 @@ REVISIONS = {
     "attacks": 2,
     "calibration": 1,
     "landscape": 1,
-    "scores": 2,
+    "scores": 3,
 }
 
 

@@ -6,14 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roskdbench.data.problem import Labels
-from roskdbench.fingerprint import canonical_json
+from roskdbench.fingerprint import canonical_json, seed_for
 from roskdbench.jobs.work import Work
 from roskdbench.measures import CLEAN, CORRECTED, Number
 from roskdbench.measures.scores import score_table
+from roskdbench.statistics.bootstrap import DRAWS_FILE, score_draws
 
 
 def run(work: Work) -> None:
-    """Write numbers.json: scores against the problem's labels, and against its better ones where it has such."""
+    """Write numbers.json: scores against the problem's labels, and against its better ones where it has such; and
+    draws.npz: the former over draws of the test part's groups.
+    """
     labels = work.problem().labels
     split = work.inputs["split"].arrays("split.npz")
     predictions = work.inputs["predictions"].arrays("predictions.npz")
@@ -25,6 +28,9 @@ def run(work: Work) -> None:
         tunable = None if known is None else known["validation"]
         rows += _against_corrected(labels, labels.corrected, split["test"], truth, predictions, tunable)
     (work.folder / "numbers.json").write_text(canonical_json(rows), "utf-8")
+    groups, seed = labels.groups[split["test"]], seed_for("bootstrap", work.job.inputs["split"])
+    drawn = score_draws(labels.task, labels.classes, truth, predictions, groups, seed, known)
+    np.savez_compressed(work.folder / DRAWS_FILE, allow_pickle=False, **drawn)
 
 
 def _against_corrected(

@@ -19,6 +19,7 @@ from roskdbench.measures import ALL, Row
 from roskdbench.suite.problems import Task
 
 Flags = NDArray[np.bool_]  # [n, C]
+AVERAGED = ("precision", "recall", "f1")
 
 
 def score_table(
@@ -54,26 +55,27 @@ def score_table(
 def decision_rows(truth: Flags, chosen: Flags, classes: Sequence[str], suffix: str) -> list[Row]:
     """Precision, recall and F1 of each class, and their averages."""
     hits, wanted, given = (truth & chosen).sum(0), truth.sum(0), chosen.sum(0)
-    precision, recall, f1 = _precision_recall_f1(hits, wanted, given)
     rows: list[Row] = []
-    for c, name in enumerate(classes):
-        for metric, value in (("precision", precision[c]), ("recall", recall[c]), ("f1", f1[c])):
-            rows.append((f"{metric}{suffix}", name, float(value), int(wanted[c])))
-    weight = wanted / max(wanted.sum(), 1)
-    averages = {
-        "macro": (precision.mean(), recall.mean(), f1.mean()),
-        "micro": _precision_recall_f1(hits.sum(), wanted.sum(), given.sum()),
-        "weighted": (precision @ weight, recall @ weight, f1 @ weight),
-    }
-    averages["f1-of-means"] = (
-        averages["macro"][0],
-        averages["macro"][1],
-        _ratio(2 * averages["macro"][0] * averages["macro"][1], averages["macro"][0] + averages["macro"][1]),
-    )
-    for average, values in averages.items():
-        for metric, value in zip(("precision", "recall", "f1"), values, strict=True):
+    for metric, values in zip(AVERAGED, precision_recall_f1(hits, wanted, given), strict=True):
+        for c, name in enumerate(classes):
+            rows.append((f"{metric}{suffix}", name, float(values[c]), int(wanted[c])))
+    for average, values in averages(hits, wanted, given).items():
+        for metric, value in zip(AVERAGED, values, strict=True):
             rows.append((f"{metric}-{average}{suffix}", ALL, float(value), len(truth)))
     return rows
+
+
+def averages(hits: Any, wanted: Any, given: Any) -> dict[str, tuple[Any, Any, Any]]:
+    """Precision, recall and F1 over classes, from counts [..., C]."""
+    each = precision_recall_f1(hits, wanted, given)
+    macro = tuple(values.mean(-1) for values in each)
+    weight = wanted / np.maximum(wanted.sum(-1, keepdims=True), 1)
+    return {
+        "macro": macro,
+        "micro": precision_recall_f1(hits.sum(-1), wanted.sum(-1), given.sum(-1)),
+        "weighted": tuple((values * weight).sum(-1) for values in each),
+        "f1-of-means": (macro[0], macro[1], _ratio(2 * macro[0] * macro[1], macro[0] + macro[1])),
+    }
 
 
 def auc_rows(
@@ -126,7 +128,8 @@ def best_thresholds(truth: Flags, logits: NDArray[np.float32], known: Flags | No
     return found
 
 
-def _precision_recall_f1(hits: Any, wanted: Any, given: Any) -> tuple[Any, Any, Any]:
+def precision_recall_f1(hits: Any, wanted: Any, given: Any) -> tuple[Any, Any, Any]:
+    """From how many were right, were to be found, and were named."""
     return _ratio(hits, given), _ratio(hits, wanted), _ratio(2 * hits, wanted + given)
 
 

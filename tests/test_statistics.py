@@ -1,0 +1,244 @@
+"""Intervals cover what they say, draws are what scikit-learn makes of the same weights, corrections correct."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from scipy.special import softmax
+from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
+
+from roskdbench.measures.scores import auc, score_table
+from roskdbench.statistics.bootstrap import auc_draws, interval, over_runs, score_draws, weights_of_groups
+from roskdbench.statistics.comparison import (
+    delong,
+    false_discovery,
+    holm,
+    holm_levels,
+    over_folds,
+    over_seeds,
+    paired,
+)
+from roskdbench.statistics.ranks import cliques, ranks
+
+CLASSES = tuple("abcd")
+
+
+def predictions(task, samples=240, seed=0):
+    """Test and validation parts of a made-up model that is right now and then, with several images a patient."""
+    random = np.random.default_rng(seed)
+    targets, logits = {}, {}
+    for part in ("validation", "test"):
+        if task == "single-label":
+            truth = random.integers(0, 4, samples)
+            indicator = np.eye(4)[truth]
+        else:
+            truth = (random.random((samples, 4)) < 0.3).astype(np.uint8)
+            indicator = truth
+        targets[part] = truth
+        logits[part] = (np.round(random.normal(size=(samples, 4)) + 1.2 * indicator, 1) - 0.5).astype(
+            np.float32
+        )  # ties
+    return targets, logits, random.integers(0, samples // 3, samples)
+
+
+# Draws
+
+
+@pytest.mark.parametrize("task", ["single-label", "multi-label"])
+def test_a_draw_is_what_scikit_learn_makes_of_its_weights(task):
+    targets, logits, groups = predictions(task)
+    found = score_draws(task, CLASSES, targets, logits, groups, seed=5, draws=4)
+    _, clusters = np.unique(groups, return_inverse=True)
+    (weights,) = weights_of_groups(clusters.max() + 1, 4, 5, len(groups))
+    truth, said = targets["test"], logits["test"]
+    chances = softmax(said.astype(float), axis=1)
+    for draw, weight in enumerate(weights[:, clusters]):
+        assert weights[draw].sum() == clusters.max() + 1
+        if task == "single-label":
+            decided, suffix, indicator, ranked = said.argmax(1), "", np.eye(4)[truth], chances
+        else:
+            decided, suffix, indicator, ranked = (said >= 0).astype(int), "@half", truth, said
+        for average in ("macro", "micro", "weighted"):
+            wanted = precision_recall_fscore_support(
+                truth, decided, average=average, sample_weight=weight, zero_division=0
+            )
+            for metric, value in zip(("precision", "recall", "f1"), wanted, strict=False):
+                assert found[f"{metric}-{average}{suffix}"][draw] == pytest.approx(value, abs=1e-6)
+        areas = [roc_auc_score(indicator[:, c], ranked[:, c], sample_weight=weight) for c in range(4)]
+        assert [found[f"auc|{name}"][draw] for name in CLASSES] == pytest.approx(areas, abs=1e-6)
+        assert found["auc-macro"][draw] == pytest.approx(np.mean(areas), abs=1e-6)
+
+
+@pytest.mark.parametrize("task", ["single-label", "multi-label"])
+def test_draws_have_the_scores_in_their_middle_and_a_name_for_each(task):
+    targets, logits, groups = predictions(task)
+    drawn = score_draws(task, CLASSES, targets, logits, groups, seed=0, draws=500)
+    for metric, label, value, _ in score_table(task, CLASSES, targets, logits):
+        if metric in ("accuracy", "threshold"):
+            continue
+        draws = drawn[f"{metric}|{label}" if label else metric]
+        low, high = interval(draws, 0.999)
+        assert low <= value <= high
+
+
+def test_unknown_labels_count_in_no_draw():
+    targets, logits, groups = predictions("multi-label")
+    known = {part: np.random.default_rng(1).random((240, 4)) < 0.7 for part in targets}
+    other = {part: np.where(known[part], targets[part], 1 - targets[part]) for part in targets}
+    one = score_draws("multi-label", CLASSES, targets, logits, groups, 0, known, draws=20)
+    two = score_draws("multi-label", CLASSES, other, logits, groups, 0, known, draws=20)
+    assert all(np.array_equal(one[name], two[name], equal_nan=True) for name in one if "@tuned" not in name)
+
+
+@given(seed=st.integers(0, 1000))
+@settings(max_examples=20)
+def test_with_every_sample_once_areas_are_the_plain_ones(seed):
+    random = np.random.default_rng(seed)
+    truth, scores = random.random((30, 3)) < 0.4, random.integers(0, 6, (30, 3)).astype(float)
+    found = auc_draws(truth, scores, np.ones_like(truth), np.ones((1, 30), np.float32))[0]
+    np.testing.assert_allclose(found, auc(truth, scores))
+
+
+def test_draws_do_not_depend_on_how_many_are_held_at_once(monkeypatch):
+    targets, logits, groups = predictions("single-label")
+    whole = score_draws("single-label", CLASSES, targets, logits, groups, 0, draws=30)
+    monkeypatch.setattr("roskdbench.statistics.bootstrap.CHUNK", 240 * 7)
+    parts = score_draws("single-label", CLASSES, targets, logits, groups, 0, draws=30)
+    assert all(np.array_equal(whole[name], parts[name]) for name in whole)
+
+
+def test_an_interval_covers_what_it_says_and_one_that_ignores_patients_does_not():
+    """Accuracy over 120 patients with 1 to 9 images each, whose images are nearly all right or all wrong."""
+    random = np.random.default_rng(7)
+    patients, simulations, draws = 120, 1000, 400
+    by_patient = covered = naive = 0
+    for number in range(simulations):
+        skill = random.beta(1.2, 0.6, patients)  # mean 2/3
+        images = random.integers(1, 10, patients)
+        right = random.binomial(images, skill)
+        (weights,) = weights_of_groups(patients, draws, number, patients)
+        low, high = interval((weights @ right) / (weights @ images))
+        by_patient += low <= 2 / 3 <= high
+        total, share = images.sum(), right.sum() / images.sum()
+        resampled = random.binomial(total, share, draws) / total  # the bootstrap over images
+        low, high = interval(resampled)
+        naive += low <= 2 / 3 <= high
+        covered += 1
+    assert 0.93 <= by_patient / covered <= 0.97
+    assert naive / covered < 0.85
+
+
+# Runs
+
+
+def test_draws_over_runs_hold_the_spread_between_trainings():
+    random = np.random.default_rng(0)
+    runs = np.array([0.6, 0.7, 0.8])[:, None] + random.normal(0, 0.001, (3, 4000))
+    drawn = over_runs(runs, 0)
+    assert drawn.mean() == pytest.approx(0.7, abs=0.005)
+    assert drawn.std() == pytest.approx(np.std([0.6, 0.7, 0.8]) / 3**0.5, rel=0.05)
+    assert np.array_equal(over_runs(runs[:1], 0), runs[0])
+
+
+# Two methods
+
+
+def test_a_paired_difference_is_sure_where_its_interval_leaves_zero_out():
+    random = np.random.default_rng(0)
+    near, far = paired(0.01, random.normal(0.01, 0.02, 2000), 0.95), paired(0.2, random.normal(0.2, 0.02, 2000), 0.95)
+    assert not near.sure
+    assert near.p > 0.05
+    assert far.sure
+    assert far.p == pytest.approx(2 / 2001)
+
+
+@given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=12))
+def test_holm_and_false_discovery_are_what_their_papers_say(p_values):
+    ordered = np.sort(p_values)
+    count = len(ordered)
+    for p, adjusted in zip(p_values, holm(p_values), strict=True):
+        steps = [min(1, (count - place) * ordered[place]) for place in range(count) if ordered[place] <= p]
+        assert adjusted == pytest.approx(max(steps))
+    np.testing.assert_allclose(false_discovery(p_values), stats.false_discovery_control(p_values))
+
+
+def test_the_smallest_p_value_has_the_widest_interval():
+    assert holm_levels([0.01, 0.5, 0.03], 0.95) == pytest.approx([1 - 0.05 / 3, 0.95, 1 - 0.05 / 2])
+
+
+def test_the_corrected_t_is_the_paired_t_where_nothing_is_shared():
+    values = [0.02, 0.05, -0.01, 0.03]
+    plain = stats.ttest_1samp(values, 0)
+    found = over_folds(values, 0.0, 0.95)
+    assert found.p == pytest.approx(plain.pvalue)
+    assert (found.low, found.high) == pytest.approx(tuple(plain.confidence_interval(0.95)))
+    assert over_seeds(values, 0.95).p == pytest.approx(plain.pvalue)
+    shared = over_folds(values, 0.5, 0.95)  # three folds: a test part half as large as the training part
+    assert (shared.high - shared.low) / (found.high - found.low) == pytest.approx(((1 / 4 + 0.5) / (1 / 4)) ** 0.5)
+
+
+@given(seed=st.integers(0, 500))
+@settings(max_examples=20)
+def test_delong_is_its_definition_pair_by_pair(seed):
+    random = np.random.default_rng(seed)
+    truth = np.arange(40) < 15
+    one, other = random.integers(0, 9, 40) + 2.0 * truth, random.normal(size=40) + truth
+    found = delong(truth, one, other, 0.95)
+    pairs = [
+        (scores[truth][:, None] > scores[~truth]) + 0.5 * (scores[truth][:, None] == scores[~truth])
+        for scores in (one, other)
+    ]
+    assert found.value == pytest.approx(roc_auc_score(truth, one) - roc_auc_score(truth, other))
+    by_positive, by_negative = ([pair.mean(axis) for pair in pairs] for axis in (1, 0))
+    variance = (
+        np.var(by_positive[0] - by_positive[1], ddof=1) / 15 + np.var(by_negative[0] - by_negative[1], ddof=1) / 25
+    )
+    assert (found.high - found.low) / 2 == pytest.approx(1.959964 * variance**0.5, rel=1e-5)
+
+
+def test_the_bootstrap_agrees_with_delong_where_every_image_is_a_patient():
+    random = np.random.default_rng(3)
+    truth = random.random(600) < 0.4
+    one, other = random.normal(size=600) + 1.2 * truth, random.normal(size=600) + truth
+    logits = [np.stack([scores, -scores], 1).astype(np.float32) for scores in (one, other)]
+    targets = np.stack([truth, ~truth], 1).astype(np.uint8)
+    drawn = [
+        score_draws(
+            "multi-label",
+            ("a", "b"),
+            dict.fromkeys(("test", "validation"), targets),
+            dict.fromkeys(("test", "validation"), each),
+            np.arange(600),
+            0,
+        )["auc|a"]
+        for each in logits
+    ]
+    exact = delong(truth, one, other, 0.95)
+    found = paired(exact.value, drawn[0] - drawn[1], 0.95)
+    assert (found.low, found.high) == pytest.approx((exact.low, exact.high), abs=0.006)
+
+
+# Many methods
+
+
+def test_ranks_are_friedmans_and_the_critical_difference_is_demsars():
+    random = np.random.default_rng(0)
+    values = random.normal(size=(30, 5)) + np.arange(5)
+    found = ranks(values)
+    assert found.critical == pytest.approx(2.728 * (5 * 6 / (6 * 30)) ** 0.5, abs=0.002)  # q of Demsar 2006, table 5
+    assert found.p == pytest.approx(stats.friedmanchisquare(*values.T).pvalue)
+    assert found.mean.argmin() == 4
+    assert found.mean.sum() == pytest.approx(15)
+
+
+def test_too_few_blocks_have_no_ranks():
+    assert ranks(np.random.default_rng(0).normal(size=(5, 4))) is None
+    assert ranks(np.random.default_rng(0).normal(size=(9, 2))) is None
+    assert ranks(np.ones((7, 3))).p == 1.0
+
+
+def test_cliques_are_the_longest_runs_within_the_critical_difference():
+    assert cliques(np.array([1.0, 1.5, 2.4, 4.0, 4.1]), 1.0) == [(0, 1), (1, 2), (3, 4)]
+    assert cliques(np.array([3.0, 1.0, 2.0]), 5.0) == [(0, 2)]
+    assert cliques(np.array([1.0, 3.0]), 1.0) == []
