@@ -13,11 +13,13 @@ from roskdbench.measures import Number
 from roskdbench.plan import Cell, Plan, plan
 from roskdbench.registry import discover
 from roskdbench.run import run_name
+from roskdbench.statistics import DRAWS_FILE
 from roskdbench.store import RECORD, DamagedArtifactError, Store
 from roskdbench.suite import Suite, find_suite, read_suite
 from roskdbench.suite.problems import RealProblem
 
 if TYPE_CHECKING:
+    import numpy.typing
     import pandas
 
 COLUMNS = (
@@ -59,6 +61,25 @@ class Results:
     """The devices and library versions that the trainings behind the numbers were made with."""
     noise: dict[tuple[str, str, str], float] = field(default_factory=dict)
     """The share of training labels that are wrong, by experiment, problem and noise, as it came out."""
+    store: Store | None = None
+    _drawn: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    def draws(self, scores: str, names: Iterable[str]) -> "numpy.typing.NDArray[Any] | None":
+        """The bootstrap draws of the first of these metrics that a job of scores has; None if it has none."""
+        import numpy
+
+        wanted = list(names)
+        for name in wanted:
+            if (scores, name) in self._drawn:
+                return self._drawn[scores, name]  # type: ignore[no-any-return]
+        if self.store is None or scores not in self.store:
+            return None
+        with numpy.load(self.store.path(scores) / DRAWS_FILE, allow_pickle=False) as archive:
+            for name in wanted:
+                if name in archive.files:
+                    self._drawn[scores, name] = archive[name]
+                    return self._drawn[scores, name]  # type: ignore[no-any-return]
+        return None
 
     @property
     def remarks(self) -> dict[str, str]:
@@ -122,7 +143,7 @@ def collect(plan: Plan, store: Store, reasons: dict[str, str] | None = None) -> 
             ]
     frame = pandas.DataFrame(rows, columns=list(COLUMNS))
     frame["value"] = frame["value"].astype(float)
-    return Results(plan, frame, gaps, reasons, _made_with(plan, store), _noise(plan, store))
+    return Results(plan, frame, gaps, reasons, _made_with(plan, store), _noise(plan, store), store)
 
 
 def _made_with(plan: Plan, store: Store) -> list[str]:

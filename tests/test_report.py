@@ -10,15 +10,18 @@ from dataclasses import replace
 import numpy as np
 import pandas
 import pytest
+from scipy import stats
 from scipy.special import expit
 from sklearn import metrics
 
 from roskdbench.data.problem import Problem
+from roskdbench.report.comparison import comparison_table
 from roskdbench.report.figures import PALETTE, colours, draw_all
 from roskdbench.report.folder import write_folder
 from roskdbench.report.formats import as_csv, as_json, latex, markdown, plain_number
-from roskdbench.report.tables import Column, Number, Table, _beats, score_table
+from roskdbench.report.tables import Column, Number, Table, score_table, stored_names
 from roskdbench.results import COLUMNS, collect
+from roskdbench.statistics.comparison import paired
 
 
 @pytest.fixture(scope="module")
@@ -82,13 +85,20 @@ def test_shown_numbers_are_scikit_learns_on_the_stored_predictions(smoke, result
 
 def with_seeds(results, seeds, change):
     """The results as if each run had been made with several seeds, its values changed by change(method, seed)."""
-    parts = []
+    parts, cells, drawn = [], [], {}
     for seed in range(seeds):
         part = results.frame.copy()
         part["seed"] = seed
         part["value"] = part["value"] + [change(method, seed) for method in part["method"]]
         parts.append(part)
-    return replace(results, frame=pandas.concat(parts))
+        for cell in results.plan.cells:
+            cells.append(replace(cell, seed=seed, scores=f"{cell.scores} {seed}"))
+            for names in stored_names(results.plan.suite).values():
+                for name in names:
+                    draws = results.draws(cell.scores, [name])
+                    if draws is not None:
+                        drawn[cells[-1].scores, name] = draws + change(cell.method, seed)
+    return replace(results, frame=pandas.concat(parts), plan=replace(results.plan, cells=cells), _drawn=drawn)
 
 
 def test_mean_and_spread_are_those_of_the_runs(results):
@@ -118,21 +128,80 @@ def test_bold_is_for_a_difference_beyond_doubt(results):
     assert not any(cell.best for _, cells in table.rows for cell in cells)
 
 
-def test_one_row_beats_another_by_a_paired_interval():
-    from scipy import stats
+def test_differences_are_of_the_same_draws_and_widened_for_how_many_there_are(smoke, results):
+    table = comparison_table(results, "table1")
+    cells = {(cell.method, cell.problem): cell for cell in results.plan.cells}
+    reference = cells["RoS-KD", "lesion"]
+    own, p_values = {}, {}
+    for method in {method for method, _ in cells} - {"RoS-KD"}:
+        pair = [results.draws(cell.scores, ["f1-macro"]) for cell in (cells[method, "lesion"], reference)]
+        own[method] = pair[0].astype(float) - pair[1].astype(float)
+        p_values[method] = paired(0.0, own[method], 0.95).p
+    order = sorted(p_values, key=p_values.get)
+    seen = set()
+    for labels, row in table.rows:
+        shift = row[0]
+        (method,) = labels
+        values = [number(score_table(results, "table1"), each, "lesion", "F1").mean for each in (method, "RoS-KD")]
+        assert shift.value == pytest.approx(values[0] - values[1])
+        seen.add((shift.low, shift.high))
+        ties = [place for place, each in enumerate(order) if p_values[each] == p_values[method]]
+        wanted = [
+            np.quantile(own[method], [share / 2, 1 - share / 2]) for share in (0.05 / (7 - place) for place in ties)
+        ]
+        assert any((shift.low, shift.high) == pytest.approx(tuple(each), abs=1e-6) for each in wanted)
+    assert len(seen) > 1
+    assert any("Row minus RoS-KD" in note for note in table.notes)
+    assert any("One training each" in note for note in table.notes)
+    assert any(note.startswith("No critical-difference diagram: 2 blocks") for note in table.notes)
 
-    one, other = (
-        {(0, s): v for s, v in enumerate([0.9, 0.8, 0.7])},
-        {(0, s): v for s, v in enumerate([0.8, 0.71, 0.62])},
-    )
-    interval = stats.ttest_rel(list(one.values()), list(other.values())).confidence_interval(0.95)
-    assert interval.low > 0
-    assert _beats(one, other)
-    assert not _beats(other, one)
-    assert not _beats(one, {(0, 0): 0.1})  # one common run decides nothing
-    wide = {(0, 0): 0.9, (0, 1): 0.1, (0, 2): 0.8}
-    assert stats.ttest_rel(list(wide.values()), list(other.values())).confidence_interval(0.95).low < 0
-    assert not _beats(wide, other)
+
+def test_a_difference_is_sure_only_where_its_interval_leaves_zero_out(results):
+    def clear(method, seed):
+        return -0.9 if method == "Baseline II" else 0.0
+
+    table = comparison_table(with_seeds(results, 3, clear), "table1")
+    sure = {labels[0] for labels, cells in table.rows if cells[0].sure}
+    assert sure == {"Baseline II"}
+    marked = sum(cell.sure for _, cells in table.rows for cell in cells)
+    assert markdown([table]).count("**") == 2 * marked
+    assert latex([table]).count("\\textbf") == marked
+
+
+def test_over_folds_differences_are_judged_by_the_corrected_t(results):
+    made = with_seeds(results, 1, lambda method, seed: 0.0)
+    shifts = {0: 0.02, 1: 0.05, 2: 0.03}
+    cells, parts = [], []
+    for fold, shift in shifts.items():
+        part = made.frame.copy()
+        part["fold"] = fold
+        part["value"] += [shift if method == "Baseline I" else 0.0 for method in part["method"]]
+        parts.append(part)
+        cells += [replace(cell, fold=fold) for cell in made.plan.cells]
+    suite = made.plan.suite
+    experiments = {"table1": suite.experiments["table1"].model_copy(update={"folds": 3})}
+    planned = replace(made.plan, cells=cells, suite=suite.model_copy(update={"experiments": experiments}))
+    table = comparison_table(replace(made, frame=pandas.concat(parts), plan=planned), "table1")
+    base = [number(score_table(results, "table1"), each, "lesion", "F1").mean for each in ("Baseline I", "RoS-KD")]
+    each = [base[0] - base[1] + shift for shift in shifts.values()]
+    shift = next(cells[0] for labels, cells in table.rows if labels == ["Baseline I"])
+    error = (np.var(each, ddof=1) * (1 / 3 + 1 / 2)) ** 0.5
+    p = 2 * stats.t.sf(abs(np.mean(each)) / error, 2)
+    assert shift.value == pytest.approx(np.mean(each))
+    levels = [1 - 0.05 / (7 - place) for place in range(7)]
+    reaches = [stats.t.ppf((1 + level) / 2, 2) * error for level in levels]
+    assert any(shift.high - shift.low == pytest.approx(2 * reach) for reach in reaches)
+    assert shift.p >= p
+    assert any("corrected t over folds" in note for note in table.notes)
+
+
+def test_one_run_has_an_interval_of_the_test_part(results):
+    table = score_table(results, "table1")
+    for cell in results.plan.cells:
+        found = number(table, cell.method, cell.problem, "AUC")
+        draws = results.draws(cell.scores, ["auc-macro"])
+        assert (found.low, found.high) == pytest.approx(tuple(np.nanquantile(draws, [0.025, 0.975])), abs=1e-6)
+    assert f"{plain_number(found.mean)} [{plain_number(found.low)}, {plain_number(found.high)}]" in markdown([table])
 
 
 def test_the_papers_numbers_stand_beside(results):

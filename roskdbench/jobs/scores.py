@@ -10,7 +10,8 @@ from roskdbench.fingerprint import canonical_json, seed_for
 from roskdbench.jobs.work import Work
 from roskdbench.measures import CLEAN, CORRECTED, Number
 from roskdbench.measures.scores import score_table
-from roskdbench.statistics.bootstrap import DRAWS_FILE, score_draws
+from roskdbench.statistics import DRAWS_FILE
+from roskdbench.statistics.bootstrap import score_draws
 
 
 def run(work: Work) -> None:

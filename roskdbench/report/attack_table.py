@@ -1,14 +1,15 @@
 """What attacks cost: a row a method and attack, scores before and after, and whether the attack can be believed."""
 
 from roskdbench.measures import BEFORE, CHECKS, SAME_OF_ALL
+from roskdbench.report.comparison import comparison_table
+from roskdbench.report.evidence import Key
 from roskdbench.report.notes import attack_notes
 from roskdbench.report.tables import (
     HEADINGS,
     METRICS,
     Column,
-    Key,
-    Number,
     Table,
+    Value,
     number_of,
     score_table,
     states_of,
@@ -23,9 +24,12 @@ COST = {"lost": "F1 lost", "kept": "kept", "checks": "checks"}
 
 
 def tables_of(results: Results, experiment: str, compare: str = "none") -> list[Table]:
-    """The tables of an experiment: its scores, and what attacks cost where there were any, in all and by class."""
-    attacks = [table for make in (attack_table, class_table) if (table := make(results, experiment))]
-    return [score_table(results, experiment, compare), *attacks]
+    """The tables of an experiment: its scores, differences between rows, and what attacks cost, in all and by class."""
+    further = (comparison_table, attack_table, class_table)
+    return [
+        score_table(results, experiment, compare),
+        *(table for make in further if (table := make(results, experiment))),
+    ]
 
 
 def attack_table(results: Results, experiment: str) -> Table | None:
@@ -45,7 +49,7 @@ def attack_table(results: Results, experiment: str) -> Table | None:
     states, verdicts = states_of(results, experiment, axes), _verdicts(results, experiment, axes)
     for condition in (BEFORE, *attacks):
         for row in dict.fromkeys((cell.method, *(getattr(cell, axis) for axis in axes)) for cell in cells):
-            found: list[Number | str | None] = []
+            found: list[Value] = []
             for column in columns:
                 state = states.get((*row, column.problem))
                 found.append(state or _cell((*row, column.problem), column.metric, condition, values, verdicts))
@@ -79,7 +83,7 @@ def class_table(results: Results, experiment: str) -> Table | None:
     table = Table(f"{experiment}-attacks-classes", title, ["method", *axes, "attack"], columns)
     for attack in attacks:
         for row in dict.fromkeys((cell.method, *(getattr(cell, axis) for axis in axes)) for cell in cells):
-            found: list[Number | str | None] = []
+            found: list[Value] = []
             for problem, label in classes:
                 before, after = (values.get((*row, problem, label, each), {}) for each in (BEFORE, attack))
                 found.append(number_of({run: before[run] - value for run, value in after.items() if run in before}))
@@ -98,7 +102,7 @@ def _cell(
     condition: str,
     values: dict[Key, dict[tuple[int, int], float]],
     verdicts: dict[Key, str],
-) -> Number | str | None:
+) -> Value:
     if metric == "checks":
         return None if condition == BEFORE else verdicts.get(place)
     if metric not in COST:

@@ -7,16 +7,22 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
-from roskdbench.report.tables import Column, Number, Table
+from roskdbench.report.tables import Column, Number, Shift, Table, Value
 from roskdbench.results import Results
 
 DIGITS = 3
+CSV_COLUMNS = ("table", "row", "problem", "metric", "source", "mean", "spread", "runs", "low", "high", "p", "best")
 
 
 def plain_number(value: float) -> str:
     """Three digits without the leading zero, as the paper prints them; four digits in all from 10 on."""
     text = f"{value:.{DIGITS}f}" if abs(value) < 10 else f"{value:.4g}"
     return text[1:] if text.startswith("0.") else text
+
+
+def signed(value: float) -> str:
+    """The number with its sign."""
+    return ("-" if value < 0 else "+") + plain_number(abs(value))
 
 
 def heading(column: Column) -> str:
@@ -145,32 +151,44 @@ def _latex_letter(letter: str) -> str:
     return "".join(LATEX_SPECIAL.get(each, each) for each in plain) or "?"
 
 
-def _cell(cell: Number | str | None, bold: str, between: str) -> str:
+def _cell(cell: Value, bold: str, between: str) -> str:
     """A cell's text; only the mean is set in bold."""
     if cell is None:
         return "–" if between == " ± " else "--"
     if isinstance(cell, str):
         return cell
+    if isinstance(cell, Shift):
+        value, low, high = (signed(each) for each in (cell.value, cell.low, cell.high))
+        return f"{bold.format(value) if cell.sure else value} [{low}, {high}]"
     mean = plain_number(cell.mean)
     mean = bold.format(mean) if cell.best else mean
-    return mean if cell.spread is None else f"{mean}{between}{plain_number(cell.spread)}"
+    if cell.spread is not None:
+        return f"{mean}{between}{plain_number(cell.spread)}"
+    if cell.low is not None and cell.high is not None:
+        return f"{mean} [{plain_number(cell.low)}, {plain_number(cell.high)}]"
+    return mean
 
 
 def as_csv(tables: Sequence[Table]) -> str:
     """One line a number, at full precision."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["table", "row", "problem", "metric", "source", "mean", "spread", "runs", "best", "state"])
+    writer.writerow([*CSV_COLUMNS, "state"])
     for table in tables:
         for labels, cells in table.rows:
             for column, cell in zip(table.columns, cells, strict=True):
                 head = [table.name, " / ".join(labels), column.group, column.heading]
                 head.append("paper" if column.printed else "measured")
                 if isinstance(cell, Number):
-                    spread = "" if cell.spread is None else repr(cell.spread)
-                    writer.writerow([*head, repr(cell.mean), spread, cell.runs, int(cell.best), ""])
+                    spread, low, high = (
+                        "" if each is None else repr(each) for each in (cell.spread, cell.low, cell.high)
+                    )
+                    writer.writerow([*head, repr(cell.mean), spread, cell.runs, low, high, "", int(cell.best), ""])
+                elif isinstance(cell, Shift):
+                    low, high, p = (repr(each) for each in (cell.low, cell.high, cell.p))
+                    writer.writerow([*head, repr(cell.value), "", "", low, high, p, int(cell.sure), ""])
                 elif cell is not None:
-                    writer.writerow([*head, "", "", "", "", cell])
+                    writer.writerow([*head, *[""] * 7, cell])
     return out.getvalue()
 
 

@@ -17,7 +17,7 @@ def notes(results: Results, experiment: str, beside: bool) -> list[str]:
     lines = [f"Mean ± standard deviation over {runs} runs (folds x seeds)." if runs > 1 else "One run: no spread."]
     lines[0] += f" Averages over classes: {suite.protocol.average}."
     if runs > 1:
-        lines.append("Bold: better than every other row by a paired 95 % interval over the runs; no bold is a tie.")
+        lines.append("Bold: better than every other row, with intervals widened by Holm's steps; no bold is a tie.")
     problems = declared.problems or list(suite.problems)
     part = results.frame[results.frame["experiment"] == experiment]
     if part["metric"].str.endswith("@tuned").any():

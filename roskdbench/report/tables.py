@@ -1,16 +1,16 @@
 """The score table of an experiment: methods by problems, mean and spread over folds and seeds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
 
 from roskdbench.errors import UserError, nearest
 from roskdbench.measures import CALIBRATION, CLEAN, CORRECTED, LANDSCAPE, LEVELS
 from roskdbench.plan import Cell
 from roskdbench.report import paper
+from roskdbench.report.evidence import Evidence, Key, Run
 from roskdbench.report.notes import notes
 from roskdbench.results import Results
 from roskdbench.suite import Suite
@@ -34,7 +34,6 @@ LANDSCAPED = {
     "eigenvalue": "eigenvalue",
     "barrier": "barrier",
 }
-CONFIDENCE = 0.95
 AXES = ("student", "overlap", "noise")
 
 
@@ -46,6 +45,29 @@ class Number:
     spread: float | None
     runs: int
     best: bool = False
+    low: float | None = None
+    high: float | None = None
+    """Between which it lies, at 95 %, where that is known."""
+
+
+@dataclass(frozen=True)
+class Shift:
+    """How far a row is from the one it is compared with; sure where the interval leaves zero out."""
+
+    value: float
+    low: float
+    high: float
+    p: float
+    """After the correction for how many rows are compared."""
+
+    @property
+    def sure(self) -> bool:
+        """Whether it may be called better or worse."""
+        return self.low > 0 or self.high < 0
+
+
+Value = Number | Shift | str | None
+"""What a cell of a table holds: a number, a difference, a word such as "diverged", or nothing."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +93,13 @@ class Column:
 
 @dataclass
 class Table:
-    """What a format lays out. A cell is a number, a word such as "diverged", or None for nothing."""
+    """What a format lays out."""
 
     name: str
     title: str
     labels: list[str]
     columns: list[Column]
-    rows: list[tuple[list[str], list[Number | str | None]]] = field(default_factory=list)
+    rows: list[tuple[list[str], list[Value]]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -97,17 +119,23 @@ def score_table(results: Results, experiment: str, compare: str = "none") -> Tab
     )
     values = values_of(results.frame, experiment, axes, suite)
     states = states_of(results, experiment, axes)
+    evidence, names = Evidence(results, experiment, axes), stored_names(suite)
     for title, registered, *place in rows:
-        row: list[Number | str | None] = []
+        row: list[Value] = []
         for column in columns:
             if column.printed:
                 printed = paper.table1(registered, column.problem, column.metric)
                 row.append(None if printed is None else Number(printed, None, 1))
                 continue
             state = states.get((title, *place, column.problem))
-            row.append(state or number_of(values.get((title, *place, *_what(column)))))
+            number = number_of(values.get((title, *place, *_what(column))))
+            if number and column.condition == CLEAN:
+                number = _with_interval(
+                    number, evidence.interval((title, *place, column.problem), names[column.metric])
+                )
+            row.append(state or number)
         table.rows.append(([title, *(text_of(value) for value in place)], row))
-    _mark_best(table, rows, values)
+    _mark_best(table, rows, values, evidence, names)
     table.notes = notes(results, experiment, beside)
     return table
 
@@ -143,7 +171,9 @@ def shown_metric(suite: Suite, metric: str, task_suffix: bool) -> str:
     return f"{metric}-{suite.protocol.average}" + (f"@{suite.protocol.threshold}" if task_suffix else "")
 
 
-Key = tuple[object, ...]
+def stored_names(suite: Suite) -> dict[str, list[str]]:
+    """The names under which a shown metric may be stored, for single-label and multi-label problems."""
+    return {metric: [shown_metric(suite, metric, suffix) for suffix in (False, True)] for metric in HEADINGS}
 
 
 def varying_axes(cells: Sequence[Cell]) -> list[str]:
@@ -156,9 +186,7 @@ def values_of(
 ) -> dict[Key, dict[tuple[int, int], float]]:
     """For each row, problem, condition and metric the value of every (fold, seed). Teachers are one condition."""
     names = {metric: metric for metric in ("memorised", "corrected", *CALIBRATED, *LANDSCAPED)}
-    for metric in (*METRICS, "auc"):
-        for suffix in (False, True):
-            names[shown_metric(suite, metric, suffix)] = metric
+    names |= {name: metric for metric, stored in stored_names(suite).items() for name in stored}
     part = frame[(frame["experiment"] == experiment) & (frame["class"] == "") & frame["metric"].isin(list(names))]
     part = part[part["value"].notna()]
     found: dict[Key, dict[tuple[int, int], list[float]]] = {}
@@ -187,33 +215,32 @@ def number_of(runs: dict[tuple[int, int], float] | None) -> Number | None:
     return Number(float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else None, len(values))
 
 
-def _mark_best(table: Table, rows: list[Key], values: dict[Key, dict[tuple[int, int], float]]) -> None:
-    """Mark the best of a column where it beats every other row beyond doubt: a paired t interval of the difference over
-    folds and seeds that excludes zero. One run a row decides nothing.
+def _with_interval(number: Number, found: tuple[float, float] | None) -> Number:
+    return number if found is None else replace(number, low=found[0], high=found[1])
+
+
+def _mark_best(
+    table: Table, rows: list[Key], values: dict[Key, dict[Run, float]], evidence: Evidence, names: dict[str, list[str]]
+) -> None:
+    """Mark the best of a column where it beats every other row beyond doubt: each difference's interval, widened for
+    how many there are, leaves zero out. One run a row decides nothing.
     """
     for c, column in enumerate(table.columns):
-        if column.printed or column.metric not in HEADINGS:
+        if column.printed or column.condition != CLEAN:
             continue
-        runs = [values.get((key[0], *key[2:], *_what(column))) for key in rows]
-        means = [row[c].mean if isinstance(row[c], Number) else -np.inf for _, row in table.rows]  # type: ignore[union-attr]
-        first = int(np.argmax(means))
-        rivals = [number for number, mean in enumerate(means) if number != first and mean > -np.inf]
-        if rivals and all(_beats(runs[first], runs[number]) for number in rivals):
-            best = table.rows[first][1][c]
-            assert isinstance(best, Number)
-            table.rows[first][1][c] = Number(best.mean, best.spread, best.runs, best=True)
-
-
-def _beats(one: dict[tuple[int, int], float] | None, other: dict[tuple[int, int], float] | None) -> bool:
-    if not one or not other:
-        return False
-    common = sorted(one.keys() & other.keys())
-    differences = np.array([one[place] - other[place] for place in common])
-    if len(differences) < 2:
-        return False
-    error = differences.std(ddof=1) / np.sqrt(len(differences))
-    reach = stats.t.ppf((1 + CONFIDENCE) / 2, len(differences) - 1) * error
-    return bool(differences.mean() - reach > 0)
+        places = [(key[0], *key[2:]) for key in rows]
+        runs = {(*place, column.problem): values.get((*place, *_what(column)), {}) for place in places}
+        means = {key: float(np.mean(list(each.values()))) for key, each in runs.items() if each}
+        if len(means) < 2 or min(len(runs[key]) for key in means) < 2:
+            continue
+        first = max(means, key=lambda key: means[key])
+        rivals = {key: runs[key] for key in means if key != first}
+        found = evidence.corrected(first, runs[first], rivals, names[column.metric])
+        if len(found) == len(rivals) and all(each.low > 0 for each in found.values()):
+            row = table.rows[list(runs).index(first)][1]
+            best = row[c]
+            if isinstance(best, Number):
+                row[c] = replace(best, best=True)
 
 
 def text_of(value: object) -> str:

@@ -7,8 +7,8 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from roskdbench.data.problem import Labels
-from roskdbench.report.formats import plain_number
-from roskdbench.report.tables import Number, Table
+from roskdbench.report.formats import plain_number, signed
+from roskdbench.report.tables import Shift, Table, Value
 
 
 def terminal_table(table: Table) -> RenderableType:
@@ -63,11 +63,14 @@ def _grid(table: Table, problem: str) -> Grid:
     return grid
 
 
-def _text(cell: Number | str | None) -> Text:
+def _text(cell: Value) -> Text:
     if cell is None:
         return Text("–", style="dim")
     if isinstance(cell, str):
         return Text(cell, style="green" if cell == "passed" else "red")
+    if isinstance(cell, Shift):
+        text = Text(signed(cell.value), style="bold" if cell.sure else "")
+        return text.append(f" [{signed(cell.low)}, {signed(cell.high)}]", style="dim not bold")
     text = Text(plain_number(cell.mean), style="bold green" if cell.best else "")
     if cell.spread is not None:
         text.append(f" ±{plain_number(cell.spread)}", style="dim not bold")

@@ -17,7 +17,6 @@ from roskdbench.measures.scores import AVERAGED, averages, best_thresholds, prec
 from roskdbench.suite.problems import Task
 
 DRAWS = 2000
-DRAWS_FILE = "draws.npz"
 CHUNK = 4_000_000  # weights of samples held at once
 
 Draws = dict[str, NDArray[np.floating]]

@@ -107,6 +107,8 @@ class Experiment(Declared):
     """1 splits once into train, validation and test; k > 1 is a k-fold cross-validation."""
     seeds: Annotated[list[int], Field(min_length=1)] = [0]
     measures: Annotated[list[Measure], Field(min_length=1)] = [Scores(measure="scores")]
+    reference: str = "ros-kd"
+    """The method, by name or title, that the others are compared with; nothing is compared where it has no row."""
 
     @model_validator(mode="after")
     def _cells_differ(self) -> "Experiment":

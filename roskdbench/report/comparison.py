@@ -1,0 +1,110 @@
+"""How far each row is from the one it is to be compared with, and what may be concluded."""
+
+import numpy as np
+
+from roskdbench.measures import CLEAN
+from roskdbench.plan import Cell
+from roskdbench.report.evidence import Evidence, Key
+from roskdbench.report.tables import (
+    HEADINGS,
+    Column,
+    Shift,
+    Table,
+    Value,
+    shown_metric,
+    stored_names,
+    text_of,
+    values_of,
+    varying_axes,
+)
+from roskdbench.results import Results
+from roskdbench.statistics.bootstrap import DRAWS
+from roskdbench.statistics.comparison import holm
+from roskdbench.statistics.ranks import FEWEST, Ranks, ranks
+
+COMPARED = ("f1", "auc")
+
+
+def comparison_table(results: Results, experiment: str) -> Table | None:
+    """F1 and AUC of every row minus those of the reference on the same student, overlap and noise."""
+    suite = results.plan.suite
+    cells = [cell for cell in results.plan.cells if cell.experiment == experiment]
+    reference = reference_of(results, experiment, cells)
+    methods = list(dict.fromkeys(cell.method for cell in cells))
+    if reference is None or len(methods) < 2:
+        return None
+    axes = varying_axes(cells)
+    problems = list(dict.fromkeys(cell.problem for cell in cells))
+    columns = [Column(problem, metric, f"Δ {HEADINGS[metric]}") for problem in problems for metric in COMPARED]
+    title = f"{suite.experiments[experiment].title or experiment}: differences from {reference}"
+    table = Table(f"{experiment}-differences", title, ["method", *axes], columns)
+    rows = list(dict.fromkeys((cell.method, *(getattr(cell, axis) for axis in axes)) for cell in cells))
+    rows = [row for row in rows if row[0] != reference]
+    found = _differences(results, experiment, axes, columns, rows, reference)
+    for row in rows:
+        shifts = [found.get((*row, column.problem, column.metric)) for column in columns]
+        table.rows.append(([text_of(value) for value in row], shifts))
+    table.notes = _notes(results, experiment, reference, len(methods) - 1)
+    return table
+
+
+def reference_of(results: Results, experiment: str, cells: list[Cell]) -> str | None:
+    """The title of the row that others are compared with."""
+    wanted = results.plan.suite.experiments[experiment].reference
+    return next((cell.method for cell in cells if wanted in (cell.registered, cell.method)), None)
+
+
+def _differences(
+    results: Results, experiment: str, axes: list[str], columns: list[Column], rows: list[Key], reference: str
+) -> dict[Key, Value]:
+    """Holm's correction goes over the methods that are compared under the same conditions."""
+    suite = results.plan.suite
+    values = values_of(results.frame, experiment, axes, suite)
+    evidence, names = Evidence(results, experiment, axes), stored_names(suite)
+    found: dict[Key, Value] = {}
+    for column in columns:
+        for place in dict.fromkeys(row[1:] for row in rows):
+            own = {row: (*row, column.problem) for row in [(reference, *place), *rows] if row[1:] == place}
+            runs = {row: values.get((*key, CLEAN, column.metric), {}) for row, key in own.items()}
+            rivals = {own[row]: each for row, each in runs.items() if row[0] != reference and each}
+            base = (reference, *place)
+            against = evidence.corrected(own[base], runs[base], rivals, names[column.metric])
+            adjusted = holm([each.p for each in against.values()])
+            for (key, each), p in zip(against.items(), adjusted, strict=True):
+                found[(*key, column.metric)] = Shift(-each.value, -each.high, -each.low, p)
+    return found
+
+
+def _notes(results: Results, experiment: str, reference: str, count: int) -> list[str]:
+    declared = results.plan.suite.experiments[experiment]
+    if declared.folds > 1:
+        how = "Nadeau and Bengio's corrected t over folds"
+    else:
+        runs = " and of the runs" if len(declared.seeds) > 1 else ""
+        how = f"paired bootstrap of the test part's patients or lesions{runs} ({DRAWS:,} draws)"
+    lines = [
+        f"Row minus {reference}, with 95 % intervals by {how}, widened by Holm's steps over {count} rows. Bold: the "
+        "interval leaves zero out."
+    ]
+    if declared.folds * len(declared.seeds) == 1:
+        lines.append("One training each: these are differences between trained models, not between methods.")
+    found = ranking(results, experiment)
+    if isinstance(found, str):
+        lines.append(found)
+    return lines
+
+
+def ranking(results: Results, experiment: str) -> tuple[list[str], Ranks] | str:
+    """Methods and their ranks over blocks of problem and noise, by F1; or why there are none."""
+    suite = results.plan.suite
+    part = results.frame[(results.frame["experiment"] == experiment) & (results.frame["condition"] == CLEAN)]
+    part = part[part["metric"].isin([shown_metric(suite, "f1", suffix) for suffix in (False, True)])]
+    means = part.groupby(["problem", "noise", "method"], sort=False)["value"].mean().unstack()
+    whole = means.dropna()
+    found = ranks(np.asarray(whole)) if len(whole) else None
+    if found is None:
+        return (
+            f"No critical-difference diagram: {len(whole)} blocks of problem and noise with all of "
+            f"{means.shape[1]} methods; it takes {FEWEST} blocks and 3 methods."
+        )
+    return [str(name) for name in whole.columns], found
