@@ -24,7 +24,7 @@ from roskdbench.measures.attacks.square import squares
 from roskdbench.plan import plan
 from roskdbench.registry import discover
 from roskdbench.report.attack_table import attack_table, class_table
-from roskdbench.report.tables import Number
+from roskdbench.report.table import Number
 from roskdbench.results import collect
 from roskdbench.run import run
 from roskdbench.store import Store

@@ -19,7 +19,9 @@ from roskdbench.report.comparison import comparison_table
 from roskdbench.report.figures import PALETTE, colours, draw_all
 from roskdbench.report.folder import write_folder
 from roskdbench.report.formats import as_csv, as_json, latex, markdown, plain_number
-from roskdbench.report.tables import Column, Number, Table, score_table, stored_names
+from roskdbench.report.paper import Paper
+from roskdbench.report.table import Column, Number, Table
+from roskdbench.report.tables import score_table, stored_names
 from roskdbench.results import COLUMNS, collect
 from roskdbench.statistics.comparison import paired
 
@@ -34,7 +36,7 @@ def number(table, row, problem, heading):
     c = next(
         i
         for i, column in enumerate(table.columns)
-        if (column.group, column.heading, column.printed) == (problem, heading, False)
+        if (column.group, column.heading, column.source) == (problem, heading, "")
     )
     return next(cells for labels, cells in table.rows if labels[0] == row)[c]
 
@@ -205,10 +207,10 @@ def test_one_run_has_an_interval_of_the_test_part(results):
 
 
 def test_the_papers_numbers_stand_beside(results):
-    table = score_table(results, "table1", "paper")
-    printed = [column for column in table.columns if column.printed]
+    table = score_table(results, "table1", Paper(results))
+    printed = [column for column in table.columns if column.source]
     assert len(printed) == 6
-    c = table.columns.index(Column("cardio", "f1", "F1", printed=True))
+    c = table.columns.index(Column("cardio", "f1", "F1", source="paper"))
     assert {labels[0]: cells[c] and cells[c].mean for labels, cells in table.rows} == {
         "Baseline I": 0.299,
         "Baseline II": 0.329,
@@ -231,7 +233,7 @@ NASTY = Table(
     "x",
     r"50 % of $x_1$ & <b>{bold}</b> #1 \ ~^",
     ["method"],
-    [Column("le_sion", "f1", "F1"), Column("le_sion", "f1", "F1", printed=True)],
+    [Column("le_sion", "f1", "F1"), Column("le_sion", "f1", "F1", source="paper")],
     [
         (["τ=4 λ×Δ → é 中 ∞"], [None, None]),
         (["a|b_c & <script>"], [Number(0.5, 0.25, 2, True), None]),
@@ -259,7 +261,7 @@ def test_latex_says_what_it_should_and_escapes_the_rest():
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex on this machine")
 def test_latex_compiles(results, tmp_path):
-    tables = [score_table(results, "table1", "paper"), NASTY]
+    tables = [score_table(results, "table1", Paper(results)), NASTY]
     (tmp_path / "tables.tex").write_text(latex(tables, standalone=True), "utf-8")
     done = subprocess.run(
         ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "tables.tex"],
@@ -307,7 +309,7 @@ def test_a_cell_without_numbers_says_so(smoke, tmp_path):
 
 def test_a_report_folder_is_reproducible_to_the_byte(smoke, results, tmp_path):
     _, store, _ = smoke
-    tables = [score_table(results, "table1", "paper")]
+    tables = [score_table(results, "table1", Paper(results))]
     for name in ("one", "two"):
         write_folder(results, tables, store, tmp_path / name)
     names = sorted(path.name for path in (tmp_path / "one").iterdir())

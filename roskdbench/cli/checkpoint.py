@@ -86,7 +86,7 @@ def _measure(
 ) -> None:
     from roskdbench.data.roots import find_roots
     from roskdbench.plan.checkpoint import plan_checkpoint, read_checkpoint
-    from roskdbench.report.attack_table import tables_of
+    from roskdbench.report.contents import tables_of
     from roskdbench.report.terminal import terminal_table
     from roskdbench.results import collect
     from roskdbench.store import Store

@@ -40,13 +40,6 @@ class Format(StrEnum):
     json = "json"
 
 
-class Compare(StrEnum):
-    """What stands beside the measured numbers."""
-
-    none = "none"
-    paper = "paper"
-
-
 def run(
     suite: SuiteName,
     workers: Workers = None,
@@ -110,7 +103,7 @@ def _plan(
 
 
 def _print_tables(results: "Results", store: "Store", screen: "Console") -> None:
-    from roskdbench.report.attack_table import tables_of
+    from roskdbench.report.contents import tables_of
     from roskdbench.report.terminal import terminal_table
 
     for experiment in results.plan.experiments:
@@ -174,7 +167,13 @@ def report(
         str | None, typer.Argument(metavar="[RUN|SUITE]", help="A run or a suite. Default: the latest run.")
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.table,
-    compare: Annotated[Compare, typer.Option(help="What to set beside the measured numbers.")] = Compare.none,
+    compare: Annotated[
+        str,
+        typer.Option(metavar="paper|none|RUN", help="What to set beside the numbers: the paper's, or another run's."),
+    ] = "none",
+    table: Annotated[
+        str | None, typer.Option(metavar="I|II|III", help="Only this table of the paper, beside the paper's numbers.")
+    ] = None,
     only: Only = None,
     out: Annotated[
         Path | None,
@@ -186,7 +185,7 @@ def report(
     store: StoreFolder = STORE,
 ) -> None:
     """Print the tables of a run; with --out, write them in all formats with their figures."""
-    from roskdbench.report.attack_table import tables_of
+    from roskdbench.report.contents import beside_of, paper_table, tables_of
     from roskdbench.report.formats import TEXTS, as_json, latex
     from roskdbench.report.terminal import terminal_table
     from roskdbench.results import find_run
@@ -195,11 +194,15 @@ def report(
 
     kept = Store(store)
     results = only_some(find_run(name, kept, tuple(settings or ()), tuple(folders or ())), only or ())
-    tables = [table for each in results.plan.experiments for table in tables_of(results, each, compare)]
+    beside = beside_of("paper" if table and compare == "none" else compare, results, kept, tuple(folders or ()))
+    if table:
+        tables = paper_table(results, table, beside)
+    else:
+        tables = [one for each in results.plan.experiments for one in tables_of(results, each, beside)]
     screen = console()
     if form is Format.table:
-        for table in tables:
-            screen.print(terminal_table(table))
+        for one in tables:
+            screen.print(terminal_table(one))
     elif form is Format.json:
         typer.echo(as_json(results), nl=False)
     elif form is Format.latex:

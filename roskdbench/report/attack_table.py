@@ -1,38 +1,19 @@
 """What attacks cost: a row a method and attack, scores before and after, and whether the attack can be believed."""
 
 from roskdbench.measures import BEFORE, CHECKS, SAME_OF_ALL
-from roskdbench.report.comparison import comparison_table
-from roskdbench.report.evidence import Key
+from roskdbench.plan import Cell
+from roskdbench.report.beside import Beside
+from roskdbench.report.evidence import Key, Run
 from roskdbench.report.notes import attack_notes
-from roskdbench.report.tables import (
-    HEADINGS,
-    METRICS,
-    Column,
-    Table,
-    Value,
-    number_of,
-    score_table,
-    states_of,
-    text_of,
-    values_of,
-    varying_axes,
-)
+from roskdbench.report.table import Column, Table, Value
+from roskdbench.report.tables import HEADINGS, METRICS, number_of, states_of, text_of, values_of, varying_axes
 from roskdbench.results import Results
 from roskdbench.suite.attacks import Attacks
 
 COST = {"lost": "F1 lost", "kept": "kept", "checks": "checks"}
 
 
-def tables_of(results: Results, experiment: str, compare: str = "none") -> list[Table]:
-    """The tables of an experiment: its scores, differences between rows, and what attacks cost, in all and by class."""
-    further = (comparison_table, attack_table, class_table)
-    return [
-        score_table(results, experiment, compare),
-        *(table for make in further if (table := make(results, experiment))),
-    ]
-
-
-def attack_table(results: Results, experiment: str) -> Table | None:
+def attack_table(results: Results, experiment: str, beside: Beside | None = None) -> Table | None:
     """Precision, recall, F1 and AUC on the attacked images; F1 lost, and the share kept; the checks' verdict."""
     suite = results.plan.suite
     declared, attacks = suite.experiments[experiment], _attacks(results, experiment)
@@ -40,22 +21,35 @@ def attack_table(results: Results, experiment: str) -> Table | None:
         return None
     cells = [cell for cell in results.plan.cells if cell.experiment == experiment]
     axes = varying_axes(cells)
-    problems = list(dict.fromkeys(cell.problem for cell in cells))
+    rows: dict[Key, dict[str, Cell]] = {}
+    for cell in cells:
+        rows.setdefault((cell.method, *(getattr(cell, axis) for axis in axes)), {})[cell.problem] = cell
     headings = {**{metric: HEADINGS[metric] for metric in (*METRICS, "auc")}, **COST}
-    columns = [Column(problem, metric, heading) for problem in problems for metric, heading in headings.items()]
+    columns: list[Column] = []
+    for problem in dict.fromkeys(cell.problem for cell in cells):
+        own = [cell for cell in cells if cell.problem == problem]
+        for metric, heading in headings.items():
+            columns.append(Column(problem, metric, heading))
+            if beside and any(beside.number(cell, each, metric) for cell in own for each in (BEFORE, *attacks)):
+                columns.append(Column(problem, metric, heading, source=beside.source))
     title = f"{declared.title or experiment}: under attack"
     table = Table(f"{experiment}-attacks", title, ["method", *axes, "attack"], columns)
     values = values_of(results.frame, experiment, axes, suite)
     states, verdicts = states_of(results, experiment, axes), _verdicts(results, experiment, axes)
     for condition in (BEFORE, *attacks):
-        for row in dict.fromkeys((cell.method, *(getattr(cell, axis) for axis in axes)) for cell in cells):
+        for key, own_cells in rows.items():
             found: list[Value] = []
             for column in columns:
-                state = states.get((*row, column.problem))
-                found.append(state or _cell((*row, column.problem), column.metric, condition, values, verdicts))
-            labels = [text_of(value) for value in row]
+                there, place = own_cells.get(column.problem), (*key, column.problem)
+                if column.source:
+                    found.append(beside.number(there, condition, column.metric) if beside and there else None)
+                else:
+                    found.append(states.get(place) or _cell(place, column.metric, condition, values, verdicts))
+            labels = [text_of(value) for value in key]
             table.rows.append(([*labels, "none" if condition == BEFORE else condition], found))
     table.notes = attack_notes(results, experiment)
+    if beside and any(column.source for column in columns):
+        table.notes += beside.notes(results, experiment)
     return table
 
 
@@ -73,7 +67,7 @@ def class_table(results: Results, experiment: str) -> Table | None:
         & frame["condition"].isin([BEFORE, *attacks])
         & frame["metric"].isin(per_class)
     ]
-    values: dict[Key, dict[tuple[int, int], float]] = {}
+    values: dict[Key, dict[Run, float]] = {}
     keys = ["method", *axes, "problem", "class", "condition", "fold", "seed", "value"]
     for *place, fold, seed, value in part[keys].itertuples(index=False):
         values.setdefault(tuple(place), {})[fold, seed] = value
@@ -100,7 +94,7 @@ def _cell(
     place: Key,
     metric: str,
     condition: str,
-    values: dict[Key, dict[tuple[int, int], float]],
+    values: dict[Key, dict[Run, float]],
     verdicts: dict[Key, str],
 ) -> Value:
     if metric == "checks":

@@ -5,18 +5,8 @@ import numpy as np
 from roskdbench.measures import CLEAN
 from roskdbench.plan import Cell
 from roskdbench.report.evidence import Evidence, Key
-from roskdbench.report.tables import (
-    HEADINGS,
-    Column,
-    Shift,
-    Table,
-    Value,
-    shown_metric,
-    stored_names,
-    text_of,
-    values_of,
-    varying_axes,
-)
+from roskdbench.report.table import Column, Shift, Table, Value
+from roskdbench.report.tables import HEADINGS, shown_metric, stored_names, text_of, values_of, varying_axes
 from roskdbench.results import Results
 from roskdbench.statistics.bootstrap import DRAWS
 from roskdbench.statistics.comparison import holm

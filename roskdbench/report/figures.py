@@ -17,7 +17,8 @@ from roskdbench.data.problem import Problem
 from roskdbench.plan import Plan
 from roskdbench.report import landscape
 from roskdbench.report.robustness import attacked_pictures, reliability_diagrams, robustness_curves
-from roskdbench.report.tables import Number, score_table
+from roskdbench.report.table import Number
+from roskdbench.report.tables import score_table
 from roskdbench.results import Results
 from roskdbench.store import Store
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from roskdbench.errors import UserError
 from roskdbench.report.figures import draw_all
 from roskdbench.report.formats import as_csv, as_json, latex, markdown
-from roskdbench.report.tables import Table
+from roskdbench.report.table import Table
 from roskdbench.results import Results
 from roskdbench.store import DamagedArtifactError, Store
 

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
-from roskdbench.report.tables import Column, Number, Shift, Table, Value
+from roskdbench.report.table import Column, Number, Shift, Table, Value
 from roskdbench.results import Results
 
 DIGITS = 3
@@ -27,7 +27,7 @@ def signed(value: float) -> str:
 
 def heading(column: Column) -> str:
     """The column's heading; the paper's are marked."""
-    return f"{column.heading} (paper)" if column.printed else column.heading
+    return f"{column.heading} ({column.source})" if column.source else column.heading
 
 
 def markdown(tables: Sequence[Table]) -> str:
@@ -82,7 +82,7 @@ def _latex(table: Table) -> str:
         top.append(f"\\multicolumn{{{span}}}{{c}}{{{_escape_latex(group)}}}")
         rules.append(f"\\cmidrule(lr){{{width + 1}-{width + span}}}")
         width += span
-    heads = [f"{column.heading}$_\\mathrm{{paper}}$" if column.printed else column.heading for column in table.columns]
+    heads = [_latex_heading(column) for column in table.columns]
     lines = [
         "\\begin{table}[ht]",
         "\\centering",
@@ -103,6 +103,11 @@ def _latex(table: Table) -> str:
         f"\\par\\smallskip\\parbox{{\\linewidth}}{{\\footnotesize {_escape_latex(note)}}}" for note in table.notes
     ]
     return "\n".join([*lines, "\\end{table}", ""])
+
+
+def _latex_heading(column: Column) -> str:
+    source = f"$_\\mathrm{{{_escape_latex(column.source)}}}$" if column.source else ""
+    return _escape_latex(column.heading) + source
 
 
 LATEX_SPECIAL = {
@@ -178,7 +183,7 @@ def as_csv(tables: Sequence[Table]) -> str:
         for labels, cells in table.rows:
             for column, cell in zip(table.columns, cells, strict=True):
                 head = [table.name, " / ".join(labels), column.group, column.heading]
-                head.append("paper" if column.printed else "measured")
+                head.append(column.source or "measured")
                 if isinstance(cell, Number):
                     spread, low, high = (
                         "" if each is None else repr(each) for each in (cell.spread, cell.low, cell.high)

@@ -1,7 +1,6 @@
 """The notes under a table: what its numbers are, and what they are not."""
 
 from roskdbench.measures import BEFORE, BINS, CALIBRATION, CHECKS, CORRECTED, EPSILON, LANDSCAPE, SAME_OF_ALL
-from roskdbench.report import paper
 from roskdbench.results import Results
 from roskdbench.suite import Suite
 from roskdbench.suite.attacks import Attacks
@@ -9,7 +8,7 @@ from roskdbench.suite.experiments import Landscape
 from roskdbench.suite.noise import NoiseSpec
 
 
-def notes(results: Results, experiment: str, beside: bool) -> list[str]:
+def notes(results: Results, experiment: str) -> list[str]:
     """Runs, averages, thresholds, noise, where the data come from, and what is missing."""
     suite = results.plan.suite
     declared = suite.experiments[experiment]
@@ -33,8 +32,6 @@ def notes(results: Results, experiment: str, beside: bool) -> list[str]:
     lines += _landscape_notes(results, experiment)
     if len(results.made_with) > 1:
         lines.append(f"Made with different libraries or devices: {'; '.join(results.made_with)}.")
-    if beside:
-        lines += [*paper.TABLE1_NOTES, *([paper.PHANTOM_NOTE] if phantoms else [])]
     for state in ("diverged", "failed", "missing"):
         gaps = [gap for gap in results.gaps if gap.cell.experiment == experiment and gap.state == state]
         if gaps:

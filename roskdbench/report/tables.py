@@ -1,7 +1,7 @@
 """The score table of an experiment: methods by problems, mean and spread over folds and seeds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,9 +9,10 @@ import numpy as np
 from roskdbench.errors import UserError, nearest
 from roskdbench.measures import CALIBRATION, CLEAN, CORRECTED, LANDSCAPE, LEVELS
 from roskdbench.plan import Cell
-from roskdbench.report import paper
+from roskdbench.report.beside import Beside
 from roskdbench.report.evidence import Evidence, Key, Run
 from roskdbench.report.notes import notes
+from roskdbench.report.table import Column, Number, Table, Value
 from roskdbench.results import Results
 from roskdbench.suite import Suite
 
@@ -37,118 +38,66 @@ LANDSCAPED = {
 AXES = ("student", "overlap", "noise")
 
 
-@dataclass(frozen=True)
-class Number:
-    """A mean over runs. The spread is the sample standard deviation; None where there is one run."""
-
-    mean: float
-    spread: float | None
-    runs: int
-    best: bool = False
-    low: float | None = None
-    high: float | None = None
-    """Between which it lies, at 95 %, where that is known."""
-
-
-@dataclass(frozen=True)
-class Shift:
-    """How far a row is from the one it is compared with; sure where the interval leaves zero out."""
-
-    value: float
-    low: float
-    high: float
-    p: float
-    """After the correction for how many rows are compared."""
-
-    @property
-    def sure(self) -> bool:
-        """Whether it may be called better or worse."""
-        return self.low > 0 or self.high < 0
-
-
-Value = Number | Shift | str | None
-"""What a cell of a table holds: a number, a difference, a word such as "diverged", or nothing."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of numbers: one metric on one problem, under one condition."""
-
-    problem: str
-    metric: str
-    heading: str
-    condition: str = CLEAN
-    printed: bool = False
-    """Whether its numbers are the paper's."""
-
-    @property
-    def group(self) -> str:
-        """What stands above it."""
-        if self.condition == CLEAN:
-            return self.problem
-        if self.condition.startswith("flipped labels"):
-            return f"{self.problem}, flipped training labels"
-        return f"{self.problem}, {self.condition}"
-
-
-@dataclass
-class Table:
-    """What a format lays out."""
-
-    name: str
-    title: str
-    labels: list[str]
-    columns: list[Column]
-    rows: list[tuple[list[str], list[Value]]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-
-def score_table(results: Results, experiment: str, compare: str = "none") -> Table:
-    """Precision, recall, F1 as the protocol averages them, and mean AUC; `compare="paper"` adds the paper's columns."""
+def score_table(results: Results, experiment: str, beside: Beside | None = None) -> Table:
+    """Precision, recall, F1 as the protocol averages them, mean AUC, and what else was measured of the models; others'
+    numbers beside them where they have some.
+    """
     suite = results.plan.suite
     if experiment not in suite.experiments:
         raise UserError(f"the suite has no experiment '{experiment}'; {nearest(experiment, suite.experiments)}")
     cells = [cell for cell in results.plan.cells if cell.experiment == experiment]
     declared = suite.experiments[experiment]
     axes = varying_axes(cells)
-    beside = compare == "paper" and declared.paper == "table1"
-    columns = _columns(results, experiment, list(dict.fromkeys(cell.problem for cell in cells)), beside)
+    problems = list(dict.fromkeys(cell.problem for cell in cells))
+    rows: dict[Key, dict[str, Cell]] = {}
+    for cell in cells:
+        rows.setdefault((cell.method, *(getattr(cell, axis) for axis in axes)), {})[cell.problem] = cell
+    columns = with_others(_columns(results, experiment, problems), beside, cells)
     table = Table(experiment, declared.title or experiment, ["method", *axes], columns)
-    rows = list(
-        dict.fromkeys((cell.method, cell.registered, *(getattr(cell, axis) for axis in axes)) for cell in cells)
-    )
     values = values_of(results.frame, experiment, axes, suite)
     states = states_of(results, experiment, axes)
     evidence, names = Evidence(results, experiment, axes), stored_names(suite)
-    for title, registered, *place in rows:
+    for key, found in rows.items():
         row: list[Value] = []
         for column in columns:
-            if column.printed:
-                printed = paper.table1(registered, column.problem, column.metric)
-                row.append(None if printed is None else Number(printed, None, 1))
+            if column.source:
+                row.append(number_beside(beside, found.get(column.problem), column))
                 continue
-            state = states.get((title, *place, column.problem))
-            number = number_of(values.get((title, *place, *_what(column))))
+            number = number_of(values.get((*key, *_what(column))))
             if number and column.condition == CLEAN:
-                number = _with_interval(
-                    number, evidence.interval((title, *place, column.problem), names[column.metric])
-                )
-            row.append(state or number)
-        table.rows.append(([title, *(text_of(value) for value in place)], row))
-    _mark_best(table, rows, values, evidence, names)
-    table.notes = notes(results, experiment, beside)
+                between = evidence.interval((*key, column.problem), names[column.metric])
+                number = _with_interval(number, between)
+            row.append(states.get((*key, column.problem)) or number)
+        table.rows.append(([text_of(value) for value in key], row))
+    _mark_best(table, list(rows), values, evidence, names)
+    table.notes = notes(results, experiment)
+    if beside and any(column.source for column in columns):
+        table.notes += beside.notes(results, experiment)
     return table
 
 
-def _columns(results: Results, experiment: str, problems: Sequence[str], beside: bool) -> list[Column]:
+def with_others(columns: Sequence[Column], beside: Beside | None, cells: Sequence[Cell]) -> list[Column]:
+    """The columns, each followed by one of the others' numbers where there is one for any of the cells."""
+    found = []
+    for column in columns:
+        found.append(column)
+        own = [cell for cell in cells if cell.problem == column.problem]
+        if beside and any(beside.number(cell, column.condition, column.metric) for cell in own):
+            found.append(replace(column, source=beside.source))
+    return found
+
+
+def number_beside(beside: Beside | None, cell: Cell | None, column: Column) -> Number | None:
+    """Another's number for the cell."""
+    return beside.number(cell, column.condition, column.metric) if beside and cell else None
+
+
+def _columns(results: Results, experiment: str, problems: Sequence[str]) -> list[Column]:
     part = results.frame[results.frame["experiment"] == experiment]
     measured = set(part[["problem", "condition"]].itertuples(index=False, name=None))
     columns = []
     for problem in problems:
-        for metric in (*METRICS, "auc"):
-            columns.append(Column(problem, metric, HEADINGS[metric]))
-            if beside and metric in METRICS and paper.table1("ros-kd", problem, metric) is not None:
-                columns.append(Column(problem, metric, HEADINGS[metric], printed=True))
+        columns += [Column(problem, metric, HEADINGS[metric]) for metric in (*METRICS, "auc")]
         if (problem, CORRECTED) in measured:
             columns += [Column(problem, metric, HEADINGS[metric], CORRECTED) for metric in (*METRICS, "auc")]
         if any(name == problem and condition.startswith("flipped labels") for name, condition in measured):
@@ -226,10 +175,9 @@ def _mark_best(
     how many there are, leaves zero out. One run a row decides nothing.
     """
     for c, column in enumerate(table.columns):
-        if column.printed or column.condition != CLEAN:
+        if column.source or column.condition != CLEAN:
             continue
-        places = [(key[0], *key[2:]) for key in rows]
-        runs = {(*place, column.problem): values.get((*place, *_what(column)), {}) for place in places}
+        runs = {(*key, column.problem): values.get((*key, *_what(column)), {}) for key in rows}
         means = {key: float(np.mean(list(each.values()))) for key, each in runs.items() if each}
         if len(means) < 2 or min(len(runs[key]) for key in means) < 2:
             continue

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from roskdbench.data.problem import Labels
 from roskdbench.report.formats import plain_number, signed
-from roskdbench.report.tables import Shift, Table, Value
+from roskdbench.report.table import Shift, Table, Value
 
 
 def terminal_table(table: Table) -> RenderableType:
@@ -54,8 +54,8 @@ def _grid(table: Table, problem: str) -> Grid:
         grid.add_column(label)
     for number in chosen:
         column = table.columns[number]
-        heading = "paper" if column.printed else column.heading
-        grid.add_column(heading, justify="right", style="dim" if column.printed else "", no_wrap=True)
+        heading = column.source or column.heading
+        grid.add_column(heading, justify="right", style="dim" if column.source else "", no_wrap=True)
     for labels, cells in table.rows:
         if all(cells[number] is None for number in chosen):
             continue

@@ -1,0 +1,79 @@
+"""Which tables a report has, and what may stand beside their numbers."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from roskdbench.errors import UserError
+from roskdbench.plan import Cell
+from roskdbench.report.attack_table import attack_table, class_table
+from roskdbench.report.auc_table import auc_table
+from roskdbench.report.beside import Beside
+from roskdbench.report.comparison import comparison_table
+from roskdbench.report.paper import Paper
+from roskdbench.report.table import Number, Table
+from roskdbench.report.tables import number_of, score_table, values_of
+from roskdbench.results import Results, find_run
+from roskdbench.store import Store
+
+NUMERALS = {"I": "table1", "II": "table2", "III": "table3"}
+AXES = ["student", "overlap", "noise"]
+
+
+def tables_of(results: Results, experiment: str, beside: Beside | None = None) -> list[Table]:
+    """The tables of an experiment: scores, AUC by class, differences between rows, what attacks cost, also by class."""
+    further = [
+        auc_table(results, experiment, beside),
+        comparison_table(results, experiment),
+        attack_table(results, experiment, beside),
+        class_table(results, experiment),
+    ]
+    return [score_table(results, experiment, beside), *(table for table in further if table)]
+
+
+def paper_table(results: Results, numeral: str, beside: Beside | None = None) -> list[Table]:
+    """The table of the paper that a numeral names, for each experiment that repeats it."""
+    wanted = NUMERALS.get(numeral.upper())
+    if wanted is None:
+        raise UserError(f"the paper has no Table {numeral}; it has {', '.join(NUMERALS)}")
+    make: Callable[..., Table | None] = {"table1": score_table, "table2": attack_table, "table3": auc_table}[wanted]
+    declared = results.plan.suite.experiments
+    repeating = [name for name in results.plan.experiments if declared[name].paper == wanted]
+    if not repeating:
+        known = {declared[name].paper for name in results.plan.experiments}
+        there = [each for each, name in NUMERALS.items() if name in known]
+        hint = f"it repeats Table {' and '.join(there)}" if there else "none of its experiments says `paper:`"
+        raise UserError(f"the run {results.name} repeats no Table {numeral.upper()}; {hint}")
+    return [table for name in repeating if (table := make(results, name, beside))]
+
+
+def beside_of(compare: str, results: Results, store: Store, folders: tuple[Path, ...] = ()) -> Beside | None:
+    """What `--compare` names: nothing, the paper, or another run or suite in the store."""
+    if compare == "none":
+        return None
+    if compare == "paper":
+        return Paper(results)
+    return OtherRun(find_run(compare, store, (), folders))
+
+
+class OtherRun:
+    """The numbers of another run, for cells of the same experiment, problem, method, student, overlap and noise."""
+
+    def __init__(self, results: Results) -> None:
+        self.source, self._results = results.name, results
+        suite = results.plan.suite
+        self._values = {
+            experiment: values_of(results.frame, experiment, AXES, suite) for experiment in results.plan.experiments
+        }
+
+    def number(self, cell: Cell, condition: str, metric: str, label: str = "") -> Number | None:
+        """The mean over the other run's folds and seeds."""
+        if label:
+            return None
+        row = (cell.method, cell.student, cell.overlap, cell.noise, cell.problem, condition, metric)
+        return number_of(self._values.get(cell.experiment, {}).get(row))
+
+    def notes(self, results: Results, experiment: str) -> list[str]:
+        """Where the columns come from."""
+        runs = self._results.plan.suite.experiments.get(experiment)
+        count = runs.folds * len(runs.seeds) if runs else 0
+        return [f"Beside each number: the run {self.source}, mean over {count} runs."]

@@ -1,0 +1,71 @@
+"""What a table is, before a format lays it out."""
+
+from dataclasses import dataclass, field
+
+from roskdbench.measures import CLEAN
+
+
+@dataclass(frozen=True)
+class Number:
+    """A mean over runs. The spread is the sample standard deviation; None where there is one run."""
+
+    mean: float
+    spread: float | None
+    runs: int
+    best: bool = False
+    low: float | None = None
+    high: float | None = None
+    """Between which it lies, at 95 %, where that is known."""
+
+
+@dataclass(frozen=True)
+class Shift:
+    """How far a row is from the one it is compared with; sure where the interval leaves zero out."""
+
+    value: float
+    low: float
+    high: float
+    p: float
+    """After the correction for how many rows are compared."""
+
+    @property
+    def sure(self) -> bool:
+        """Whether it may be called better or worse."""
+        return self.low > 0 or self.high < 0
+
+
+Value = Number | Shift | str | None
+"""What a cell of a table holds: a number, a difference, a word such as "diverged", or nothing."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of numbers: one metric on one problem, under one condition."""
+
+    problem: str
+    metric: str
+    heading: str
+    condition: str = CLEAN
+    source: str = ""
+    """Whose numbers they are: the paper's, another run's; this run's if empty."""
+
+    @property
+    def group(self) -> str:
+        """What stands above it."""
+        if self.condition == CLEAN:
+            return self.problem
+        if self.condition.startswith("flipped labels"):
+            return f"{self.problem}, flipped training labels"
+        return f"{self.problem}, {self.condition}"
+
+
+@dataclass
+class Table:
+    """What a format lays out."""
+
+    name: str
+    title: str
+    labels: list[str]
+    columns: list[Column]
+    rows: list[tuple[list[str], list[Value]]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
