@@ -4,6 +4,7 @@ A method has one colour everywhere: its place among all methods of the suite, in
 tell apart. Files hold no dates, so the same results give the same bytes.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from numpy.typing import NDArray
 from roskdbench.data.problem import Problem
 from roskdbench.plan import Plan
 from roskdbench.report import landscape
+from roskdbench.report.curves import curves
+from roskdbench.report.ranking import critical_difference
 from roskdbench.report.robustness import attacked_pictures, reliability_diagrams, robustness_curves
 from roskdbench.report.table import Number
-from roskdbench.report.tables import score_table
+from roskdbench.report.tables import AXES, score_table
 from roskdbench.results import Results
 from roskdbench.store import Store
 
@@ -49,20 +52,28 @@ def draw_all(results: Results, store: Store, folder: Path) -> list[Path]:
                 grid = examples(Problem.load(store.open(pixels).path), problem)
                 drawn.append(_save(grid, folder / f"examples-{problem}"))
         for experiment in results.plan.experiments:
-            if not results.frame[results.frame["experiment"] == experiment].empty:
-                drawn.append(_save(comparison(results, experiment), folder / f"{experiment}-f1"))
-            curves = training_curves(results, store, experiment)
-            others = {
-                "training": curves,
-                "robustness": robustness_curves(results, experiment, colours(results.plan)),
-                "attacked": attacked_pictures(results, store, experiment),
-                "reliability": reliability_diagrams(results, experiment, colours(results.plan)),
-                "landscape": landscape.contours(results, store, experiment),
-                "surface": landscape.surfaces(results, store, experiment),
-                "line": landscape.lines(results, store, experiment, colours(results.plan)),
-            }
-            drawn += [_save(figure, folder / f"{experiment}-{name}") for name, figure in others.items() if figure]
+            for name, figure in figures_of(results, store, experiment):
+                drawn.append(_save(figure, folder / f"{experiment}-{name}"))
     return drawn
+
+
+def figures_of(results: Results, store: Store, experiment: str) -> Iterator[tuple[str, Figure]]:
+    """The figures that an experiment's results allow, by name."""
+    palette = colours(results.plan)
+    if not results.frame[results.frame["experiment"] == experiment].empty:
+        yield "f1", comparison(results, experiment)
+    found = {
+        **{f"by-{axis}": curves(results, experiment, axis, palette) for axis in AXES},
+        "ranks": critical_difference(results, experiment, palette),
+        "training": training_curves(results, store, experiment),
+        "robustness": robustness_curves(results, experiment, palette),
+        "attacked": attacked_pictures(results, store, experiment),
+        "reliability": reliability_diagrams(results, experiment, palette),
+        "landscape": landscape.contours(results, store, experiment),
+        "surface": landscape.surfaces(results, store, experiment),
+        "line": landscape.lines(results, store, experiment, palette),
+    }
+    yield from ((name, figure) for name, figure in found.items() if figure)
 
 
 def colours(plan: Plan) -> dict[str, str]:

@@ -1,0 +1,86 @@
+"""How scores move along an axis of an experiment: overlap (the paper's Figure 3), students (Figure 2), noise."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from roskdbench.measures import CLEAN
+from roskdbench.plan import Cell
+from roskdbench.report.evidence import Evidence
+from roskdbench.report.table import Number
+from roskdbench.report.tables import number_of, stored_names, values_of
+from roskdbench.results import Results
+
+WIDTH = 3.4  # inches a panel
+APART = 0.09  # methods at one place of an axis without numbers
+
+
+def curves(results: Results, experiment: str, axis: str, palette: Mapping[str, str]) -> Figure | None:
+    """F1 of every method along an axis, a panel a problem, with 95 % intervals; None where nothing varies on it."""
+    cells = [cell for cell in results.plan.cells if cell.experiment == experiment]
+    places = list(dict.fromkeys(getattr(cell, axis) for cell in cells))
+    if len(places) < 2:
+        return None
+    problems = list(dict.fromkeys(cell.problem for cell in cells))
+    methods = list(dict.fromkeys(cell.method for cell in cells))
+    figure = Figure(figsize=(WIDTH * len(problems), 2.9), layout="constrained")
+    panels: list[Axes] = list(figure.subplots(1, len(problems), squeeze=False)[0])
+    for panel, problem in zip(panels, problems, strict=True):
+        for number, method in enumerate(methods):
+            own = [cell for cell in cells if (cell.problem, cell.method) == (problem, method)]
+            shift = 0.0 if _is_number(places) else APART * (number - (len(methods) - 1) / 2)
+            _curve(panel, results, experiment, axis, own, places, palette[method], shift)
+        if _is_number(places):
+            panel.set_xlabel({"overlap": "overlap of the teachers' subsets"}.get(axis, axis))
+        else:
+            panel.set_xticks(range(len(places)), [str(place) for place in places], rotation=20, ha="right")
+        panel.set_title(problem)
+        panel.grid(color="#dddddd", linewidth=0.5)
+        panel.set_axisbelow(True)
+    panels[0].set_ylabel(f"F1 ({results.plan.suite.protocol.average})")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=7)
+    return figure
+
+
+def _curve(
+    panel: Axes,
+    results: Results,
+    experiment: str,
+    axis: str,
+    cells: Sequence[Cell],
+    places: Sequence[object],
+    colour: str,
+    shift: float,
+) -> None:
+    """One method's points. Where other axes vary too, their mean stands for them, without an interval."""
+    suite = results.plan.suite
+    values = values_of(results.frame, experiment, [axis], suite)
+    evidence, names = Evidence(results, experiment, [axis]), stored_names(suite)["f1"]
+    alone = len({(cell.student, cell.overlap, cell.noise) for cell in cells}) == len(
+        {getattr(cell, axis) for cell in cells}
+    )
+    found: list[tuple[float, Number, tuple[float, float] | None]] = []
+    for number, place in enumerate(places):
+        row = (cells[0].method, place, cells[0].problem)
+        mean = number_of(values.get((*row, CLEAN, "f1")))
+        if mean is not None:
+            x = float(place) if isinstance(place, int | float) else number + shift
+            found.append((x, mean, evidence.interval(row, names) if alone else None))
+    if not found:
+        return
+    places_found = [each[0] for each in found]
+    style = "-" if _is_number(places) else ""
+    panel.plot(places_found, [each[1].mean for each in found], style, marker="o", markersize=3, color=colour,
+               linewidth=1.2, label=cells[0].method)  # fmt: skip
+    between = [each[2] or (np.nan, np.nan) for each in found]
+    low, high = ([each[side] for each in between] for side in (0, 1))
+    if style:
+        panel.fill_between(places_found, low, high, color=colour, alpha=0.12, linewidth=0)
+    else:
+        panel.vlines(places_found, low, high, color=colour, linewidth=0.9)
+
+
+def _is_number(places: Sequence[object]) -> bool:
+    return all(isinstance(place, int | float) for place in places)
