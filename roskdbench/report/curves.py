@@ -17,7 +17,7 @@ WIDTH = 3.4  # inches a panel
 APART = 0.09  # methods at one place of an axis without numbers
 
 
-def curves(results: Results, experiment: str, axis: str, palette: Mapping[str, str]) -> Figure | None:
+def along_axis(results: Results, experiment: str, axis: str, palette: Mapping[str, str]) -> Figure | None:
     """F1 of every method along an axis, a panel a problem, with 95 % intervals; None where nothing varies on it."""
     cells = [cell for cell in results.plan.cells if cell.experiment == experiment]
     places = list(dict.fromkeys(getattr(cell, axis) for cell in cells))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from roskdbench.data.problem import Problem
 from roskdbench.plan import Plan
 from roskdbench.report import landscape
-from roskdbench.report.curves import curves
+from roskdbench.report.curves import along_axis
 from roskdbench.report.ranking import critical_difference
 from roskdbench.report.robustness import attacked_pictures, reliability_diagrams, robustness_curves
 from roskdbench.report.table import Number
@@ -63,7 +63,7 @@ def figures_of(results: Results, store: Store, experiment: str) -> Iterator[tupl
     if not results.frame[results.frame["experiment"] == experiment].empty:
         yield "f1", comparison(results, experiment)
     found = {
-        **{f"by-{axis}": curves(results, experiment, axis, palette) for axis in AXES},
+        **{f"by-{axis}": along_axis(results, experiment, axis, palette) for axis in AXES},
         "ranks": critical_difference(results, experiment, palette),
         "training": training_curves(results, store, experiment),
         "robustness": robustness_curves(results, experiment, palette),
