@@ -7,7 +7,7 @@ A ResNet-18 learns phantom lesions for a minute. Then each side takes its turn i
 - PGD of 20 steps on one batch of 64, l-infinity and l2, logits of the attacked images included;
 - what a robustness curve with checks needs: PGD and FGSM at six radii, then more steps and restarts, a margin loss, a
   large radius and 200 random squares. The others are given the same attacks one by one;
-- the loss on a plane of 9 x 9 points over 250 images, for three networks. The floor is one forward pass a point, in the
+- the loss on a plane of 9 x 9 points over 250 images, for two networks. The floor is one forward pass a point, in the
   layout that is fastest here.
 
 Ratios are medians, theirs over ours.
@@ -166,7 +166,7 @@ def sweep(network: Classifier, pixels: torch.Tensor, labels: torch.Tensor, repea
 
 def landscapes(pixels: torch.Tensor, labels: torch.Tensor, size: int, repeats: int) -> None:
     pixels, labels = pixels.repeat(2, 1, 1, 1)[:250], labels.repeat(2)[:250]
-    for model in ("resnet18", "mobilenetv2_100", "densenet121"):
+    for model in ("resnet18", "mobilenetv2_100"):
         network = fresh(model, size).eval()
         theirs = fresh(model, size).eval()
         for each in (network, theirs):  # the package cannot take zeros, which fresh networks have in these

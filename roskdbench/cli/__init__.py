@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from roskdbench.cli import checkpoint, data, look, new, work
+from roskdbench.cli import checkpoint, data, leaderboard, look, new, work
 
 app = typer.Typer(
     help="Benchmark methods that distil robust students from noisy-label teachers.",
@@ -24,6 +24,7 @@ for panel, commands in COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
 app.add_typer(data.app, name="data", rich_help_panel="Work")
+app.add_typer(leaderboard.app, name="leaderboard", rich_help_panel="Work")
 app.add_typer(new.app, name="new")
 
 

@@ -14,10 +14,10 @@ from roskdbench.engine.device import prepare
 from roskdbench.fingerprint import canonical_json, seed_for
 from roskdbench.jobs.networks import trained
 from roskdbench.jobs.work import Work
-from roskdbench.measures import BEFORE, CHECKS, Number
-from roskdbench.measures.attacks.attacking import Outcome, Target, attack, logits_of
+from roskdbench.measures import CHECKS
+from roskdbench.measures.attacks.attacking import Target, attack, logits_of
 from roskdbench.measures.attacks.checks import checks
-from roskdbench.measures.scores import score_table
+from roskdbench.measures.tested import Tested
 from roskdbench.suite.attacks import Attacks, Fgsm, Norm, Packaged, Pgd
 
 CHECKING = 0.4  # of the time, about
@@ -42,7 +42,9 @@ def run(work: Work) -> None:
     leaps, climbs = _sweep(measure, problem)
     named: list[Fgsm | Pgd | Packaged] = [*measure.chosen, *leaps]
     outcomes = attack(target, named, lambda done: work.report((1 - CHECKING) * done, "attacking"), climbs)
-    rows = _rows(problem, split, clean, chosen, outcomes)
+    kept = {name: logits_of(outcome) for name, outcome in outcomes.items()}
+    rows = Tested.of(problem.labels, split).attacked(clean, chosen, kept)
+    rows += [(name, "largest-change", "", outcome.largest, len(chosen)) for name, outcome in outcomes.items()]
     few = replace(target, samples=target.samples[: measure.checked])
     substitute = trained(work.inputs["substitute"], "last") if "substitute" in work.inputs else None
     found = checks(
@@ -51,34 +53,9 @@ def run(work: Work) -> None:
     rows += [(CHECKS, check.name, "", float(check.holds), len(few)) for check in found]
     (work.folder / "numbers.json").write_text(canonical_json(rows), "utf-8")
     (work.folder / "checks.json").write_text(canonical_json([vars(check) for check in found]), "utf-8")
-    kept = {name: logits_of(outcome) for name, outcome in outcomes.items()}
     np.savez(work.folder / "attacked.npz", allow_pickle=False, samples=target.samples, **kept)
     pictures = {name: torch.stack(outcome.pictures).numpy() for name, outcome in outcomes.items() if outcome.pictures}
     np.savez(work.folder / "pictures.npz", allow_pickle=False, **pictures)
-
-
-def _rows(
-    problem: Problem,
-    split: dict[str, Any],
-    clean: dict[str, Any],
-    chosen: Any,
-    outcomes: dict[str, Outcome],
-) -> list[Number]:
-    """Scores before and after, on the attacked images. Thresholds are tuned on clean validation images, once."""
-    labels = problem.labels
-    truth = {"validation": labels.targets[split["validation"]], "test": labels.targets[split["test"][chosen]]}
-    known = None
-    if labels.uncertain is not None:
-        known = {part: 1 - labels.uncertain[split[part]] for part in ("validation", "test")}
-        known["test"] = known["test"][chosen]
-    conditions = {BEFORE: clean["test"][chosen]} | {name: logits_of(each) for name, each in outcomes.items()}
-    rows: list[Number] = []
-    for condition, logits in conditions.items():
-        both = {"validation": clean["validation"], "test": logits}
-        rows += [(condition, *row) for row in score_table(labels.task, labels.classes, truth, both, known)]
-    for name, outcome in outcomes.items():
-        rows.append((name, "largest-change", "", outcome.largest, len(chosen)))
-    return rows
 
 
 def _chosen(length: int, wanted: int | None) -> Any:

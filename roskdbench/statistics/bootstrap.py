@@ -14,6 +14,7 @@ from scipy.special import expit
 
 from roskdbench.data.problem import indicators
 from roskdbench.measures.scores import AVERAGED, averages, best_thresholds, precision_recall_f1
+from roskdbench.measures.tested import Tested
 from roskdbench.suite.problems import Task
 
 DRAWS = 2000
@@ -67,6 +68,12 @@ def score_draws(
         found["auc-macro"] = _mean_of_defined(areas)
         parts.append(found)
     return {name: np.concatenate([part[name] for part in parts]).astype(np.float32) for name in parts[0]}
+
+
+def draws_of(tested: Tested, logits: Mapping[str, NDArray[np.float32]], seed: int) -> Draws:
+    """The draws of a tested part's scores."""
+    groups = tested.test.groups
+    return score_draws(tested.task, tested.classes, tested.truth(), logits, groups, seed, tested.known())
 
 
 def weights_of_groups(count: int, draws: int, seed: int, samples: int) -> Iterator[NDArray[np.float32]]:

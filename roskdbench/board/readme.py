@@ -1,0 +1,37 @@
+"""The page of a board: its tables between two marks, so that what people write around them stays."""
+
+from pathlib import Path
+
+from roskdbench.board.content import README, Board
+from roskdbench.report.contents import tables_of
+from roskdbench.report.formats import markdown
+
+BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
+
+
+def page(board: Board, folder: Path) -> str:
+    """The README of the board, around whatever is written in the one that is there."""
+    results = board.results()
+    tables = markdown([table for name in results.plan.experiments for table in tables_of(results, name)])
+    block = f"{BEGIN}\n\n{_made(board)}\n\n{tables}\n{END}\n"
+    before = (folder / README).read_text("utf-8") if (folder / README).is_file() else ""
+    head, begin, rest = before.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if begin and end:
+        return head + block.rstrip("\n") + tail
+    heading = before or f"# {board.suite.suite}: {board.suite.title or 'a leaderboard'}\n"
+    return f"{heading.rstrip()}\n\n{block}"
+
+
+def _made(board: Board) -> str:
+    lines = [
+        f"- {entry['cells']} cells of the run `{entry['run']}`, by {entry['by']}, {entry['date']}, "
+        f"roskdbench {entry['roskdbench']}"
+        for entry in board.entries
+    ]
+    places = sorted({made["made with"] for made in board.made.values() if made.get("made with")})
+    lines += [f"- Trained with {place}." for place in places]
+    terms = {name: said for entry in board.entries for name, said in entry["data"].items()}
+    lines += [f"- {name}: {said}" for name, said in terms.items()]
+    lines.append(f"- Check it: `roskdbench leaderboard verify leaderboards/{board.suite.suite}`")
+    return "\n".join(lines)

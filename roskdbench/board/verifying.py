@@ -1,0 +1,145 @@
+"""Whether a board can be believed: every number that follows from its predictions is computed again, and its rows must
+be those that its suite and the methods' code here give.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import isclose, isnan
+from typing import Any
+
+from roskdbench.board.content import Board, Row
+from roskdbench.data.content import Content, Located
+from roskdbench.errors import UserError
+from roskdbench.measures import CHECKS, Number
+from roskdbench.plan import Cell, plan
+from roskdbench.registry import Registry
+from roskdbench.results import COLUMNS
+
+TOLERANCE = 1e-9
+KEYS = ("experiment", "problem", "method", "student", "overlap", "noise", "fold", "seed")
+TRUSTED = {"landscape", "memorisation"}  # kinds of job whose numbers need the model
+PLACE, CONDITION, METRIC, LABEL, VALUE, FINGERPRINT = (
+    COLUMNS.index(name) for name in ("experiment", "condition", "metric", "class", "value", "fingerprint")
+)
+
+
+@dataclass
+class Verdict:
+    """What was found."""
+
+    recomputed: int = 0
+    trusted: int = 0
+    objections: list[str] = field(default_factory=list)
+
+
+def verify(board: Board, registry: Registry) -> Verdict:
+    """Numbers against predictions, and rows against suite and code."""
+    verdict = Verdict()
+    verdict.objections += _of_plan(board, registry)
+    by_cell: dict[Row, dict[str, list[Row]]] = {}
+    for row in board.rows:
+        by_cell.setdefault(tuple(row[: len(KEYS)]), {}).setdefault(row[FINGERPRINT], []).append(row)
+    known: dict[str, dict[tuple[str, str, str], float | None] | None] = {}
+    for cell in board.cells:
+        own = by_cell.pop(_key(cell), {})
+        for fingerprint, who in ((cell.scores, ""), *cell.others):
+            rows = own.pop(fingerprint, [])
+            if fingerprint not in known:
+                known[fingerprint] = _recomputed(board, cell, fingerprint)
+            _compare(verdict, cell, who, rows, known[fingerprint])
+        verdict.objections += [f"{_name(cell)}: rows of a job that is not the cell's" for _ in own]
+    for place in by_cell:
+        verdict.objections.append(f"{', '.join(map(str, place))}: results of a cell that the board does not have")
+    return verdict
+
+
+def _key(cell: Cell) -> Row:
+    return tuple(getattr(cell, name) for name in KEYS)
+
+
+def _name(cell: Cell) -> str:
+    return f"{cell.method} on {cell.problem} ({cell.experiment}, fold {cell.fold + 1}, seed {cell.seed})"
+
+
+def _recomputed(board: Board, cell: Cell, fingerprint: str) -> dict[tuple[str, str, str], float | None] | None:
+    """Numbers of a job from what the board keeps of it; None where they cannot be had without the model."""
+    kind = "scores" if fingerprint == cell.scores else board.made.get(fingerprint, {}).get("kind")
+    if kind in TRUSTED:
+        return None
+    try:
+        tested, logits = board.tested(board.made[cell.scores]["split"]), board.logits(cell.scores)
+        rows: list[Number]
+        if kind == "scores":
+            rows = tested.clean(logits)
+        elif kind == "calibration":
+            rows = tested.calibration(logits)
+        else:
+            attacked = board.attacked(fingerprint)
+            if attacked is None:
+                raise KeyError(fingerprint)
+            rows = tested.attacked(logits, *attacked)
+    except (KeyError, IndexError, ValueError, TypeError) as error:
+        raise UserError(f"the board keeps no usable predictions for {_name(cell)}: {error}") from None
+    return {(condition, metric, label): value for condition, metric, label, value, _ in rows}
+
+
+def _compare(
+    verdict: Verdict, cell: Cell, who: str, rows: list[Row], wanted: dict[tuple[str, str, str], float | None] | None
+) -> None:
+    if not rows:
+        verdict.objections.append(f"{_name(cell)}: its results are missing{f' ({who})' if who else ''}")
+        return
+    if wanted is None:
+        verdict.trusted += len(rows)
+        return
+    left = dict(wanted)
+    for row in rows:
+        place = (row[CONDITION], row[METRIC], row[LABEL])
+        if place not in left:
+            if row[CONDITION] == CHECKS or row[METRIC] == "largest-change":
+                verdict.trusted += 1
+            else:
+                verdict.objections.append(f"{_name(cell)}: {_said(place)} is no number of its predictions")
+            continue
+        value = left.pop(place)
+        verdict.recomputed += 1
+        if not _same(row[VALUE], value):
+            verdict.objections.append(
+                f"{_name(cell)}: {_said(place)} is {row[VALUE]:.6g} on the board; its predictions give "
+                f"{'nothing' if value is None else format(value, '.6g')}"
+            )
+    verdict.objections += [f"{_name(cell)}: {_said(place)} is missing" for place in left]
+
+
+def _same(found: float, wanted: float | None) -> bool:
+    if wanted is None or isnan(found):
+        return wanted is None and isnan(found)
+    return isclose(found, wanted, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+
+
+def _said(place: tuple[str, str, str]) -> str:
+    condition, metric, label = place
+    return f"{metric}{f' of {label}' if label else ''} ({condition})"
+
+
+def _of_plan(board: Board, registry: Registry) -> Iterator[str]:
+    """Rows that the suite, with the methods as they are here, does not give."""
+    located: dict[str, Any] = {name: Located(Content.of(facts)) for name, facts in board.contents.items()}
+    try:
+        planned = plan(board.suite, registry, located=located)
+    except UserError as error:
+        yield f"its suite cannot be planned here: {error}"
+        return
+    wanted = {_key(cell): cell for cell in planned.cells}
+    for cell in board.cells:
+        ours = wanted.get(_key(cell))
+        if ours is None:
+            yield f"{_name(cell)}: the suite has no such cell"
+        elif ours.scores != cell.scores:
+            model = planned.jobs[planned.jobs[ours.scores].inputs["predictions"]].inputs.get("model")
+            code = dict(planned.jobs[model].code) if model else {}
+            theirs = board.made.get(cell.scores, {}).get("code", {})
+            why = (
+                "its method's code here is another" if code != theirs else "it comes from another version of the suite"
+            )
+            yield f"{_name(cell)}: {why}"

@@ -1,0 +1,89 @@
+"""`leaderboard`: add a run to a board, check a board, merge boards, hand one in."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from roskdbench.cli.options import STORE, Folders, StoreFolder, console, methods_found
+
+app = typer.Typer(help="Boards that others can check: results, predictions, and what made them.", no_args_is_help=True)
+
+BOARDS = Path("leaderboards")
+Board = Annotated[Path, typer.Argument(metavar="BOARD", help="A board's folder, such as leaderboards/quick.")]
+
+
+@app.command()
+def add(
+    run: Annotated[str, typer.Argument(metavar="RUN|SUITE", help="A run or a suite, as for `report`.")],
+    who: Annotated[str, typer.Option("--by", help="Who made it.")] = "anonymous",
+    to: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The board's folder. Default: leaderboards/SUITE.")
+    ] = None,
+    folders: Folders = None,
+    store: StoreFolder = STORE,
+) -> None:
+    """Write the board of a finished run: results.csv, predictions.npz, provenance.json, README.md."""
+    from roskdbench.board.adding import board_of
+    from roskdbench.board.content import write_board
+    from roskdbench.board.readme import page
+    from roskdbench.results import find_run
+    from roskdbench.store import Store
+
+    kept = Store(store)
+    board = board_of(find_run(run, kept, (), tuple(folders or ())), kept, who)
+    folder = to or BOARDS / board.suite.suite
+    for path in write_board(board, folder, page(board, folder)):
+        typer.echo(f"wrote {path}")
+
+
+@app.command()
+def verify(board: Board, folders: Folders = None) -> None:
+    """Compute every number of a board again from its predictions, and hold its rows against suite and methods here."""
+    from roskdbench.board.content import read_board
+    from roskdbench.board.verifying import verify as verify_board
+
+    verdict = verify_board(read_board(board), methods_found(folders))
+    screen = console()
+    screen.print(f"{verdict.recomputed:,} numbers computed again from predictions, {verdict.trusted:,} taken on trust "
+                 "(they need the model: landscapes, memorisation, checks of attacks).", soft_wrap=True)  # fmt: skip
+    for line in verdict.objections[:20]:
+        screen.print(f"no: {line}", style="red", markup=False, soft_wrap=True)
+    if len(verdict.objections) > 20:
+        screen.print(f"… and {len(verdict.objections) - 20} more", style="red")
+    if verdict.objections:
+        raise typer.Exit(1)
+    screen.print("ok: the board is what its predictions, its suite and the methods here give", style="green")
+
+
+@app.command()
+def merge(
+    boards: Annotated[list[Path], typer.Argument(metavar="BOARD...", help="Two or more boards of one suite.")],
+    to: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the merged board.")],
+) -> None:
+    """Put boards of one suite together: methods and seeds may differ, problems and protocol may not."""
+    from roskdbench.board.content import read_board, write_board
+    from roskdbench.board.merging import merge as merge_boards
+    from roskdbench.board.readme import page
+    from roskdbench.errors import UserError
+
+    if len(boards) < 2:
+        raise UserError("merging takes two boards or more")
+    merged = merge_boards([read_board(folder) for folder in boards])
+    for path in write_board(merged, to, page(merged, to)):
+        typer.echo(f"wrote {path}")
+
+
+@app.command()
+def submit(
+    board: Board,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="The file to write. Default: BOARD.zip.")] = None,
+    folders: Folders = None,
+) -> None:
+    """Check that a board is complete and right, and write the one file to attach to a pull request."""
+    from roskdbench.board.content import read_board
+    from roskdbench.board.merging import submit as submit_board
+
+    target = out or Path(f"{board.resolve().name}.zip")
+    submit_board(read_board(board), board, methods_found(folders), target)
+    typer.echo(f"wrote {target}: attach it to a pull request, or unpack it into leaderboards/")
