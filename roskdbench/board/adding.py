@@ -31,6 +31,7 @@ def board_of(results: Results, store: Store, who: str) -> Board:
     for cell in results.plan.cells:
         _take_cell(board, cell, results, store)
     board.contents = {name: asdict(each.content) for name, each in results.plan.located.items()}
+    board.noise = [[*place, rate] for place, rate in results.noise.items()]
     licences = _licences(results, store)
     date = datetime.now(UTC).date().isoformat()
     board.entries = [

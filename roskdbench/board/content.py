@@ -48,6 +48,8 @@ class Board:
     contents: dict[str, dict[str, Any]] = field(default_factory=dict)
     entries: list[dict[str, Any]] = field(default_factory=list)
     """Who added what, and when."""
+    noise: list[list[Any]] = field(default_factory=list)
+    """Experiment, problem, noise, and the share of training labels that it made wrong."""
 
     def results(self) -> Results:
         """The board as the results of a run, for tables and figures."""
@@ -63,7 +65,8 @@ class Board:
             split = self.made[scores]["split"]
             draws = draws_of(self.tested(split), self.logits(scores), seed_for("bootstrap", split))
             drawn |= {(scores, name): each for name, each in draws.items()}
-        return Results(planned, frame, [], made_with=made_with, _drawn=drawn)
+        noise = {(experiment, problem, name): rate for experiment, problem, name, rate in self.noise}
+        return Results(planned, frame, [], made_with=made_with, noise=noise, _drawn=drawn)
 
     def tested(self, split: str) -> Tested:
         """The labels of a split's parts."""
@@ -113,15 +116,17 @@ def read_board(folder: Path) -> Board:
             raise UserError(f"{folder / PROVENANCE} is of version {said['version']}; this reads version {VERSION}")
         suite = Suite.model_validate(said["suite"])
         cells = [_cell(each) for each in said["cells"]]
-        made, contents, entries = said["made"], said["contents"], said["entries"]
+        rest = [said[name] for name in ("made", "contents", "entries", "noise")]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{folder / PROVENANCE} cannot be read as one of ours: {reason}") from None
-    return Board(suite, cells, _from_csv(folder / RESULTS), read_arrays(folder / PREDICTIONS), made, contents, entries)
+    return Board(suite, cells, _from_csv(folder / RESULTS), read_arrays(folder / PREDICTIONS), *rest)
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays of an npz; a UserError for one that is damaged or holds anything but numbers."""
+    if not zipfile.is_zipfile(path):
+        raise UserError(f"{path} is damaged: it is no npz archive")
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
@@ -139,6 +144,7 @@ def _provenance(board: Board) -> str:
         "suite": board.suite.model_dump(mode="json", exclude={"problems": {"__all__": set(PLACES)}}),
         "contents": board.contents,
         "entries": board.entries,
+        "noise": board.noise,
         "made": board.made,
         "cells": [asdict(cell) for cell in board.cells],
     }

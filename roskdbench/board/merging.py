@@ -38,6 +38,7 @@ def merge(boards: Sequence[Board]) -> Board:
         merged.rows += [row for row in board.rows if tuple(row[: len(KEYS)]) in added]
         merged.arrays |= board.arrays
         merged.made |= board.made
+        merged.noise += [each for each in board.noise if each[:3] not in [known[:3] for known in merged.noise]]
         merged.entries += [entry for entry in board.entries if entry not in merged.entries]
     merged.contents = first.contents
     return merged

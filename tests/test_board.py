@@ -1,0 +1,305 @@
+"""A board says what its predictions say: what was tampered with, is of another suite, or could run code is refused."""
+
+import csv
+import io
+import json
+import shutil
+import zipfile
+
+import numpy as np
+import pytest
+from conftest import TINY, command
+from sklearn.metrics import f1_score, roc_auc_score
+
+from roskdbench.board.adding import board_of
+from roskdbench.board.content import FILES, PREDICTIONS, PROVENANCE, README, RESULTS, read_board, write_board
+from roskdbench.board.merging import merge, submit
+from roskdbench.board.readme import page
+from roskdbench.board.verifying import verify
+from roskdbench.errors import UserError
+from roskdbench.plan import plan
+from roskdbench.registry import discover
+from roskdbench.report.contents import tables_of
+from roskdbench.report.formats import markdown
+from roskdbench.results import collect
+from roskdbench.run import run, write_record
+from roskdbench.store import Store
+from roskdbench.suite import read_suite
+
+MEASURES = """    measures:
+      - scores
+      - calibration
+      - memorisation
+      - {measure: landscape, points: 3, images: 8}
+      - {measure: attacks, attacks: [fgsm linf 2/255], images: 10, checked: 8}
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A finished run with every measure, its folder, store and board."""
+    folder = tmp_path_factory.mktemp("board")
+    (folder / "tiny.yaml").write_text(TINY.replace("baseline-i, ", "") + MEASURES)
+    store = Store.at(folder / "store")
+    planned = plan(read_suite(folder / "tiny.yaml"), discover())
+    assert run(planned, store, workers=2).well
+    write_record(planned, store, (), {})
+    results = collect(planned, store)
+    board = board_of(results, store, "tester")
+    write_board(board, folder / "board", page(board, folder / "board"))
+    return folder, store, results, board
+
+
+@pytest.fixture
+def copy(made, tmp_path):
+    return shutil.copytree(made[0] / "board", tmp_path / "board")
+
+
+def test_a_board_says_what_the_run_says(made):
+    folder, _, results, _ = made
+    read = read_board(folder / "board")
+    ours, theirs = ([markdown([table]) for table in tables_of(each, "main")] for each in (results, read.results()))
+    assert ours == theirs
+    assert ours[0].strip() in (folder / "board" / README).read_text()
+
+
+def test_its_numbers_can_be_had_from_its_files_alone(made):
+    folder, *_ = made
+    rows = list(csv.DictReader((folder / "board" / RESULTS).open()))
+    said = json.loads((folder / "board" / PROVENANCE).read_text())
+    with np.load(folder / "board" / PREDICTIONS, allow_pickle=False) as arrays:
+        for cell in said["cells"]:
+            logits, split = arrays[f"{cell['scores']}/test"], said["made"][cell["scores"]]["split"]
+            truth = arrays[f"{split}/test/targets"]
+            own = {(row["metric"], row["class"]): row["value"] for row in rows if row["fingerprint"] == cell["scores"]}
+            wanted = f1_score(truth, logits.argmax(1), average="macro", labels=range(8), zero_division=0)
+            assert float(own["f1-macro", ""]) == pytest.approx(wanted)
+            assert float(own["auc", "NV"]) == pytest.approx(roc_auc_score(truth == 1, softmax(logits)[:, 1]))
+
+
+def softmax(logits):
+    shifted = np.exp(logits.astype(float) - logits.max(1, keepdims=True))
+    return shifted / shifted.sum(1, keepdims=True)
+
+
+def test_an_honest_board_is_verified(made):
+    folder, *_ = made
+    verdict = verify(read_board(folder / "board"), discover())
+    assert verdict.objections == []
+    assert verdict.recomputed > 200
+    kinds = {row[8].split(",")[0] for row in read_board(folder / "board").rows}
+    assert {"clean", "calibration", "flipped labels", "landscape", "before attacks"} <= kinds
+    assert verdict.trusted + verdict.recomputed == len(read_board(folder / "board").rows)
+
+
+def test_the_same_run_gives_the_same_bytes_and_no_paths(made, tmp_path):
+    folder, store, results, _ = made
+    board = board_of(results, store, "tester")
+    write_board(board, tmp_path / "again", page(board, tmp_path / "again"))
+    for name in FILES:
+        one, two = ((place / name).read_bytes() for place in (folder / "board", tmp_path / "again"))
+        assert one == two, name
+        assert str(folder).encode() not in one
+
+
+def rewrite(path, change):
+    rows = list(csv.reader(path.open()))
+    change(rows)
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    path.write_text(out.getvalue())
+
+
+def test_a_tampered_number_is_named(copy):
+    def raise_one(rows):
+        row = next(row for row in rows if row[9] == "f1-macro" and row[8] == "clean" and row[2] == "RoS-KD")
+        row[11] = "0.99"
+
+    rewrite(copy / RESULTS, raise_one)
+    done = command("leaderboard", "verify", copy)
+    assert done.returncode == 1
+    assert "no: RoS-KD on lesion (main, fold 1, seed 0): f1-macro (clean) is 0.99 on the board" in done.stdout
+
+
+@pytest.mark.parametrize("condition", ["calibration", "fgsm linf 2/255"])
+def test_other_numbers_are_held_against_predictions_too(copy, condition):
+    def raise_one(rows):
+        row = next(row for row in rows if row[8] == condition and row[9] in ("ece", "auc-macro"))
+        row[11] = str(float(row[11]) + 0.01)
+
+    rewrite(copy / RESULTS, raise_one)
+    (objection,) = verify(read_board(copy), discover()).objections
+    assert condition in objection
+
+
+def test_tampered_predictions_are_noticed(copy):
+    with np.load(copy / PREDICTIONS) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    name = next(name for name in arrays if name.endswith("/test") and arrays[name].ndim == 2)
+    arrays[name] = arrays[name][::-1]
+    np.savez_compressed(copy / PREDICTIONS, **arrays)
+    assert verify(read_board(copy), discover()).objections
+
+
+def test_a_row_that_was_left_out_and_one_that_was_added_are_named(copy):
+    rewrite(copy / RESULTS, lambda rows: rows.pop(1))
+    (objection,) = verify(read_board(copy), discover()).objections
+    assert objection.endswith("is missing")
+    rewrite(copy / RESULTS, lambda rows: rows.append([*rows[1][:7], "9", *rows[1][8:]]))
+    assert any(
+        "a cell that the board does not have" in line for line in verify(read_board(copy), discover()).objections
+    )
+
+
+def test_a_row_of_another_suite_version_is_named(copy):
+    said = json.loads((copy / PROVENANCE).read_text())
+    said["suite"]["protocol"]["epochs"] = 5
+    (copy / PROVENANCE).write_text(json.dumps(said))
+    objections = verify(read_board(copy), discover()).objections
+    assert len(objections) == 2
+    assert all("another version of the suite" in line for line in objections)
+
+
+def test_a_method_whose_code_is_another_is_named(copy):
+    said = json.loads((copy / PROVENANCE).read_text())
+    for made in said["made"].values():
+        if "code" in made:
+            made["code"] = {"other": "f" * 64}
+    for cell in said["cells"]:
+        new = "0" * 64 if cell["method"] == "RoS-KD" else cell["scores"]
+        said["made"][new] = said["made"][cell["scores"]]
+        cell["scores"] = new
+    text = (copy / PROVENANCE).read_text()
+    old = next(cell["scores"] for cell in json.loads(text)["cells"] if cell["method"] == "RoS-KD")
+    (copy / PROVENANCE).write_text(json.dumps(said))
+    rewrite(copy / RESULTS, lambda rows: [row.__setitem__(13, "0" * 64) for row in rows if row[13] == old])
+    with np.load(copy / PREDICTIONS) as archive:
+        arrays = {name.replace(old, "0" * 64): archive[name] for name in archive.files}
+    np.savez_compressed(copy / PREDICTIONS, **arrays)
+    assert verify(read_board(copy), discover()).objections == [
+        "RoS-KD on lesion (main, fold 1, seed 0): its method's code here is another"
+    ]
+
+
+def test_a_payload_that_could_run_code_is_refused(copy):
+    np.savez(copy / PREDICTIONS, evil=np.array([{"a": 1}], dtype=object))
+    done = command("leaderboard", "verify", copy)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "holds Python objects" in line
+    assert "it is refused" in line
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        (PREDICTIONS, "no archive", "is damaged"),
+        (PROVENANCE, "{", "cannot be read as one of ours"),
+        (PROVENANCE, '{"version": 9}', "is of version 9"),
+        (RESULTS, "a,b\n1,2\n", "has other columns than a board's"),
+        (RESULTS, None, "is no board: results.csv is missing"),
+    ],
+)
+def test_what_is_no_board_is_one_line(copy, name, text, said):
+    (copy / name).write_text(text) if text is not None else (copy / name).unlink()
+    with pytest.raises(UserError, match=said):
+        read_board(copy)
+
+
+def test_what_people_write_around_the_tables_stays(made, tmp_path):
+    _, _, _, board = made
+    folder = tmp_path / "board"
+    write_board(board, folder, page(board, folder))
+    readme = folder / README
+    readme.write_text("# Ours\n\nA word before.\n\n" + readme.read_text() + "\nA word after.\n")
+    text = page(board, folder)
+    assert text.startswith("# Ours\n\nA word before.")
+    assert text.rstrip().endswith("A word after.")
+    assert text.count("### A tiny table\n") == 1
+
+
+def other_seed(made, tmp_path, change=lambda text: text):
+    folder, store, _, _ = made
+    path = tmp_path / "other.yaml"
+    path.write_text(change((folder / "tiny.yaml").read_text() + "    seeds: [1]\n"))
+    planned = plan(read_suite(path), discover())
+    assert run(planned, store, workers=2).well
+    return board_of(collect(planned, store), store, "another")
+
+
+@pytest.fixture(scope="module")
+def second(made, tmp_path_factory):
+    return other_seed(made, tmp_path_factory.mktemp("second"))
+
+
+def test_two_peoples_boards_become_one(made, second, tmp_path):
+    _, _, _, board = made
+    merged = merge([board, second])
+    assert merged.suite.experiments["main"].seeds == [0, 1]
+    assert len(merged.rows) == len(board.rows) + len(second.rows)
+    assert [entry["by"] for entry in merged.entries] == ["tester", "another"]
+    write_board(merged, tmp_path / "merged", page(merged, tmp_path / "merged"))
+    read = read_board(tmp_path / "merged")
+    assert verify(read, discover()).objections == []
+    assert "±" in (tmp_path / "merged" / README).read_text()
+    again = merge([read, board])
+    assert len(again.rows) == len(merged.rows)
+
+
+def test_boards_of_other_suites_are_not_merged(made, second):
+    _, _, _, board = made
+    protocol = second.suite.protocol.model_copy(update={"epochs": 9})
+    second_suite = second.suite
+    second.suite = second_suite.model_copy(update={"protocol": protocol})
+    with pytest.raises(UserError, match="the boards are of other suites"):
+        merge([board, second])
+    second.suite = second_suite
+
+
+def test_boards_that_disagree_about_a_cell_are_not_merged(made):
+    folder, _, _, board = made
+    other = read_board(folder / "board")
+    other.cells = [type(cell)(**{**vars_of(cell), "scores": "0" * 64}) for cell in other.cells]
+    with pytest.raises(UserError, match="the boards disagree about"):
+        merge([board, other])
+
+
+def vars_of(cell):
+    return {name: getattr(cell, name) for name in cell.__slots__}
+
+
+def test_a_board_that_is_right_becomes_one_file(made, tmp_path):
+    folder, *_ = made
+    target = submit(read_board(folder / "board"), folder / "board", discover(), tmp_path / "entry.zip")
+    with zipfile.ZipFile(target) as archive:
+        assert sorted(archive.namelist()) == sorted(f"tiny/{name}" for name in FILES)
+        assert archive.read(f"tiny/{RESULTS}") == (folder / "board" / RESULTS).read_bytes()
+
+
+def test_a_board_that_is_wrong_does_not(copy, tmp_path):
+    rewrite(copy / RESULTS, lambda rows: rows.pop(1))
+    done = command("leaderboard", "submit", copy, "--out", tmp_path / "entry.zip")
+    assert done.returncode == 2
+    assert "the board is not ready: " in done.stderr
+    assert not (tmp_path / "entry.zip").exists()
+
+
+def test_the_commands_from_a_run_to_a_merged_board(made, tmp_path):
+    folder, *_ = made
+    done = command("leaderboard", "add", folder / "tiny.yaml", "--store", folder / "store", "--by", "me", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    board = tmp_path / "leaderboards" / "tiny"
+    assert sorted(path.name for path in board.iterdir()) == sorted(FILES)
+    done = command("leaderboard", "verify", board)
+    assert done.returncode == 0, done.stdout
+    assert "ok: the board is what its predictions" in done.stdout
+    done = command("leaderboard", "merge", board, board, "--to", tmp_path / "merged")
+    assert done.returncode == 0, done.stderr
+    assert command("leaderboard", "merge", board, "--to", tmp_path / "x").returncode == 2
+
+
+def test_a_run_with_gaps_is_no_board(made, tmp_path):
+    folder, store, _, _ = made
+    planned = plan(read_suite(folder / "tiny.yaml", ["experiments.main.seeds=[5]"]), discover())
+    with pytest.raises(UserError, match="have no numbers"):
+        board_of(collect(planned, store), store, "me")
