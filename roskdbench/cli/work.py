@@ -38,6 +38,7 @@ class Format(StrEnum):
     markdown = "markdown"
     csv = "csv"
     json = "json"
+    html = "html"
 
 
 def run(
@@ -205,6 +206,13 @@ def report(
             screen.print(terminal_table(one))
     elif form is Format.json:
         typer.echo(as_json(results), nl=False)
+    elif form is Format.html:
+        from roskdbench.report.page.writing import write_page
+
+        by_experiment = [(each, tables_of(results, each, beside)) for each in results.plan.experiments]
+        pages = write_page(results, by_experiment, kept, methods_found(folders), out or Path(f"{results.name}-page"))
+        typer.echo(f"wrote {pages[0]}")
+        return
     elif form is Format.latex:
         typer.echo(latex(tables, standalone), nl=False)
     else:

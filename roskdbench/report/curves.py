@@ -72,8 +72,8 @@ def _curve(
         return
     places_found = [each[0] for each in found]
     style = "-" if _is_number(places) else ""
-    panel.plot(places_found, [each[1].mean for each in found], style, marker="o", markersize=3, color=colour,
-               linewidth=1.2, label=cells[0].method)  # fmt: skip
+    panel.plot(places_found, [each[1].mean for each in found], linestyle=style or "none", marker="o", markersize=3,
+               color=colour, linewidth=1.2, label=cells[0].method)  # fmt: skip
     between = [each[2] or (np.nan, np.nan) for each in found]
     low, high = ([each[side] for each in between] for side in (0, 1))
     if style:

@@ -48,7 +48,7 @@ def _markdown(table: Table) -> str:
         _markdown_row(["---"] * len(table.labels) + ["---:"] * len(heads)),
     ]
     for labels, cells in table.rows:
-        texts = [_cell(cell, "**{}**", " ± ") for cell in cells]
+        texts = [cell_text(cell, "**{}**", " ± ") for cell in cells]
         lines.append(_markdown_row([*(_escape_markdown(label) for label in labels), *texts]))
     return "\n".join([*lines, "", *(f"- {_escape_markdown(note)}" for note in table.notes), ""])
 
@@ -96,7 +96,7 @@ def _latex(table: Table) -> str:
         "\\midrule",
     ]
     for labels, cells in table.rows:
-        texts = [_cell(cell, "\\textbf{{{}}}", "\\,$\\pm$\\,") for cell in cells]
+        texts = [cell_text(cell, "\\textbf{{{}}}", "\\,$\\pm$\\,") for cell in cells]
         lines.append(" & ".join([*(_escape_latex(label) for label in labels), *texts]) + " \\\\")
     lines += ["\\bottomrule", "\\end{tabular}}", ""]
     lines += [
@@ -156,7 +156,7 @@ def _latex_letter(letter: str) -> str:
     return "".join(LATEX_SPECIAL.get(each, each) for each in plain) or "?"
 
 
-def _cell(cell: Value, bold: str, between: str) -> str:
+def cell_text(cell: Value, bold: str, between: str) -> str:
     """A cell's text; only the mean is set in bold."""
     if cell is None:
         return "–" if between == " ± " else "--"

@@ -10,6 +10,9 @@ from roskdbench.data.problem import Labels
 from roskdbench.report.formats import plain_number, signed
 from roskdbench.report.table import Shift, Table, Value
 
+WIDE = 7  # columns
+SHORT = 6  # letters of a heading where there are more
+
 
 def terminal_table(table: Table) -> RenderableType:
     """The table and its notes."""
@@ -51,19 +54,21 @@ def _grid(table: Table, problem: str) -> Grid:
         header_style="bold underline",
     )
     for label in table.labels:
-        grid.add_column(label)
+        grid.add_column(label, min_width=12 if label == "method" else 4)
+    brief = len(chosen) > WIDE
     for number in chosen:
         column = table.columns[number]
-        heading = column.source or column.heading
+        heading = column.source or (column.heading[:SHORT] if brief else column.heading)
         grid.add_column(heading, justify="right", style="dim" if column.source else "", no_wrap=True)
     for labels, cells in table.rows:
         if all(cells[number] is None for number in chosen):
             continue
-        grid.add_row(*(Text(label) for label in labels), *(_text(cells[number]) for number in chosen))
+        grid.add_row(*(Text(label) for label in labels), *(_text(cells[number], brief) for number in chosen))
     return grid
 
 
-def _text(cell: Value) -> Text:
+def _text(cell: Value, brief: bool) -> Text:
+    """The cell's text; a table with many columns has no room for spreads."""
     if cell is None:
         return Text("–", style="dim")
     if isinstance(cell, str):
@@ -72,6 +77,6 @@ def _text(cell: Value) -> Text:
         text = Text(signed(cell.value), style="bold" if cell.sure else "")
         return text.append(f" [{signed(cell.low)}, {signed(cell.high)}]", style="dim not bold")
     text = Text(plain_number(cell.mean), style="bold green" if cell.best else "")
-    if cell.spread is not None:
+    if cell.spread is not None and not brief:
         text.append(f" ±{plain_number(cell.spread)}", style="dim not bold")
     return text

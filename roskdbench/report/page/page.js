@@ -1,0 +1,83 @@
+"use strict";
+const data = JSON.parse(document.getElementById("data").textContent);
+const make = (name, text, kind) => { const node = document.createElement(name); node.textContent = text; if (kind) node.className = kind; return node; };
+const shown = (value) => value === null ? "–" : (Math.abs(value) < 10 ? value.toFixed(3) : value.toPrecision(4)).replace(/^(-?)0\./, "$1.");
+const signed = (value) => (value < 0 ? "" : "+") + shown(value);
+
+// Sorting: numbers by their value, words by the alphabet; what has none comes last.
+for (const table of document.querySelectorAll("table.sortable")) {
+  const heads = [...table.tHead.rows[table.tHead.rows.length - 1].cells];
+  heads.forEach((head, column) => head.querySelector("button").addEventListener("click", () => {
+    const down = head.classList.contains("number") ? head.getAttribute("aria-sort") !== "descending" : head.getAttribute("aria-sort") === "ascending";
+    heads.forEach((other) => other.removeAttribute("aria-sort"));
+    head.setAttribute("aria-sort", down ? "descending" : "ascending");
+    const numbers = head.classList.contains("number");
+    const key = (row) => numbers ? (row.cells[column].dataset.value === undefined ? null : Number(row.cells[column].dataset.value)) : row.cells[column].textContent.trim();
+    const rows = [...table.tBodies[0].rows].map((row) => [key(row), row]);
+    rows.sort(([a], [b]) => a === null ? (b === null ? 0 : 1) : b === null ? -1 : (numbers ? a - b : a.localeCompare(b)) * (down ? -1 : 1));
+    table.tBodies[0].append(...rows.map(([, row]) => row));
+  }));
+}
+
+// Filtering: every word must be in the row's labels.
+const rows = [...document.querySelectorAll("table.sortable tbody tr")].map((row) => [row, [...row.cells].filter((cell) => !cell.classList.contains("number")).map((cell) => cell.textContent.trim()).join(" ").toLowerCase()]);
+const filter = document.getElementById("filter");
+filter.addEventListener("input", () => {
+  const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+  let count = 0;
+  for (const [row, text] of rows) { const fits = words.every((word) => text.includes(word)); row.hidden = !fits; count += fits; }
+  document.getElementById("shown").textContent = words.length ? `${count} of ${rows.length} rows` : "";
+});
+
+// Where a number comes from.
+const dialog = document.getElementById("provenance");
+function tell() {
+  const cell = data.cells[decodeURIComponent(location.hash.slice(1))];
+  if (!cell) { if (dialog.open) dialog.close(); return; }
+  const facts = document.getElementById("facts");
+  facts.replaceChildren(make("h3", `${cell.method} on ${cell.problem}`), make("p", cell.where, "dim"));
+  const table = document.createElement("table");
+  const head = table.createTHead().insertRow();
+  for (const name of ["fold", "seed", ...data.metrics]) head.append(make("th", name, "number"));
+  const body = table.createTBody();
+  for (const run of cell.runs) {
+    const row = body.insertRow();
+    for (const value of [run.fold + 1, run.seed]) row.append(make("td", value, "number"));
+    for (const value of run.values) row.append(make("td", shown(value), "number"));
+  }
+  const wide = make("div", "", "wide"); wide.append(table); facts.append(wide);
+  for (const run of cell.runs) {
+    facts.append(make("p", `Fold ${run.fold + 1}, seed ${run.seed}${run.made ? ": " + run.made : ""}`));
+    for (const [name, digest] of run.prints) { const line = make("div", `${name} `, "dim"); line.append(make("code", digest, "digest")); facts.append(line); }
+  }
+  if (!dialog.open) dialog.showModal();
+}
+addEventListener("hashchange", tell);
+dialog.addEventListener("close", () => { if (data.cells[location.hash.slice(1)]) location.hash = "-"; /* nowhere, so that nothing scrolls */ });
+tell();
+
+// Two methods side by side.
+const one = document.getElementById("one"), other = document.getElementById("other");
+function compare() {
+  const body = document.getElementById("differences");
+  body.replaceChildren();
+  for (const [experiment, problem, where, metric, a, b, first, second, value, low, high] of data.pairs) {
+    const turned = a === other.selectedIndex && b === one.selectedIndex;
+    if (!turned && !(a === one.selectedIndex && b === other.selectedIndex)) continue;
+    const sign = turned ? -1 : 1, sure = low > 0 || high < 0;
+    const row = body.insertRow();
+    for (const text of [experiment, problem, where, metric]) row.append(make("td", text));
+    for (const each of turned ? [second, first] : [first, second]) row.append(make("td", shown(each), "number"));
+    row.append(make("td", signed(sign * value), "number" + (sure ? " best" : "")));
+    row.append(make("td", turned ? `${signed(-high)} to ${signed(-low)}` : `${signed(low)} to ${signed(high)}`));
+  }
+  if (!body.rows.length) body.insertRow().append(Object.assign(make("td", one.value === other.value ? "The same method twice." : "They have no run in common."), { colSpan: 8 }));
+}
+if (one) { one.addEventListener("change", compare); other.addEventListener("change", compare); compare(); }
+
+// Light and dark.
+document.getElementById("theme").addEventListener("click", () => {
+  const root = document.documentElement;
+  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset.theme = dark ? "light" : "dark";
+});

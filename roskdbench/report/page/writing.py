@@ -1,0 +1,329 @@
+"""Writing the pages: an index with every table, a page a method, and the figures beside them.
+
+Every text goes through a template that escapes it; data for scripts are JSON without a character that could end them.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib.resources import files
+from itertools import combinations, groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from roskdbench.errors import UserError
+from roskdbench.measures import CLEAN
+from roskdbench.plan import Cell
+from roskdbench.registry import Registry
+from roskdbench.report.evidence import Evidence, Key
+from roskdbench.report.figures import draw_all
+from roskdbench.report.formats import as_json, cell_text, heading, latex, markdown
+from roskdbench.report.table import Number, Shift, Table, Value
+from roskdbench.report.tables import AXES, HEADINGS, number_of, stored_names, text_of, values_of, varying_axes
+from roskdbench.results import Results
+from roskdbench.store import RECORD, DamagedArtifactError, Store
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+MOST_PAIRS = 3000
+FIGURES = {
+    "f1": "F1 of every row",
+    "by-student": "F1 by student",
+    "by-overlap": "F1 over the overlap of the teachers' subsets",
+    "by-noise": "F1 by label noise",
+    "ranks": "mean ranks and the critical difference",
+    "training": "training loss",
+    "robustness": "scores over the radius of attacks",
+    "attacked": "images, attacked images and their difference",
+    "reliability": "reliability diagrams",
+    "landscape": "the loss around the trained weights, common levels",
+    "surface": "the same in three dimensions",
+    "line": "loss and score from last to averaged weights",
+}
+CURVES = ("training", "by-overlap", "by-noise", "by-student", "robustness")  # what a method's own page shows
+
+
+def write_page(
+    results: Results, tables: Sequence[tuple[str, Sequence[Table]]], store: Store, registry: Registry, folder: Path
+) -> list[Path]:
+    """Write the folder; the files of text, the index first. `tables` are by experiment."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        drawn = [path.name for path in draw_all(results, store, folder / "figures")]
+        places = _Places(results)
+        shown = [(name, [_table(table, places, name) for table in each]) for name, each in tables]
+        pages = {"index.html": _index(results, shown, drawn, places, store)}
+        for title, registered in places.methods.items():
+            own = [
+                (table, row)
+                for _, each in shown
+                for table in each
+                for row in table["rows"]
+                if row["labels"][0] == title
+            ]
+            pages[places.page(title)] = _method(results, registry, title, registered, own, drawn)
+        every = [table for _, each in tables for table in each]
+        pages |= {"tables.md": markdown(every), "tables.tex": latex(every, standalone=True)}
+        pages["results.json"] = as_json(results)
+        for name, text in pages.items():
+            (folder / name).write_text(text, "utf-8")
+        return [folder / name for name in pages]
+    except DamagedArtifactError as error:
+        raise UserError(f"{error}; run the suite again, then report") from None
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {(error.strerror or str(error)).lower()}") from None
+
+
+class _Places:
+    """Names in links: of rows on a problem, and of methods."""
+
+    def __init__(self, results: Results) -> None:
+        self.methods = {cell.method: cell.registered for cell in results.plan.cells}
+        self.cells: dict[tuple[str, Key], tuple[str, list[Cell]]] = {}
+        by_experiment = groupby(results.plan.cells, lambda cell: cell.experiment)
+        for experiment, each in by_experiment:
+            own = list(each)
+            axes = varying_axes(own)
+            for cell in own:
+                row = (cell.method, *(text_of(getattr(cell, axis)) for axis in axes), cell.problem)
+                self.cells.setdefault((experiment, row), (f"c{len(self.cells) + 1}", []))[1].append(cell)
+
+    def of(self, experiment: str, labels: Sequence[str], problem: str) -> str:
+        """The name of a row's numbers on a problem; empty for rows that are nobody's here."""
+        for length in range(len(labels), 0, -1):
+            found = self.cells.get((experiment, (*labels[:length], problem)))
+            if found:
+                return found[0]
+        return ""
+
+    def page(self, method: str) -> str:
+        """The file of a method's page."""
+        number = list(self.methods).index(method) + 1
+        return f"method-{number}-{re.sub(r'[^a-z0-9]+', '-', method.lower()).strip('-')[:40] or 'x'}.html"
+
+
+def _table(table: Table, places: _Places, experiment: str) -> dict[str, Any]:
+    spans = [(name, len(list(each))) for name, each in groupby(table.columns, lambda column: column.group)]
+    rows = []
+    for labels, cells in table.rows:
+        own = places.page(labels[0]) if labels[0] in places.methods else ""
+        shown = []
+        for column, cell in zip(table.columns, cells, strict=True):
+            kind = "others" if column.source else _kind(cell)
+            link = "" if column.source or cell is None else places.of(experiment, labels, column.problem)
+            shown.append({"text": _text(cell), "value": _value(cell), "kind": kind, "id": link, "more": _more(cell)})
+        rows.append({"labels": labels, "page": own, "cells": shown})
+    return {
+        "title": table.title,
+        "labels": table.labels,
+        "groups": [{"name": name, "span": span} for name, span in spans],
+        "heads": [heading(column) for column in table.columns],
+        "whole_heads": [f"{column.group} {heading(column)}" for column in table.columns],
+        "rows": rows,
+        "notes": table.notes,
+    }
+
+
+def _text(cell: Value) -> str:
+    return cell_text(cell, "{}", " ± ")
+
+
+def _value(cell: Value) -> float | None:
+    return cell.mean if isinstance(cell, Number) else cell.value if isinstance(cell, Shift) else None
+
+
+def _kind(cell: Value) -> str:
+    if isinstance(cell, str):
+        return "" if cell == "passed" else "bad"
+    return "best" if (isinstance(cell, Number) and cell.best) or (isinstance(cell, Shift) and cell.sure) else ""
+
+
+def _more(cell: Value) -> str:
+    if isinstance(cell, Number) and cell.low is not None:
+        return f"95 %: {cell.low:.3f} to {cell.high:.3f}; {cell.runs} {'run' if cell.runs == 1 else 'runs'}"
+    if isinstance(cell, Shift):
+        return f"p = {cell.p:.2g} after correction"
+    return f"{cell.runs} {'run' if cell.runs == 1 else 'runs'}" if isinstance(cell, Number) else ""
+
+
+def _index(
+    results: Results, shown: list[tuple[str, list[dict[str, Any]]]], drawn: list[str], places: _Places, store: Store
+) -> str:
+    suite = results.plan.suite
+    experiments = []
+    for number, (name, tables) in enumerate(shown, 1):
+        figures = [
+            {"file": f"figures/{name}-{figure}.png", "alt": alt}
+            for figure, alt in FIGURES.items()
+            if f"{name}-{figure}.png" in drawn
+        ]
+        title = suite.experiments[name].title or name
+        experiments.append({"id": f"e{number}", "title": title, "tables": tables, "figures": figures})
+    methods = list(places.methods)
+    data = {
+        "metrics": list(HEADINGS.values()),
+        "cells": _provenance(results, places, store),
+        "pairs": _pairs(results, methods),
+    }
+    return (
+        _templates()
+        .get_template("index.html")
+        .render(
+            title=suite.title or suite.suite,
+            run=results.name,
+            made_with=results.made_with,
+            experiments=experiments,
+            methods=methods,
+            data=_script_data(data),
+            style=_part("page.css"),
+            script=_part("page.js"),
+        )
+    )
+
+
+def _provenance(results: Results, places: _Places, store: Store) -> dict[str, Any]:
+    """For each link: the runs behind it, their values, and what they were made by."""
+    suite, jobs = results.plan.suite, results.plan.jobs
+    values = {
+        experiment: values_of(results.frame, experiment, list(AXES), suite) for experiment in results.plan.experiments
+    }
+    found = {}
+    for (experiment, _), (name, cells) in places.cells.items():
+        first, runs = cells[0], []
+        for cell in cells:
+            row = (cell.method, cell.student, cell.overlap, cell.noise, cell.problem, CLEAN)
+            numbers = [values[experiment].get((*row, metric), {}).get((cell.fold, cell.seed)) for metric in HEADINGS]
+            prints = [("scores", cell.scores)]
+            made = ""
+            if cell.scores in jobs:
+                predictions = jobs[cell.scores].inputs["predictions"]
+                model = jobs[predictions].inputs.get("model", predictions)
+                prints.append((jobs[model].kind, model))
+                prints += [(f"code of {each}", code) for each, code in jobs[model].code.items()]
+                made = _made(store, model)
+            runs.append({"fold": cell.fold, "seed": cell.seed, "values": numbers, "prints": prints, "made": made})
+        where = f"student {first.student}, overlap {first.overlap:g}, noise {first.noise}"
+        found[name] = {"method": first.method, "problem": first.problem, "where": where, "runs": runs}
+    return found
+
+
+def _made(store: Store, fingerprint: str) -> str:
+    path = store.path(fingerprint) / RECORD
+    if not path.is_file():
+        return ""
+    where = json.loads(path.read_text("utf-8"))["environment"]
+    return ", ".join(f"{part} {where[part]}" for part in ("roskdbench", "torch", "timm", "device") if part in where)
+
+
+def _pairs(results: Results, methods: list[str]) -> list[list[Any]]:
+    """F1 and AUC of any two methods under the same conditions, with the interval of their difference."""
+    suite, found = results.plan.suite, []
+    for experiment in results.plan.experiments:
+        cells = [cell for cell in results.plan.cells if cell.experiment == experiment]
+        axes = varying_axes(cells)
+        values = values_of(results.frame, experiment, axes, suite)
+        evidence, names = Evidence(results, experiment, axes), stored_names(suite)
+        title = suite.experiments[experiment].title or experiment
+        places: dict[Key, list[str]] = {}
+        for cell in cells:
+            own = places.setdefault((*(getattr(cell, axis) for axis in axes), cell.problem), [])
+            own += [] if cell.method in own else [cell.method]
+        for place, own in places.items():
+            for (a, b), metric in ((pair, metric) for pair in combinations(own, 2) for metric in ("f1", "auc")):
+                one, other = (values.get((method, *place, CLEAN, metric), {}) for method in (a, b))
+                difference = evidence.difference((a, *place), (b, *place), one, other, names[metric])
+                if difference is None:
+                    continue
+                where = ", ".join(text_of(each) for each in place[:-1])
+                means = [number.mean if (number := number_of(each)) else None for each in (one, other)]
+                numbers = [_short(each) for each in (*means, difference.value, difference.low, difference.high)]
+                found.append([title, place[-1], where, HEADINGS[metric], methods.index(a), methods.index(b), *numbers])
+                if len(found) >= MOST_PAIRS:
+                    return found
+    return found
+
+
+def _short(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)
+
+
+def _method(
+    results: Results,
+    registry: Registry,
+    title: str,
+    registered: str,
+    own: Iterable[tuple[dict[str, Any], dict[str, Any]]],
+    drawn: Sequence[str],
+) -> str:
+    jobs = results.plan.jobs
+    cell = next(cell for cell in results.plan.cells if cell.method == title)
+    where = dict.fromkeys(each.experiment for each in results.plan.cells if each.method == title)
+    figures = [
+        {"file": f"figures/{name}-{figure}.png", "alt": f"{name}: {FIGURES[figure]}"}
+        for name in where
+        for figure in CURVES
+        if f"{name}-{figure}.png" in drawn
+    ]
+    code: dict[str, str] = {}
+    said: dict[str, Any] = {}
+    if cell.scores in jobs:
+        predictions = jobs[cell.scores].inputs["predictions"]
+        model = jobs.get(jobs[predictions].inputs.get("model", ""))
+        if model is not None:
+            code = dict(model.code)
+            said = {**model.spec.get("method", {}), "averaging": model.spec.get("averaging", {})}
+    entry = registry.entries.get(registered)
+    text = (entry.method.__doc__ or "").strip() if entry else ""
+    tables = [{**table, "rows": [row]} for table, row in own]
+    method = {
+        "title": title,
+        "registered": registered,
+        "text": re.sub(r"\n    ", "\n", text),
+        "parameters": {name: json.dumps(value, ensure_ascii=False) for name, value in said.items()},
+        "code": code,
+        "tables": _joined(tables),
+        "figures": figures,
+    }
+    suite = results.plan.suite
+    return (
+        _templates()
+        .get_template("method.html")
+        .render(method=method, title=suite.title or suite.suite, style=_part("page.css"))
+    )
+
+
+def _joined(tables: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of one table under one heading."""
+    found: dict[str, dict[str, Any]] = {}
+    for table in tables:
+        if table["title"] in found:
+            found[table["title"]]["rows"] = [*found[table["title"]]["rows"], *table["rows"]]
+        else:
+            found[table["title"]] = dict(table)
+    return list(found.values())
+
+
+def _script_data(data: Any) -> "Markup":
+    """JSON that cannot end the script it stands in."""
+    from markupsafe import Markup
+
+    text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+def _part(name: str) -> "Markup":
+    """A file of ours, as it is."""
+    from markupsafe import Markup
+
+    return Markup((files(__package__) / name).read_text("utf-8"))
+
+
+@cache
+def _templates() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    loader = PackageLoader("roskdbench.report.page", ".")
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
