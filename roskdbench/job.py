@@ -26,7 +26,7 @@ REVISIONS = {
     "attacks": 2,
     "calibration": 1,
     "landscape": 1,
-    "scores": 3,
+    "scores": 4,
 }
 
 

@@ -13,7 +13,7 @@ from roskdbench.measures import Number
 from roskdbench.plan import Cell, Plan, plan
 from roskdbench.registry import discover
 from roskdbench.run import run_name
-from roskdbench.statistics import DRAWS_FILE
+from roskdbench.statistics import DRAWN_FILE, DRAWS_FILE
 from roskdbench.store import RECORD, DamagedArtifactError, Store
 from roskdbench.suite import Suite, find_suite, read_suite
 from roskdbench.suite.problems import RealProblem
@@ -62,24 +62,24 @@ class Results:
     noise: dict[tuple[str, str, str], float] = field(default_factory=dict)
     """The share of training labels that are wrong, by experiment, problem and noise, as it came out."""
     store: Store | None = None
-    _drawn: dict[tuple[str, str], Any] = field(default_factory=dict)
+    _drawn: "dict[str, dict[str, numpy.typing.NDArray[Any]]]" = field(default_factory=dict)
 
     def draws(self, scores: str, names: Iterable[str]) -> "numpy.typing.NDArray[Any] | None":
         """The bootstrap draws of the first of these metrics that a job of scores has; None if it has none."""
+        if scores not in self._drawn:
+            self._drawn[scores] = self._shown_draws(scores)
+        kept = self._drawn[scores]
+        return next((kept[name] for name in names if name in kept), None)
+
+    def _shown_draws(self, scores: str) -> "dict[str, numpy.typing.NDArray[Any]]":
+        """All of a job's."""
         import numpy
 
-        wanted = list(names)
-        for name in wanted:
-            if (scores, name) in self._drawn:
-                return self._drawn[scores, name]  # type: ignore[no-any-return]
-        if self.store is None or scores not in self.store:
-            return None
-        with numpy.load(self.store.path(scores) / DRAWS_FILE, allow_pickle=False) as archive:
-            for name in wanted:
-                if name in archive.files:
-                    self._drawn[scores, name] = archive[name]
-                    return self._drawn[scores, name]  # type: ignore[no-any-return]
-        return None
+        folder = self.store.path(scores) if self.store else None
+        if folder is None or not (folder / DRAWS_FILE).is_file():
+            return {}
+        names = json.loads((folder / DRAWN_FILE).read_bytes())
+        return dict(zip(names, numpy.load(folder / DRAWS_FILE, allow_pickle=False), strict=True))
 
     @property
     def remarks(self) -> dict[str, str]:
@@ -166,7 +166,7 @@ def _noise(plan: Plan, store: Store) -> dict[tuple[str, str, str], float]:
 
 
 def _numbers(store: Store, fingerprint: str) -> list[Number] | None:
-    if fingerprint not in store:
+    if not store.path(fingerprint).exists():
         return None
     try:
         return [tuple(row) for row in store.open(fingerprint).json("numbers.json")]

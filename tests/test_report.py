@@ -95,11 +95,12 @@ def with_seeds(results, seeds, change):
         parts.append(part)
         for cell in results.plan.cells:
             cells.append(replace(cell, seed=seed, scores=f"{cell.scores} {seed}"))
+            own = drawn[cells[-1].scores] = {}
             for names in stored_names(results.plan.suite).values():
                 for name in names:
                     draws = results.draws(cell.scores, [name])
                     if draws is not None:
-                        drawn[cells[-1].scores, name] = draws + change(cell.method, seed)
+                        own[name] = draws + change(cell.method, seed)
     return replace(results, frame=pandas.concat(parts), plan=replace(results.plan, cells=cells), _drawn=drawn)
 
 

@@ -60,11 +60,11 @@ class Board:
         located = {name: Located(Content.of(facts)) for name, facts in self.contents.items()}
         planned = Plan(self.suite, located=located, cells=list(self.cells))
         made_with = sorted({made["made with"] for made in self.made.values() if made.get("made with")})
-        drawn: dict[tuple[str, str], Any] = {}
+        drawn = {}
         for scores in dict.fromkeys(cell.scores for cell in self.cells):
             split = self.made[scores]["split"]
-            draws = draws_of(self.tested(split), self.logits(scores), seed_for("bootstrap", split))
-            drawn |= {(scores, name): each for name, each in draws.items()}
+            seed, average = seed_for("bootstrap", split), self.suite.protocol.average
+            drawn[scores] = draws_of(self.tested(split), self.logits(scores), average, seed)
         noise = {(experiment, problem, name): rate for experiment, problem, name, rate in self.noise}
         return Results(planned, frame, [], made_with=made_with, noise=noise, _drawn=drawn)
 

@@ -16,7 +16,7 @@ CURVATURE = 200  # passes of an image for the curvature and the line
 
 def scores(ground: Ground, model: Model) -> Job:
     """Precision, recall, F1 and AUC on the test part."""
-    return _reading_predictions(ground, "scores", model)
+    return _reading_predictions(ground, "scores", model, average=ground.protocol.average)
 
 
 def others(
@@ -40,11 +40,11 @@ def others(
         yield _landscape(ground, landscape, model), ""
 
 
-def _reading_predictions(ground: Ground, kind: str, model: Model) -> Job:
+def _reading_predictions(ground: Ground, kind: str, model: Model, **spec: str) -> Job:
     inputs = {"pixels": ground.pixels, "split": ground.split, "predictions": model.predictions}
     label = f"{kind} of {model.title} on {ground.name}"
     key = (kind, model.predictions.fingerprint)
-    return ground.workshop.once(key, lambda: job(kind, {}, inputs, label))
+    return ground.workshop.once(key, lambda: job(kind, spec, inputs, label))
 
 
 def _attacks(ground: Ground, attacks: Attacks, model: Model, substitute: Job | None) -> Job:

@@ -4,13 +4,12 @@ A row's runs are its folds and seeds. Over folds differences are judged by Nadea
 draws of the test set's groups and, where there are several, of the runs.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from roskdbench.fingerprint import seed_for
 from roskdbench.plan import Cell
 from roskdbench.results import Results
 from roskdbench.statistics.bootstrap import interval, over_runs
@@ -31,6 +30,7 @@ class Evidence:
     def __init__(self, results: Results, experiment: str, axes: Sequence[str]) -> None:
         self._results = results
         self.folds = results.plan.suite.experiments[experiment].folds
+        self._stacks: dict[tuple[Key, str], tuple[list[Run], NDArray[np.float64]] | None] = {}
         self._cells: dict[Key, dict[Run, Cell]] = {}
         for cell in results.plan.cells:
             if cell.experiment == experiment:
@@ -39,42 +39,53 @@ class Evidence:
 
     def interval(self, row: Key, names: Sequence[str]) -> tuple[float, float] | None:
         """Where the mean over the row's runs lies. `names` are those a metric may be stored under."""
-        draws = self._draws(row, self._cells.get(row, {}), names)
-        return None if draws is None else interval(over_runs(draws, _seed(row)), LEVEL)
+        draws = self._draws(row, sorted(self._cells.get(row, {})), names)
+        return None if draws is None else interval(over_runs(draws), LEVEL)
 
     def difference(
-        self, one: Key, other: Key, values: Values, others: Values, names: Sequence[str], level: float = LEVEL
+        self, one: Key, other: Key, values: Values, others: Values, names: Sequence[str]
     ) -> Difference | None:
         """Of one row from another in the runs that both have."""
-        runs = sorted(values.keys() & others.keys())
-        if not runs:
-            return None
-        each = [values[run] - others[run] for run in runs]
-        if self.folds > 1:
-            return over_folds(each, 1 / (self.folds - 1), level) if len(each) > 1 else None
-        draws, against = (self._draws(row, runs, names) for row in (one, other))
-        if draws is None or against is None:
-            return None
-        return paired(float(np.mean(each)), over_runs(draws - against, _seed((*one, *other))), level)
+        judge = self._judge(one, other, values, others, names)
+        return judge(LEVEL) if judge else None
 
     def corrected(
         self, one: Key, values: Values, rivals: Mapping[Key, Values], names: Sequence[str]
     ) -> dict[Key, Difference]:
         """Of one row from each of the others, with intervals as wide as Holm's steps over all of them ask for."""
-        first = {row: self.difference(one, row, values, other, names) for row, other in rivals.items()}
-        known = {row: found for row, found in first.items() if found is not None}
-        levels = holm_levels([found.p for found in known.values()], LEVEL)
-        return {
-            row: self.difference(one, row, values, rivals[row], names, level) or known[row]
-            for row, level in zip(known, levels, strict=True)
-        }
+        judges = {row: self._judge(one, row, values, other, names) for row, other in rivals.items()}
+        known = {row: (judge, judge(LEVEL)) for row, judge in judges.items() if judge}
+        levels = holm_levels([found.p for _, found in known.values()], LEVEL)
+        return {row: judge(level) for (row, (judge, _)), level in zip(known.items(), levels, strict=True)}
 
-    def _draws(self, row: Key, runs: Any, names: Sequence[str]) -> NDArray[np.float64] | None:
+    def _judge(
+        self, one: Key, other: Key, values: Values, others: Values, names: Sequence[str]
+    ) -> Callable[[float], Difference] | None:
+        """The difference at any level; None where nothing can be said."""
+        runs = sorted(values.keys() & others.keys())
+        each = [values[run] - others[run] for run in runs]
+        if self.folds > 1:
+            return partial(over_folds, each, 1 / (self.folds - 1)) if len(each) > 1 else None
+        draws, against = (self._draws(row, runs, names) for row in (one, other))
+        if draws is None or against is None:
+            return None
+        return partial(paired, float(np.mean(each)), over_runs(draws - against))
+
+    def _draws(self, row: Key, runs: list[Run], names: Sequence[str]) -> NDArray[np.float64] | None:
+        """Of these runs, each known to the row. [R, D]"""
+        place = (row, names[0])
+        if place not in self._stacks:
+            self._stacks[place] = self._stack(row, names)
+        stack = self._stacks[place]
+        if stack is None or not runs:
+            return None
+        known, draws = stack
+        return draws if known == runs else draws[[known.index(run) for run in runs]]
+
+    def _stack(self, row: Key, names: Sequence[str]) -> tuple[list[Run], NDArray[np.float64]] | None:
+        """All runs of a row; None where one has no draws."""
         cells = self._cells.get(row, {})
-        found = [self._results.draws(cells[run].scores, names) for run in runs if run in cells]
+        runs = sorted(cells)
+        found = [self._results.draws(cells[run].scores, names) for run in runs]
         kept = [each for each in found if each is not None]
-        return np.stack(kept).astype(np.float64) if kept and len(kept) == len(found) else None
-
-
-def _seed(row: Key) -> int:
-    return seed_for("over runs", *row)
+        return (runs, np.stack(kept).astype(np.float64)) if kept and len(kept) == len(runs) else None

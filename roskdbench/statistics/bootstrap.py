@@ -5,6 +5,7 @@ alone, so those of two methods belong together, draw by draw: the draws of their
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from scipy import sparse
 from scipy.special import expit
 
 from roskdbench.data.problem import indicators
-from roskdbench.measures.scores import AVERAGED, averages, best_thresholds, precision_recall_f1
+from roskdbench.fingerprint import seed_for
+from roskdbench.measures.scores import AVERAGED, averages, best_thresholds
 from roskdbench.measures.tested import Tested
 from roskdbench.suite.problems import Task
 
@@ -39,9 +41,12 @@ def score_draws(
     groups: NDArray[Any],
     seed: int,
     known: Mapping[str, NDArray[Any]] | None = None,
+    average: str = "macro",
     draws: int = DRAWS,
 ) -> Draws:
-    """Scores of the test part, each as `score_table` has it, over draws of its groups. Thresholds stay as tuned."""
+    """Precision, recall and F1 by one of `score_table`'s averages, and the areas, over draws of the test part's groups.
+    Thresholds stay as tuned.
+    """
     truth = indicators(targets["test"], len(classes)) == 1
     counted = np.ones_like(truth) if known is None else np.asarray(known["test"], dtype=bool)
     truth = truth & counted
@@ -62,7 +67,7 @@ def score_draws(
     for weights in weights_of_groups(int(clusters.max()) + 1, draws, seed, len(truth)):
         found: Draws = {}
         for suffix, chosen in decisions.items():
-            found |= _decision_draws(truth, chosen, classes, suffix, clusters, weights)
+            found |= _decision_draws(truth, chosen, f"{average}{suffix}", average, clusters, weights)
         areas = auc_draws(truth, ranked, counted, weights[:, clusters])
         found |= {key("auc", name): areas[:, c] for c, name in enumerate(classes)}
         found["auc-macro"] = _mean_of_defined(areas)
@@ -70,10 +75,10 @@ def score_draws(
     return {name: np.concatenate([part[name] for part in parts]).astype(np.float32) for name in parts[0]}
 
 
-def draws_of(tested: Tested, logits: Mapping[str, NDArray[np.float32]], seed: int) -> Draws:
+def draws_of(tested: Tested, logits: Mapping[str, NDArray[np.float32]], average: str, seed: int) -> Draws:
     """The draws of a tested part's scores."""
     groups = tested.test.groups
-    return score_draws(tested.task, tested.classes, tested.truth(), logits, groups, seed, tested.known())
+    return score_draws(tested.task, tested.classes, tested.truth(), logits, groups, seed, tested.known(), average)
 
 
 def weights_of_groups(count: int, draws: int, seed: int, samples: int) -> Iterator[NDArray[np.float32]]:
@@ -86,21 +91,15 @@ def weights_of_groups(count: int, draws: int, seed: int, samples: int) -> Iterat
 
 
 def _decision_draws(
-    truth: Flags, chosen: Flags, classes: Sequence[str], suffix: str, clusters: NDArray[np.intp], weights: NDArray[Any]
+    truth: Flags, chosen: Flags, name: str, average: str, clusters: NDArray[np.intp], weights: NDArray[Any]
 ) -> Draws:
     counts = np.concatenate([truth & chosen, truth, chosen], axis=1)
     member = sparse.csr_matrix(
         (np.ones(len(clusters), np.float32), (clusters, np.arange(len(clusters)))), (weights.shape[1], len(clusters))
     )
     hits, wanted, given = np.split(weights @ (member @ counts.astype(np.float32)), 3, axis=1)  # [b, C] each
-    found: Draws = {}
-    each = precision_recall_f1(hits, wanted, given)
-    for metric, values in zip(AVERAGED, each, strict=True):
-        found |= {key(f"{metric}{suffix}", name): values[:, c] for c, name in enumerate(classes)}
-    for average, values in averages(hits, wanted, given).items():
-        for metric, value in zip(AVERAGED, values, strict=True):
-            found[f"{metric}-{average}{suffix}"] = np.asarray(value)
-    return found
+    values = averages(hits, wanted, given)[average]
+    return {f"{metric}-{name}": np.asarray(value) for metric, value in zip(AVERAGED, values, strict=True)}
 
 
 def auc_draws(truth: Flags, scores: NDArray[Any], counted: Flags, weights: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -136,14 +135,25 @@ def interval(draws: NDArray[np.floating], level: float = 0.95) -> tuple[float, f
     return float(low), float(high)
 
 
-def over_runs(runs: NDArray[np.floating], seed: int) -> NDArray[np.float64]:
-    """Draws of the mean over runs [R, D], runs drawn with replacement too: chance in training and in the test set."""
-    if len(runs) == 1:
-        return np.asarray(runs[0], dtype=np.float64)
+def over_runs(runs: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Draws of the mean over runs [R, D], runs drawn with replacement too: chance in training and in the test set.
+
+    Which runs a draw has depends on their number alone, so that rows with the same runs stay paired.
+    """
     count, draws = runs.shape
-    chosen = np.random.default_rng(seed).integers(0, count, (count, draws))
-    mean: NDArray[np.float64] = np.take_along_axis(runs.astype(np.float64), chosen, axis=0).mean(0)
+    chosen = _runs_drawn(count, draws)
+    exact = runs.astype(np.float64)
+    if np.isnan(exact).any():
+        exact = np.where(chosen > 0, exact, 0.0)  # what a draw leaves out need not be defined
+    mean: NDArray[np.float64] = (exact * chosen).sum(0) / count
     return mean
+
+
+@cache
+def _runs_drawn(count: int, draws: int) -> NDArray[np.float64]:
+    """How often each run is in each draw. [R, D]"""
+    random = np.random.default_rng(seed_for("runs", count, draws))
+    return random.multinomial(count, np.full(count, 1 / count), size=draws).T.astype(np.float64)
 
 
 def _mean_of_defined(areas: NDArray[np.float64]) -> NDArray[np.float64]:
