@@ -9,7 +9,7 @@ from scipy.special import softmax
 from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
 from roskdbench.measures.scores import auc, score_table
-from roskdbench.statistics.bootstrap import auc_draws, interval, over_runs, score_draws, weights_of_groups
+from roskdbench.statistics.bootstrap import auc_draws, score_draws, weights_of_groups
 from roskdbench.statistics.comparison import (
     delong,
     false_discovery,
@@ -19,6 +19,7 @@ from roskdbench.statistics.comparison import (
     over_seeds,
     paired,
 )
+from roskdbench.statistics.intervals import interval, over_runs
 from roskdbench.statistics.ranks import cliques, ranks
 
 CLASSES = tuple("abcd")

@@ -1,16 +1,21 @@
 """How far each row is from the one it is to be compared with, and what may be concluded."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from roskdbench.measures import CLEAN
 from roskdbench.plan import Cell
 from roskdbench.report.evidence import Evidence, Key
 from roskdbench.report.table import Column, Shift, Table, Value
-from roskdbench.report.tables import HEADINGS, shown_metric, stored_names, text_of, values_of, varying_axes
+from roskdbench.report.tables import HEADINGS, stored_names, text_of, values_of, varying_axes
 from roskdbench.results import Results
-from roskdbench.statistics.bootstrap import DRAWS
 from roskdbench.statistics.comparison import holm
-from roskdbench.statistics.ranks import FEWEST, Ranks, ranks
+from roskdbench.statistics.intervals import DRAWS
+from roskdbench.statistics.ranks import FEWEST, LEAST, Ranks, ranks
+
+if TYPE_CHECKING:
+    import pandas
 
 COMPARED = ("f1", "auc")
 
@@ -78,23 +83,24 @@ def _notes(results: Results, experiment: str, reference: str, count: int) -> lis
     ]
     if declared.folds * len(declared.seeds) == 1:
         lines.append("One training each: these are differences between trained models, not between methods.")
-    found = ranking(results, experiment)
-    if isinstance(found, str):
-        lines.append(found)
+    blocks = _blocks(results, experiment)
+    if len(blocks) < FEWEST or len(blocks.columns) < LEAST:
+        lines.append(
+            f"No critical-difference diagram: {len(blocks)} blocks of problem and noise with all of "
+            f"{len(blocks.columns)} methods; it takes {FEWEST} blocks and {LEAST} methods."
+        )
     return lines
 
 
-def ranking(results: Results, experiment: str) -> tuple[list[str], Ranks] | str:
-    """Methods and their ranks over blocks of problem and noise, by F1; or why there are none."""
-    suite = results.plan.suite
+def ranking(results: Results, experiment: str) -> tuple[list[str], Ranks] | None:
+    """Methods and their ranks over blocks of problem and noise, by F1; None where there are too few."""
+    blocks = _blocks(results, experiment)
+    found = ranks(np.asarray(blocks)) if len(blocks) else None
+    return ([str(name) for name in blocks.columns], found) if found else None
+
+
+def _blocks(results: Results, experiment: str) -> "pandas.DataFrame":
+    """The mean F1 of each method on each problem and noise where all methods have one."""
     part = results.frame[(results.frame["experiment"] == experiment) & (results.frame["condition"] == CLEAN)]
-    part = part[part["metric"].isin([shown_metric(suite, "f1", suffix) for suffix in (False, True)])]
-    means = part.groupby(["problem", "noise", "method"], sort=False)["value"].mean().unstack()
-    whole = means.dropna()
-    found = ranks(np.asarray(whole)) if len(whole) else None
-    if found is None:
-        return (
-            f"No critical-difference diagram: {len(whole)} blocks of problem and noise with all of "
-            f"{means.shape[1]} methods; it takes {FEWEST} blocks and 3 methods."
-        )
-    return [str(name) for name in whole.columns], found
+    part = part[part["metric"].isin(stored_names(results.plan.suite)["f1"])]
+    return part.groupby(["problem", "noise", "method"], sort=False)["value"].mean().unstack().dropna()

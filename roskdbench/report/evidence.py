@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from roskdbench.plan import Cell
 from roskdbench.results import Results
-from roskdbench.statistics.bootstrap import interval, over_runs
 from roskdbench.statistics.comparison import Difference, holm_levels, over_folds, paired
+from roskdbench.statistics.intervals import interval, over_runs
 
 LEVEL = 0.95
 

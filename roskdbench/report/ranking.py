@@ -15,7 +15,7 @@ LINE = 0.2  # inches
 def critical_difference(results: Results, experiment: str, palette: Mapping[str, str]) -> Figure | None:
     """Methods by their mean rank over blocks of problem and noise; None where the blocks are too few."""
     found = ranking(results, experiment)
-    if isinstance(found, str):
+    if found is None:
         return None
     names, (mean, p, critical) = found
     order = np.argsort(mean, kind="stable")

@@ -5,7 +5,6 @@ alone, so those of two methods belong together, draw by draw: the draws of their
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,12 +13,11 @@ from scipy import sparse
 from scipy.special import expit
 
 from roskdbench.data.problem import indicators
-from roskdbench.fingerprint import seed_for
 from roskdbench.measures.scores import AVERAGED, averages, best_thresholds
 from roskdbench.measures.tested import Tested
+from roskdbench.statistics.intervals import DRAWS
 from roskdbench.suite.problems import Task
 
-DRAWS = 2000
 CHUNK = 4_000_000  # weights of samples held at once
 
 Draws = dict[str, NDArray[np.floating]]
@@ -124,36 +122,6 @@ def auc_draws(truth: Flags, scores: NDArray[Any], counted: Flags, weights: NDArr
         with np.errstate(invalid="ignore", divide="ignore"):
             found[:, c] = np.where(pairs > 0, above / pairs, np.nan)
     return found
-
-
-def interval(draws: NDArray[np.floating], level: float = 0.95) -> tuple[float, float]:
-    """The percentile interval of draws; of those that are defined."""
-    defined = draws[~np.isnan(draws)]
-    if not len(defined):
-        return float("nan"), float("nan")
-    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
-def over_runs(runs: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Draws of the mean over runs [R, D], runs drawn with replacement too: chance in training and in the test set.
-
-    Which runs a draw has depends on their number alone, so that rows with the same runs stay paired.
-    """
-    count, draws = runs.shape
-    chosen = _runs_drawn(count, draws)
-    exact = runs.astype(np.float64)
-    if np.isnan(exact).any():
-        exact = np.where(chosen > 0, exact, 0.0)  # what a draw leaves out need not be defined
-    mean: NDArray[np.float64] = (exact * chosen).sum(0) / count
-    return mean
-
-
-@cache
-def _runs_drawn(count: int, draws: int) -> NDArray[np.float64]:
-    """How often each run is in each draw. [R, D]"""
-    random = np.random.default_rng(seed_for("runs", count, draws))
-    return random.multinomial(count, np.full(count, 1 / count), size=draws).T.astype(np.float64)
 
 
 def _mean_of_defined(areas: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -5,9 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
-from roskdbench.statistics.bootstrap import interval
+from roskdbench.statistics.intervals import interval
 
 
 class Difference(NamedTuple):
@@ -48,6 +47,8 @@ def over_seeds(differences: Sequence[float], level: float) -> Difference:
 
 
 def _by_t(mean: float, error: float, freedom: int, level: float) -> Difference:
+    from scipy import stats
+
     if error == 0:
         return Difference(mean, mean, mean, 1.0 if mean == 0 else 0.0)
     reach = float(stats.t.ppf((1 + level) / 2, freedom)) * error
@@ -88,6 +89,8 @@ def delong(
     truth: NDArray[np.bool_], one: NDArray[np.floating], other: NDArray[np.floating], level: float
 ) -> Difference:
     """DeLong's test of two areas under ROC curves on the same independent samples: a cross-check of the bootstrap."""
+    from scipy import stats
+
     areas, from_positives, from_negatives = zip(*(_placements(truth, scores) for scores in (one, other)), strict=True)
     covariance = np.cov(from_positives) / truth.sum() + np.cov(from_negatives) / (~truth).sum()
     variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
@@ -102,6 +105,8 @@ def _placements(
     truth: NDArray[np.bool_], scores: NDArray[np.floating]
 ) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
     """The area, the share of negatives below each positive, and of positives above each negative."""
+    from scipy import stats
+
     positive, negative = scores[truth], scores[~truth]
     within_all = stats.rankdata(np.concatenate([positive, negative]))
     m, n = len(positive), len(negative)

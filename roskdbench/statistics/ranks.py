@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 FEWEST = 6  # blocks
+LEAST = 3  # methods
 LEVEL = 0.05
 
 
@@ -20,8 +20,10 @@ class Ranks(NamedTuple):
 
 def ranks(values: NDArray[np.floating]) -> Ranks | None:
     """Of values [blocks, methods], higher better. None where blocks or methods are too few to say anything."""
+    from scipy import stats
+
     blocks, methods = values.shape
-    if blocks < FEWEST or methods < 3:
+    if blocks < FEWEST or methods < LEAST:
         return None
     each = stats.rankdata(-values, axis=1)
     p = float(stats.friedmanchisquare(*values.T).pvalue) if np.ptp(each) > 0 else 1.0
