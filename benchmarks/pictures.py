@@ -18,9 +18,9 @@ from roskdbench.registry import discover
 from roskdbench.report.tables import score_table
 from roskdbench.report.terminal import terminal_table
 from roskdbench.results import collect
-from roskdbench.run import Progress, run, write_record
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
+from roskdbench.walk import Progress, run, write_record
 
 WIDTH = 88
 

@@ -1,7 +1,7 @@
 """roskdbench: a benchmark for distilling robust students from noisy-label teachers.
 
-What a method file needs is named here. Names are imported when they are first asked for, so that the command line
-starts at once; none of them imports torch.
+What a method file needs is named here, and what a notebook does. Names are imported when they are first asked for, so
+that the command line starts at once; none of them imports torch.
 """
 
 from importlib import import_module
@@ -30,12 +30,16 @@ if TYPE_CHECKING:
     from roskdbench.method import Teachers as Teachers
     from roskdbench.method import Weigher as Weigher
     from roskdbench.method import Weighting as Weighting
+    from roskdbench.notebook import Run as Run
+    from roskdbench.notebook import load as load
+    from roskdbench.notebook import run as run
     from roskdbench.registry import register as register
 
 __version__ = "0.1.0"
 
 _PLACES = {
     "errors": ["UserError"],
+    "notebook": ["Run", "load", "run"],
     "registry": ["register"],
     "method": [
         "Averaging",

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from roskdbench.executors import Damaged, Event, Failed, Finished, Lost, Progressed
 from roskdbench.job import REVISIONS
-from roskdbench.run import UNDONE, Progress
+from roskdbench.walk import UNDONE, Progress
 
 LINE_EVERY = 10.0  # seconds between plain lines of a job under way
 

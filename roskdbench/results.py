@@ -12,11 +12,11 @@ from roskdbench.errors import UserError, nearest
 from roskdbench.measures import Number
 from roskdbench.plan import Cell, Plan, plan
 from roskdbench.registry import discover
-from roskdbench.run import run_name
 from roskdbench.statistics import DRAWN_FILE, DRAWS_FILE
 from roskdbench.store import RECORD, DamagedArtifactError, Store
 from roskdbench.suite import Suite, find_suite, read_suite
 from roskdbench.suite.problems import RealProblem
+from roskdbench.walk import run_name
 
 if TYPE_CHECKING:
     import numpy.typing

@@ -26,12 +26,12 @@ from roskdbench.registry import discover
 from roskdbench.report.attack_table import attack_table, class_table
 from roskdbench.report.table import Number
 from roskdbench.results import collect
-from roskdbench.run import run
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
 from roskdbench.suite.attacks import Attacks, Packaged
 from roskdbench.suite.attacks import Fgsm as FgsmSpec
 from roskdbench.suite.attacks import Pgd as PgdSpec
+from roskdbench.walk import run
 
 RADII = {"linf": 4 / 255, "l2": 0.5}
 

@@ -15,12 +15,12 @@ from safetensors.torch import save_file
 from roskdbench.data.phantoms import draw_lesions
 from roskdbench.engine.networks import save_weights
 from roskdbench.plan.checkpoint import plan_checkpoint, read_checkpoint
-from roskdbench.run import run
 from roskdbench.store import Store
 from roskdbench.suite.attacks import Attacks
 from roskdbench.suite.attacks import Fgsm as FgsmSpec
 from roskdbench.suite.attacks import Pgd as PgdSpec
 from roskdbench.suite.one_problem import suite_for
+from roskdbench.walk import run
 
 MODEL = "test_resnet"
 PROBLEM = "{dataset: phantom-lesion, size: 32, samples: 150}"

@@ -24,9 +24,9 @@ from roskdbench.registry import discover
 from roskdbench.report.figures import draw_all
 from roskdbench.report.tables import score_table
 from roskdbench.results import collect
-from roskdbench.run import run
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
+from roskdbench.walk import run
 
 
 class Weights(nn.Module):

@@ -13,9 +13,9 @@ from roskdbench.plan import plan
 from roskdbench.registry import discover
 from roskdbench.report.tables import Number, score_table
 from roskdbench.results import collect
-from roskdbench.run import run
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
+from roskdbench.walk import run
 
 
 def shares(rows):

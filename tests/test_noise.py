@@ -15,10 +15,10 @@ from roskdbench.data.problem import Labels
 from roskdbench.errors import UserError
 from roskdbench.plan import plan
 from roskdbench.registry import discover
-from roskdbench.run import run
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
 from roskdbench.suite.noise import Annotators, Confusion, Instance, NoNoise, Pair, Report, Symmetric, Uncertain
+from roskdbench.walk import run
 
 CLASSES = tuple("abcde")
 MANY = 40_000

@@ -332,7 +332,7 @@ def test_a_method_has_one_colour_everywhere(smoke):
     assert len(set(palette.values())) == 8 == len(PALETTE)
 
 
-def test_figures_of_an_empty_store_are_none(smoke, tmp_path):
+def test_makers_an_empty_store_are_none(smoke, tmp_path):
     from roskdbench.store import Store
 
     made, *_ = smoke
@@ -340,7 +340,7 @@ def test_figures_of_an_empty_store_are_none(smoke, tmp_path):
     assert draw_all(collect(made, empty), empty, tmp_path / "figures") == []
 
 
-def test_figures_of_names_with_dots_do_not_overwrite_each_other(tmp_path):
+def test_makers_names_with_dots_do_not_overwrite_each_other(tmp_path):
     from matplotlib.figure import Figure
 
     from roskdbench.report.figures import _save

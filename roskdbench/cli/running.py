@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from roskdbench.data.content import Located
     from roskdbench.plan import Plan
-    from roskdbench.run import Progress
     from roskdbench.store import Store
     from roskdbench.suite import Suite
+    from roskdbench.walk import Progress
 
 
 def located(
@@ -36,7 +36,7 @@ def computed(
 ) -> "Progress":
     """The plan, computed as far as it could be."""
     from roskdbench.live import view_for
-    from roskdbench.run import run
+    from roskdbench.walk import run
 
     try:
         with view_for(screen) as view:

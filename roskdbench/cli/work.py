@@ -57,8 +57,8 @@ def run(
     """
     from roskdbench.data.roots import find_roots
     from roskdbench.results import collect
-    from roskdbench.run import write_record
     from roskdbench.store import Store
+    from roskdbench.walk import write_record
 
     screen = console()
     registry = methods_found(folders)

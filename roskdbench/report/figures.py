@@ -4,7 +4,9 @@ A method has one colour everywhere: its place among all methods of the suite, in
 tell apart. Files hold no dates, so the same results give the same bytes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,35 +47,40 @@ def draw_all(results: Results, store: Store, folder: Path) -> list[Path]:
     """Every figure that the results allow, as PNG and PDF; the PNG files."""
     folder.mkdir(parents=True, exist_ok=True)
     drawn: list[Path] = []
-    with mpl.rc_context(STYLE):
+    with drawing():
         for problem in results.plan.problems:
             pixels = results.plan.pixels(problem)
             if pixels in store:
                 grid = examples(Problem.load(store.open(pixels).path), problem)
                 drawn.append(_save(grid, folder / f"examples-{problem}"))
         for experiment in results.plan.experiments:
-            for name, figure in figures_of(results, store, experiment):
-                drawn.append(_save(figure, folder / f"{experiment}-{name}"))
+            for name, make in makers(results, store, experiment).items():
+                figure = make()
+                if figure is not None:
+                    drawn.append(_save(figure, folder / f"{experiment}-{name}"))
     return drawn
 
 
-def figures_of(results: Results, store: Store, experiment: str) -> Iterator[tuple[str, Figure]]:
-    """The figures that an experiment's results allow, by name."""
+def drawing() -> AbstractContextManager[None]:
+    """Figures that are made within look alike."""
+    return mpl.rc_context(STYLE)
+
+
+def makers(results: Results, store: Store, experiment: str) -> dict[str, Callable[[], Figure | None]]:
+    """What draws an experiment's figures, by their names; each gives None where the results do not allow it."""
     palette = colours(results.plan)
-    if not results.frame[results.frame["experiment"] == experiment].empty:
-        yield "f1", comparison(results, experiment)
-    found = {
-        **{f"by-{axis}": along_axis(results, experiment, axis, palette) for axis in AXES},
-        "ranks": critical_difference(results, experiment, palette),
-        "training": training_curves(results, store, experiment),
-        "robustness": robustness_curves(results, experiment, palette),
-        "attacked": attacked_pictures(results, store, experiment),
-        "reliability": reliability_diagrams(results, experiment, palette),
-        "landscape": landscape.contours(results, store, experiment),
-        "surface": landscape.surfaces(results, store, experiment),
-        "line": landscape.lines(results, store, experiment, palette),
+    return {
+        "f1": lambda: comparison(results, experiment),
+        **{f"by-{axis}": partial(along_axis, results, experiment, axis, palette) for axis in AXES},
+        "ranks": lambda: critical_difference(results, experiment, palette),
+        "training": lambda: training_curves(results, store, experiment),
+        "robustness": lambda: robustness_curves(results, experiment, palette),
+        "attacked": lambda: attacked_pictures(results, store, experiment),
+        "reliability": lambda: reliability_diagrams(results, experiment, palette),
+        "landscape": lambda: landscape.contours(results, store, experiment),
+        "surface": lambda: landscape.surfaces(results, store, experiment),
+        "line": lambda: landscape.lines(results, store, experiment, palette),
     }
-    yield from ((name, figure) for name, figure in found.items() if figure)
 
 
 def colours(plan: Plan) -> dict[str, str]:
@@ -82,8 +89,10 @@ def colours(plan: Plan) -> dict[str, str]:
     return {method: PALETTE[number % len(PALETTE)] for number, method in enumerate(methods)}
 
 
-def comparison(results: Results, experiment: str) -> Figure:
+def comparison(results: Results, experiment: str) -> Figure | None:
     """F1 of every row: the mean, and the standard deviation over runs."""
+    if results.frame[results.frame["experiment"] == experiment].empty:
+        return None
     table = score_table(results, experiment)
     problems = list(dict.fromkeys(column.problem for column in table.columns))
     palette = colours(results.plan)

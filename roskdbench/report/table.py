@@ -69,3 +69,13 @@ class Table:
     columns: list[Column]
     rows: list[tuple[list[str], list[Value]]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        from roskdbench.report.formats import markdown
+
+        return markdown([self])
+
+    def _repr_html_(self) -> str:
+        from roskdbench.report.formats import html
+
+        return html(self)

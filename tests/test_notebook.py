@@ -1,0 +1,62 @@
+"""From Python, a run is what the command line makes of it."""
+
+import pytest
+
+import roskdbench as rb
+from roskdbench.report.contents import tables_of
+from roskdbench.report.formats import markdown
+from roskdbench.report.paper import Paper
+from roskdbench.results import collect
+from roskdbench.store import Store
+
+
+@pytest.fixture(scope="module")
+def ran(smoke):
+    return rb.load("smoke", store=smoke[1].root)
+
+
+def test_a_suite_is_run_where_its_results_are_missing(tiny, tmp_path):
+    run = rb.run(tiny, store=tmp_path / "store", settings={"experiments.main.methods": ["baseline-i"]})
+    assert run.gaps.empty
+    assert set(run.results["method"]) == {"Baseline I"}
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "store").glob("??/*/job.json")}
+    again = rb.run(tiny, store=tmp_path / "store", settings={"experiments.main.methods": ["baseline-i"]})
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "store").glob("??/*/job.json")}
+    assert again.results.equals(run.results)
+    assert rb.load(store=tmp_path / "store").name == run.name
+    assert callable(rb.run)
+
+
+def test_tables_are_those_of_a_report(smoke, ran):
+    made, store, _ = smoke
+    results = collect(made, store)
+    assert [str(table) for table in ran.tables()] == [markdown([table]) for table in tables_of(results, "table1")]
+    assert str(ran.table("I")) == markdown(tables_of(results, "table1", Paper(results))[:1])
+    assert ran.table("table1-differences").labels == ["method"]
+    with pytest.raises(rb.UserError, match="has no table 'table1-difference'; did you mean 'table1-differences'"):
+        ran.table("table1-difference")
+    with pytest.raises(rb.UserError, match="repeats no Table III"):
+        ran.table("III")
+
+
+def test_figures_and_pages_are_made_on_request(ran, tmp_path):
+    figure = ran.figure("f1")
+    assert {panel.get_title() for panel in figure.axes} == {"lesion", "cardio"}
+    with pytest.raises(rb.UserError, match="has no figure 'overlap'"):
+        ran.figure("overlap")
+    assert ran.page(tmp_path / "page").read_text().startswith("<!doctype html>")
+
+
+def test_a_notebook_shows_text_as_text(ran):
+    assert "RoS-KD" in ran._repr_html_()
+    assert repr(ran).startswith(f"<run {ran.name}: 16 cells")
+    table = ran.table("I")
+    table.title = "<script>alert(1)</script>"
+    assert "<script>" not in table._repr_html_()
+    assert "&lt;script&gt;" in table._repr_html_()
+
+
+def test_a_run_that_is_not_there_is_said_so(tmp_path):
+    Store.at(tmp_path / "store")
+    with pytest.raises(rb.UserError, match="nothing has been run"):
+        rb.load(store=tmp_path / "store")
