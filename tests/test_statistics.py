@@ -143,7 +143,7 @@ def test_draws_over_runs_hold_the_spread_between_trainings():
     runs = np.array([0.6, 0.7, 0.8])[:, None] + random.normal(0, 0.001, (3, 4000))
     drawn = over_runs(runs)
     assert drawn.mean() == pytest.approx(0.7, abs=0.005)
-    assert drawn.std() == pytest.approx(np.std([0.6, 0.7, 0.8]) / 3**0.5, rel=0.05)
+    assert drawn.std() == pytest.approx(np.std([0.6, 0.7, 0.8], ddof=1) / 3**0.5, rel=0.05)
     assert np.array_equal(over_runs(runs[:1]), runs[0])
 
 
