@@ -15,7 +15,7 @@ from roskdbench.executors import Event
 from roskdbench.live import LiveView
 from roskdbench.plan import plan
 from roskdbench.registry import discover
-from roskdbench.report.tables import score_table
+from roskdbench.report.contents import tables_of
 from roskdbench.report.terminal import terminal_table
 from roskdbench.results import collect
 from roskdbench.store import Store
@@ -45,8 +45,8 @@ def main(suite: str, store_folder: str, folder: str) -> None:
     progress = run(planned, store, workers=2, watch=watch)
     write_record(planned, store, (), progress.reasons)
     console = recorder()
-    for experiment in planned.suite.experiments:
-        console.print(terminal_table(score_table(collect(planned, store), experiment)))
+    for table in tables_of(collect(planned, store), next(iter(planned.suite.experiments))):
+        console.print(terminal_table(table))
     console.save_svg(str(out / "table.svg"), title=f"roskdbench report {suite}")
 
 

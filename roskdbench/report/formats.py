@@ -5,6 +5,7 @@ import io
 import json
 import unicodedata
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from html import escape
 from itertools import groupby
 
@@ -12,6 +13,7 @@ from roskdbench.report.table import Column, Number, Shift, Table, Value
 from roskdbench.results import Results
 
 DIGITS = 3
+WIDE = 8  # columns
 CSV_COLUMNS = ("table", "row", "problem", "metric", "source", "mean", "spread", "runs", "low", "high", "p", "best")
 
 
@@ -113,13 +115,19 @@ def _latex(table: Table) -> str:
         "\\midrule",
     ]
     for labels, cells in table.rows:
-        texts = [cell_text(cell, "\\textbf{{{}}}", "\\,$\\pm$\\,") for cell in cells]
+        fitting = [_mean_alone(cell) if len(cells) > WIDE else cell for cell in cells]
+        texts = [cell_text(cell, "\\textbf{{{}}}", "\\,$\\pm$\\,") for cell in fitting]
         lines.append(" & ".join([*(_escape_latex(label) for label in labels), *texts]) + " \\\\")
     lines += ["\\bottomrule", "\\end{tabular}}", ""]
     lines += [
         f"\\par\\smallskip\\parbox{{\\linewidth}}{{\\footnotesize {_escape_latex(note)}}}" for note in table.notes
     ]
     return "\n".join([*lines, "\\end{table}", ""])
+
+
+def _mean_alone(cell: Value) -> Value:
+    """Without its interval, for which a page has no room in a wide table; spreads are shorter and stay."""
+    return replace(cell, low=None, high=None) if isinstance(cell, Number) else cell
 
 
 def _latex_heading(column: Column) -> str:
