@@ -7,10 +7,10 @@ import numpy as np
 from roskdbench.measures import CLEAN
 from roskdbench.plan import Cell
 from roskdbench.report.evidence import Evidence, Key
-from roskdbench.report.table import Column, Shift, Table, Value
+from roskdbench.report.table import Column, Table, Value
 from roskdbench.report.tables import HEADINGS, stored_names, text_of, values_of, varying_axes
 from roskdbench.results import Results
-from roskdbench.statistics.comparison import holm
+from roskdbench.statistics.comparison import Difference, holm
 from roskdbench.statistics.intervals import DRAWS
 from roskdbench.statistics.ranks import FEWEST, LEAST, Ranks, ranks
 
@@ -66,7 +66,7 @@ def _differences(
             against = evidence.corrected(own[base], runs[base], rivals, names[column.metric])
             adjusted = holm([each.p for each in against.values()])
             for (key, each), p in zip(against.items(), adjusted, strict=True):
-                found[(*key, column.metric)] = Shift(-each.value, -each.high, -each.low, p)
+                found[(*key, column.metric)] = Difference(-each.value, -each.high, -each.low, p)
     return found
 
 

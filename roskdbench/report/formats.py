@@ -9,8 +9,9 @@ from dataclasses import replace
 from html import escape
 from itertools import groupby
 
-from roskdbench.report.table import Column, Number, Shift, Table, Value
+from roskdbench.report.table import Column, Number, Table, Value
 from roskdbench.results import Results
+from roskdbench.statistics.comparison import Difference
 
 DIGITS = 3
 WIDE = 8  # columns
@@ -187,7 +188,7 @@ def cell_text(cell: Value, bold: str, between: str) -> str:
         return "–" if between == " ± " else "--"
     if isinstance(cell, str):
         return cell
-    if isinstance(cell, Shift):
+    if isinstance(cell, Difference):
         value, low, high = (signed(each) for each in (cell.value, cell.low, cell.high))
         return f"{bold.format(value) if cell.sure else value} [{low}, {high}]"
     mean = plain_number(cell.mean)
@@ -214,7 +215,7 @@ def as_csv(tables: Sequence[Table]) -> str:
                         "" if each is None else repr(each) for each in (cell.spread, cell.low, cell.high)
                     )
                     writer.writerow([*head, repr(cell.mean), spread, cell.runs, low, high, "", int(cell.best), ""])
-                elif isinstance(cell, Shift):
+                elif isinstance(cell, Difference):
                     low, high, p = (repr(each) for each in (cell.low, cell.high, cell.p))
                     writer.writerow([*head, repr(cell.value), "", "", low, high, p, int(cell.sure), ""])
                 elif cell is not None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from roskdbench.measures import CLEAN
+from roskdbench.statistics.comparison import Difference
 
 
 @dataclass(frozen=True)
@@ -18,23 +19,7 @@ class Number:
     """Between which it lies, at 95 %, where that is known."""
 
 
-@dataclass(frozen=True)
-class Shift:
-    """How far a row is from the one it is compared with; sure where the interval leaves zero out."""
-
-    value: float
-    low: float
-    high: float
-    p: float
-    """After the correction for how many rows are compared."""
-
-    @property
-    def sure(self) -> bool:
-        """Whether it may be called better or worse."""
-        return self.low > 0 or self.high < 0
-
-
-Value = Number | Shift | str | None
+Value = Number | Difference | str | None
 """What a cell of a table holds: a number, a difference, a word such as "diverged", or nothing."""
 
 

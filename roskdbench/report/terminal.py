@@ -8,7 +8,8 @@ from rich.text import Text
 
 from roskdbench.data.problem import Labels
 from roskdbench.report.formats import plain_number, signed
-from roskdbench.report.table import Shift, Table, Value
+from roskdbench.report.table import Table, Value
+from roskdbench.statistics.comparison import Difference
 
 WIDE = 7  # columns
 SHORT = 6  # letters of a heading where there are more
@@ -73,7 +74,7 @@ def _text(cell: Value, brief: bool) -> Text:
         return Text("–", style="dim")
     if isinstance(cell, str):
         return Text(cell, style="green" if cell == "passed" else "red")
-    if isinstance(cell, Shift):
+    if isinstance(cell, Difference):
         text = Text(signed(cell.value), style="bold" if cell.sure else "")
         return text.append(f" [{signed(cell.low)}, {signed(cell.high)}]", style="dim not bold")
     text = Text(plain_number(cell.mean), style="bold green" if cell.best else "")

@@ -16,10 +16,11 @@ class Difference(NamedTuple):
     low: float
     high: float
     p: float
+    """In tables, after the correction for how many rows are compared."""
 
     @property
     def sure(self) -> bool:
-        """Whether the interval leaves zero out."""
+        """Whether it may be called better or worse: the interval leaves zero out."""
         return self.low > 0 or self.high < 0
 
 

@@ -19,9 +19,10 @@ from roskdbench.registry import Registry
 from roskdbench.report.evidence import Evidence, Key
 from roskdbench.report.figures import draw_all
 from roskdbench.report.formats import as_json, cell_text, heading, latex, markdown
-from roskdbench.report.table import Number, Shift, Table, Value
+from roskdbench.report.table import Number, Table, Value
 from roskdbench.report.tables import AXES, HEADINGS, number_of, stored_names, text_of, values_of, varying_axes
 from roskdbench.results import Results
+from roskdbench.statistics.comparison import Difference
 from roskdbench.store import RECORD, DamagedArtifactError, Store
 
 if TYPE_CHECKING:
@@ -132,19 +133,19 @@ def _text(cell: Value) -> str:
 
 
 def _value(cell: Value) -> float | None:
-    return cell.mean if isinstance(cell, Number) else cell.value if isinstance(cell, Shift) else None
+    return cell.mean if isinstance(cell, Number) else cell.value if isinstance(cell, Difference) else None
 
 
 def _kind(cell: Value) -> str:
     if isinstance(cell, str):
         return "" if cell == "passed" else "bad"
-    return "best" if (isinstance(cell, Number) and cell.best) or (isinstance(cell, Shift) and cell.sure) else ""
+    return "best" if (isinstance(cell, Number) and cell.best) or (isinstance(cell, Difference) and cell.sure) else ""
 
 
 def _more(cell: Value) -> str:
     if isinstance(cell, Number) and cell.low is not None:
         return f"95 %: {cell.low:.3f} to {cell.high:.3f}; {cell.runs} {'run' if cell.runs == 1 else 'runs'}"
-    if isinstance(cell, Shift):
+    if isinstance(cell, Difference):
         return f"p = {cell.p:.2g} after correction"
     return f"{cell.runs} {'run' if cell.runs == 1 else 'runs'}" if isinstance(cell, Number) else ""
 
