@@ -298,11 +298,11 @@ class DyingExecutor(InlineExecutor):
 
 @pytest.mark.parametrize(("times", "well"), [(1, True), (99, False)])
 def test_a_job_whose_worker_dies_is_tried_again_once(tiny, tmp_path, monkeypatch, times, well):
-    from roskdbench import run as run_module
+    from roskdbench import walk
 
     made = planned(tiny)
     store = Store.at(tmp_path / "store")
-    monkeypatch.setattr(run_module, "InlineExecutor", type("Dying", (DyingExecutor,), {"times": times}))
+    monkeypatch.setattr(walk, "InlineExecutor", type("Dying", (DyingExecutor,), {"times": times}))
     progress = run(made, store)
     assert progress.well == well
     assert any("it is tried again" in line for line in progress.messages)
