@@ -235,7 +235,7 @@ def test_a_model_that_is_very_sure_is_attacked_all_the_same(learnt):
     ours = Pgd(sure, "single-label", "l2", 0.5, 0.125, 20, generator=torch.Generator().manual_seed(0))(pixels, labels)
     plain = Pgd(model, "single-label", "l2", 0.5, 0.125, 20, generator=torch.Generator().manual_seed(0))(pixels, labels)
     kept = [float((sure(each).argmax(1) == labels).float().mean()) for each in (ours, plain, theirs)]
-    assert kept[0] == pytest.approx(kept[1], abs=0.02)
+    assert kept[0] == pytest.approx(kept[1], abs=0.1)
     assert kept[2] > kept[0] + 0.3
 
 

@@ -181,6 +181,50 @@ def test_a_method_whose_code_is_another_is_named(copy):
     ]
 
 
+def test_numbers_cannot_be_called_something_that_needs_a_model(copy):
+    said = json.loads((copy / PROVENANCE).read_text())
+    attacks = {fingerprint for fingerprint, made in said["made"].items() if made.get("kind") == "attacks"}
+    for fingerprint in attacks:
+        said["made"][fingerprint]["kind"] = "landscape"
+    (copy / PROVENANCE).write_text(json.dumps(said))
+    rewrite(copy / RESULTS, lambda rows: [row.__setitem__(11, "0.999") for row in rows if row[13] in attacks])
+    assert verify(read_board(copy), discover()).objections
+
+
+def test_measures_and_cells_cannot_be_left_out(copy):
+    said = json.loads((copy / PROVENANCE).read_text())
+    whole = json.dumps(said)
+    for cell in said["cells"]:
+        cell["others"] = []
+    (copy / PROVENANCE).write_text(json.dumps(said))
+    assert any("other measures" in line for line in verify(read_board(copy), discover()).objections)
+    said = json.loads(whole)
+    del said["cells"][0]
+    (copy / PROVENANCE).write_text(json.dumps(said))
+    assert any("and the board does not" in line for line in verify(read_board(copy), discover()).objections)
+
+
+def test_a_page_that_says_other_numbers_is_not_handed_in(copy, tmp_path):
+    text = (copy / README).read_text()
+    (copy / README).write_text(text.replace("| RoS-KD | .", "| RoS-KD | 9.", 1))
+    with pytest.raises(UserError, match=r"the tables in README\.md are not those of its results"):
+        submit(read_board(copy), copy, discover(), tmp_path / "entry.zip")
+
+
+def test_damaged_predictions_are_one_line(copy):
+    data = bytearray((copy / PREDICTIONS).read_bytes())
+    random = np.random.default_rng(0)
+    for _ in range(40):
+        broken = bytearray(data)
+        start = int(random.integers(0, len(data) - 40))
+        broken[start : start + 40] = bytes(40)
+        (copy / PREDICTIONS).write_bytes(broken)
+        try:
+            read_board(copy)
+        except UserError as error:
+            assert "is damaged" in str(error) or "Python objects" in str(error)
+
+
 def test_a_payload_that_could_run_code_is_refused(copy):
     np.savez(copy / PREDICTIONS, evil=np.array([{"a": 1}], dtype=object))
     done = command("leaderboard", "verify", copy)

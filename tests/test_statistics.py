@@ -170,7 +170,14 @@ def test_holm_and_false_discovery_are_what_their_papers_say(p_values):
 
 
 def test_the_smallest_p_value_has_the_widest_interval():
-    assert holm_levels([0.01, 0.5, 0.03], 0.95) == pytest.approx([1 - 0.05 / 3, 0.95, 1 - 0.05 / 2])
+    assert holm_levels([0.01, 0.5, 0.02], 0.95) == pytest.approx([1 - 0.05 / 3, 0.95, 1 - 0.05 / 2])
+
+
+@given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=12))
+def test_nothing_is_sure_behind_a_step_that_failed(p_values):
+    """A p-value is below what its interval leaves out just where Holm's adjusted one is below the level."""
+    for p, adjusted, level in zip(p_values, holm(p_values), holm_levels(p_values, 0.95), strict=True):
+        assert (p <= 1 - level) == (adjusted <= 0.05) or abs(adjusted - 0.05) < 1e-9
 
 
 def test_the_corrected_t_is_the_paired_t_where_nothing_is_shared():

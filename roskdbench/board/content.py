@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from math import isnan
@@ -117,6 +118,10 @@ def read_board(folder: Path) -> Board:
         suite = Suite.model_validate(said["suite"])
         cells = [_cell(each) for each in said["cells"]]
         rest = [said[name] for name in ("made", "contents", "entries", "noise")]
+        for facts in said["contents"].values():
+            Content.of(facts)
+        for entry in said["entries"]:
+            " ".join([entry["run"], entry["by"], entry["date"], entry["roskdbench"], *entry["data"].values()])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{folder / PROVENANCE} cannot be read as one of ours: {reason}") from None
@@ -130,7 +135,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         if "pickle" in str(error).lower():
             raise UserError(
                 f"{path} holds Python objects, not numbers: it is refused, because they could run code"

@@ -4,7 +4,8 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from roskdbench.board.content import FILES, Board
+from roskdbench.board.content import FILES, README, Board
+from roskdbench.board.readme import page
 from roskdbench.board.verifying import KEYS, verify
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import fingerprint
@@ -70,7 +71,12 @@ def _common(suite: Suite) -> str:
 
 def submit(board: Board, folder: Path, registry: Registry, target: Path) -> Path:
     """Check that the board is complete and right, and pack it."""
+    missing = [name for name in FILES if not (folder / name).is_file()]
+    if missing:
+        raise UserError(f"the board is not ready: {', '.join(missing)} is missing; make it with: leaderboard add RUN")
     verdict = verify(board, registry)
+    if page(board, folder) != (folder / README).read_text("utf-8"):
+        verdict.objections.append(f"the tables in {README} are not those of its results")
     if verdict.objections:
         more = f" (and {len(verdict.objections) - 1} more)" if len(verdict.objections) > 1 else ""
         raise UserError(f"the board is not ready: {verdict.objections[0]}{more}; see: leaderboard verify {folder}")

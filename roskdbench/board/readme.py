@@ -4,7 +4,7 @@ from pathlib import Path
 
 from roskdbench.board.content import README, Board
 from roskdbench.report.contents import tables_of
-from roskdbench.report.formats import markdown
+from roskdbench.report.formats import escape_markdown, markdown
 
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
 
@@ -25,13 +25,13 @@ def page(board: Board, folder: Path) -> str:
 
 def _made(board: Board) -> str:
     lines = [
-        f"- {entry['cells']} cells of the run `{entry['run']}`, by {entry['by']}, {entry['date']}, "
-        f"roskdbench {entry['roskdbench']}"
+        f"- {entry['cells']} cells of the run {escape_markdown(entry['run'])}, by {escape_markdown(entry['by'])}, "
+        + escape_markdown(f"{entry['date']}, roskdbench {entry['roskdbench']}")
         for entry in board.entries
     ]
     places = sorted({made["made with"] for made in board.made.values() if made.get("made with")})
-    lines += [f"- Trained with {place}." for place in places]
+    lines += [f"- Trained with {escape_markdown(place)}." for place in places]
     terms = {name: said for entry in board.entries for name, said in entry["data"].items()}
-    lines += [f"- {name}: {said}" for name, said in terms.items()]
+    lines += [f"- {escape_markdown(f'{name}: {said}')}" for name, said in terms.items()]
     lines.append(f"- Check it: `roskdbench leaderboard verify leaderboards/{board.suite.suite}`")
     return "\n".join(lines)

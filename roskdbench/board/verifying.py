@@ -11,7 +11,7 @@ from roskdbench.board.content import Board, Row
 from roskdbench.data.content import Content, Located
 from roskdbench.errors import UserError
 from roskdbench.measures import CHECKS, Number
-from roskdbench.plan import Cell, plan
+from roskdbench.plan import Cell, Plan, plan
 from roskdbench.registry import Registry
 from roskdbench.results import COLUMNS
 
@@ -35,7 +35,12 @@ class Verdict:
 def verify(board: Board, registry: Registry) -> Verdict:
     """Numbers against predictions, and rows against suite and code."""
     verdict = Verdict()
-    verdict.objections += _of_plan(board, registry)
+    located: dict[str, Any] = {name: Located(Content.of(facts)) for name, facts in board.contents.items()}
+    try:
+        planned = plan(board.suite, registry, located=located)
+    except UserError as error:
+        return Verdict(objections=[f"its suite cannot be planned here: {error}"])
+    verdict.objections += _of_plan(board, planned)
     by_cell: dict[Row, dict[str, list[Row]]] = {}
     for row in board.rows:
         by_cell.setdefault(tuple(row[: len(KEYS)]), {}).setdefault(row[FINGERPRINT], []).append(row)
@@ -45,7 +50,7 @@ def verify(board: Board, registry: Registry) -> Verdict:
         for fingerprint, who in ((cell.scores, ""), *cell.others):
             rows = own.pop(fingerprint, [])
             if fingerprint not in known:
-                known[fingerprint] = _recomputed(board, cell, fingerprint)
+                known[fingerprint] = _recomputed(board, cell, fingerprint, planned)
             _compare(verdict, cell, who, rows, known[fingerprint])
         verdict.objections += [f"{_name(cell)}: rows of a job that is not the cell's" for _ in own]
     for place in by_cell:
@@ -61,9 +66,15 @@ def _name(cell: Cell) -> str:
     return f"{cell.method} on {cell.problem} ({cell.experiment}, fold {cell.fold + 1}, seed {cell.seed})"
 
 
-def _recomputed(board: Board, cell: Cell, fingerprint: str) -> dict[tuple[str, str, str], float | None] | None:
-    """Numbers of a job from what the board keeps of it; None where they cannot be had without the model."""
-    kind = "scores" if fingerprint == cell.scores else board.made.get(fingerprint, {}).get("kind")
+def _recomputed(
+    board: Board, cell: Cell, fingerprint: str, planned: Plan
+) -> dict[tuple[str, str, str], float | None] | None:
+    """Numbers of a job from what the board keeps of it; None where they cannot be had without the model. Of what kind a
+    job is, the suite says; the board is asked only about jobs that the suite does not have, which are objected to.
+    """
+    job = planned.jobs.get(fingerprint)
+    kind = job.kind if job else board.made.get(fingerprint, {}).get("kind", "scores")
+    kind = "scores" if fingerprint == cell.scores else kind
     if kind in TRUSTED:
         return None
     try:
@@ -122,24 +133,20 @@ def _said(place: tuple[str, str, str]) -> str:
     return f"{metric}{f' of {label}' if label else ''} ({condition})"
 
 
-def _of_plan(board: Board, registry: Registry) -> Iterator[str]:
-    """Rows that the suite, with the methods as they are here, does not give."""
-    located: dict[str, Any] = {name: Located(Content.of(facts)) for name, facts in board.contents.items()}
-    try:
-        planned = plan(board.suite, registry, located=located)
-    except UserError as error:
-        yield f"its suite cannot be planned here: {error}"
-        return
+def _of_plan(board: Board, planned: Plan) -> Iterator[str]:
+    """Rows that the suite, with the methods as they are here, does not give; and those of it that are not there."""
     wanted = {_key(cell): cell for cell in planned.cells}
     for cell in board.cells:
-        ours = wanted.get(_key(cell))
+        ours = wanted.pop(_key(cell), None)
         if ours is None:
             yield f"{_name(cell)}: the suite has no such cell"
         elif ours.scores != cell.scores:
             model = planned.jobs[planned.jobs[ours.scores].inputs["predictions"]].inputs.get("model")
             code = dict(planned.jobs[model].code) if model else {}
             theirs = board.made.get(cell.scores, {}).get("code", {})
-            why = (
-                "its method's code here is another" if code != theirs else "it comes from another version of the suite"
-            )
-            yield f"{_name(cell)}: {why}"
+            other = "its method's code here is another" if code != theirs else "it is of another version of the suite"
+            yield f"{_name(cell)}: {other}"
+        elif ours.others != cell.others:
+            yield f"{_name(cell)}: its other measures are not those of the suite"
+    for cell in wanted.values():
+        yield f"{_name(cell)}: the suite has this cell, and the board does not"

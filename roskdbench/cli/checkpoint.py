@@ -25,6 +25,9 @@ Problem = Annotated[
 ]
 Root = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Where the problem's data are.")]
 Timm = Annotated[str | None, typer.Option("--model", metavar="NAME", help="timm's name, where the file has none.")]
+Seed = Annotated[
+    int, typer.Option(help="Of the model's training, where the suite gives every seed a split of its own (quick does).")
+]
 Images = Annotated[int | None, typer.Option(min=1, help="How many test images to take.")]
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Write tables and figures into this folder.")]
 
@@ -45,6 +48,7 @@ def attack(
         list[str] | None, typer.Option(metavar="RADIUS", help="A radius of a curve, such as 2/255. Repeatable.")
     ] = None,
     images: Images = None,
+    seed: Seed = 0,
     data: Root = None,
     model: Timm = None,
     out: Out = None,
@@ -54,7 +58,7 @@ def attack(
     """Attack one model, and check whether the attacks can be believed."""
     measure = {"measure": "attacks", "attacks": attacks or [], "sweep": sweep or [], "images": images}
     option = " ".join([*(f"--attack '{each}'" for each in attacks or ()), *(f"--sweep {each}" for each in sweep or ())])
-    _measure(checkpoint, problem, measure, option or "the attacks", data, model, out, workers, store)
+    _measure(checkpoint, problem, measure, option or "the attacks", seed, data, model, out, workers, store)
 
 
 def landscape(
@@ -62,6 +66,7 @@ def landscape(
     problem: Problem,
     points: Annotated[int, typer.Option(min=3, help="On each side of the plane; odd.")] = 25,
     images: Images = 500,
+    seed: Seed = 0,
     data: Root = None,
     model: Timm = None,
     out: Out = None,
@@ -70,7 +75,7 @@ def landscape(
 ) -> None:
     """Measure the loss around one model's weights; --out draws it."""
     measure = {"measure": "landscape", "points": points, "images": images}
-    _measure(checkpoint, problem, measure, f"--points {points}", data, model, out, workers, store)
+    _measure(checkpoint, problem, measure, f"--points {points}", seed, data, model, out, workers, store)
 
 
 def _measure(
@@ -78,6 +83,7 @@ def _measure(
     problem: str,
     measure: dict[str, Any],
     option: str,
+    seed: int,
     data: Path | None,
     model: str | None,
     out: Path | None,
@@ -94,7 +100,7 @@ def _measure(
 
     screen = console()
     read = read_checkpoint(checkpoint, model)
-    suite = suite_for(problem, measure, option, checkpoint.stem, read.size)
+    suite = suite_for(problem, measure, option, checkpoint.stem, read.size, seed)
     kept = Store.at(store)
     roots = find_roots(suite.problems, suite.problems, [f"{name}={data}" for name in suite.problems if data])
     planned = plan_checkpoint(suite, read, located(suite, roots, kept, workers, screen))

@@ -207,8 +207,11 @@ def report(
     elif form is Format.json:
         typer.echo(as_json(results), nl=False)
     elif form is Format.html:
+        from roskdbench.errors import UserError
         from roskdbench.report.page.writing import write_page
 
+        if table:
+            raise UserError("--table prints one table; pages have them all: leave one of --table and --format html out")
         by_experiment = [(each, tables_of(results, each, beside)) for each in results.plan.experiments]
         pages = write_page(results, by_experiment, kept, methods_found(folders), out or Path(f"{results.name}-page"))
         typer.echo(f"wrote {pages[0]}")

@@ -72,6 +72,8 @@ def class_table(results: Results, experiment: str) -> Table | None:
     for *place, fold, seed, value in part[keys].itertuples(index=False):
         values.setdefault(tuple(place), {})[fold, seed] = value
     classes = list(dict.fromkeys(part[["problem", "class"]].itertuples(index=False, name=None)))
+    if not classes:
+        return None
     title = f"{suite.experiments[experiment].title or experiment}: F1 lost under attack, by class"
     columns = [Column(problem, label, label) for problem, label in classes]
     table = Table(f"{experiment}-attacks-classes", title, ["method", *axes, "attack"], columns)

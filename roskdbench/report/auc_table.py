@@ -29,6 +29,8 @@ def auc_table(results: Results, experiment: str, beside: Beside | None = None) -
     for *place, fold, seed, value in frame[keys].itertuples(index=False):
         values.setdefault(tuple(place), {})[fold, seed] = value
     classes = list(dict.fromkeys(frame[["problem", "class"]].itertuples(index=False, name=None)))
+    if not classes:
+        return None
     columns = [
         Column(problem, label, label or MEAN) for problem, label in sorted(classes, key=lambda each: not each[1])
     ]

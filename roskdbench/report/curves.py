@@ -70,6 +70,7 @@ def _curve(
             found.append((x, mean, evidence.interval(row, names) if alone else None))
     if not found:
         return
+    found.sort(key=lambda each: each[0])
     places_found = [each[0] for each in found]
     style = "-" if _is_number(places) else ""
     panel.plot(places_found, [each[1].mean for each in found], linestyle=style or "none", marker="o", markersize=3,

@@ -30,6 +30,8 @@ class Evidence:
     def __init__(self, results: Results, experiment: str, axes: Sequence[str]) -> None:
         self._results = results
         self.folds = results.plan.suite.experiments[experiment].folds
+        validation = results.plan.suite.protocol.split.validation
+        self._test_share = (1 / self.folds) / (1 - 1 / self.folds - validation) if self.folds > 1 else 0.0
         self._stacks: dict[tuple[Key, str], tuple[list[Run], NDArray[np.float64]] | None] = {}
         self._cells: dict[Key, dict[Run, Cell]] = {}
         for cell in results.plan.cells:
@@ -65,11 +67,22 @@ class Evidence:
         runs = sorted(values.keys() & others.keys())
         each = [values[run] - others[run] for run in runs]
         if self.folds > 1:
-            return partial(over_folds, each, 1 / (self.folds - 1)) if len(each) > 1 else None
+            found = sorted({fold for fold, _ in runs})
+            # Seeds of one fold share its test part: their mean is one value.
+            folds = [
+                float(np.mean([one for run, one in zip(runs, each, strict=True) if run[0] == fold])) for fold in found
+            ]
+            return partial(over_folds, folds, self._test_share) if len(folds) > 1 else None
         draws, against = (self._draws(row, runs, names) for row in (one, other))
         if draws is None or against is None:
             return None
         return partial(paired, float(np.mean(each)), over_runs(draws - against))
+
+    def same(self, one: Key, other: Key) -> bool:
+        """Whether two rows are the same models: a method that does not know an axis has one for all of it."""
+        cells = (self._cells.get(row, {}) for row in (one, other))
+        first, second = ({run: cell.scores for run, cell in each.items()} for each in cells)
+        return first == second
 
     def _draws(self, row: Key, runs: list[Run], names: Sequence[str]) -> NDArray[np.float64] | None:
         """Of these runs, each known to the row. [R, D]"""

@@ -37,6 +37,7 @@ STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
     "figure.dpi": 200,
     "legend.frameon": False,
+    "text.parse_math": False,  # a method's title is text, also with a dollar in it
     "svg.hashsalt": "roskdbench",
     "pdf.fonttype": 42,
 }

@@ -42,26 +42,27 @@ def markdown(tables: Sequence[Table]) -> str:
 def _markdown(table: Table) -> str:
     groups = {column.group for column in table.columns}
     heads = [
-        f"{_escape_markdown(column.group)} {heading(column)}" if len(groups) > 1 else heading(column)
+        escape_markdown(f"{column.group} {heading(column)}" if len(groups) > 1 else heading(column))
         for column in table.columns
     ]
     lines = [
-        f"### {_escape_markdown(table.title)}",
+        f"### {escape_markdown(table.title)}",
         "",
         _markdown_row([*table.labels, *heads]),
         _markdown_row(["---"] * len(table.labels) + ["---:"] * len(heads)),
     ]
     for labels, cells in table.rows:
         texts = [cell_text(cell, "**{}**", " ± ") for cell in cells]
-        lines.append(_markdown_row([*(_escape_markdown(label) for label in labels), *texts]))
-    return "\n".join([*lines, "", *(f"- {_escape_markdown(note)}" for note in table.notes), ""])
+        lines.append(_markdown_row([*(escape_markdown(label) for label in labels), *texts]))
+    return "\n".join([*lines, "", *(f"- {escape_markdown(note)}" for note in table.notes), ""])
 
 
 def _markdown_row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _escape_markdown(text: str) -> str:
+def escape_markdown(text: str) -> str:
+    """Text that Markdown shows as it is."""
     escaped = "".join(f"\\{letter}" if letter in "\\|`*_[]#" else letter for letter in text)
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\n", " ")
 

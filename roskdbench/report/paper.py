@@ -9,6 +9,7 @@ from roskdbench.measures import BEFORE, CLEAN
 from roskdbench.plan import Cell
 from roskdbench.report.table import Number
 from roskdbench.results import Results
+from roskdbench.suite.attacks import PAPER
 
 ROWS = {
     "baseline-i": "I",
@@ -20,6 +21,7 @@ ROWS = {
 }
 METRICS = ("precision", "recall", "f1")
 OWN_AUC = "RoS-KD(DenseNet-121)"  # the row of Table III that is the paper's own
+ATTACKS = {attack.name for attack in PAPER}
 MISPRINT = "printed_as_III_before_equals_II"  # what Table II prints for cardio's Baseline III under attack
 
 NOTES = {
@@ -90,6 +92,8 @@ def _under_attack(row: str | None, problem: str, condition: str, metric: str) ->
     if condition == BEFORE:
         before = "II" if (row, problem) == ("III", "cardio") else row
         return _of(_reported()["table1"].get(before, {}).get(problem), metric) if row in ("III", "RoS-KD") else None
+    if condition not in ATTACKS:
+        return None
     after = _reported()["table2_after"].get(problem, {}).get(condition.split(maxsplit=1)[0].upper(), {})
     return _of(after.get(row) or (after.get(MISPRINT) if row == "III" else None), metric)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 WIDTH = 3.4  # inches a panel
 SHOWN = 3  # images
-NORMS = {"linf": "$\\ell_\\infty$", "l2": "$\\ell_2$"}
+NORMS = {"linf": "ℓ∞", "l2": "ℓ2"}
 
 
 def robustness_curves(results: Results, experiment: str, palette: Mapping[str, str]) -> Figure | None:

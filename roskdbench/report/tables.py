@@ -182,9 +182,9 @@ def _mark_best(
         if len(means) < 2 or min(len(runs[key]) for key in means) < 2:
             continue
         first = max(means, key=lambda key: means[key])
-        rivals = {key: runs[key] for key in means if key != first}
+        rivals = {key: runs[key] for key in means if not evidence.same(key, first)}
         found = evidence.corrected(first, runs[first], rivals, names[column.metric])
-        if len(found) == len(rivals) and all(each.low > 0 for each in found.values()):
+        if rivals and len(found) == len(rivals) and all(each.low > 0 for each in found.values()):
             row = table.rows[list(runs).index(first)][1]
             best = row[c]
             if isinstance(best, Number):

@@ -47,7 +47,7 @@ def class_table(name: str, root: Path, labels: Labels, remark: str) -> Renderabl
 def _grid(table: Table, problem: str) -> Grid:
     chosen = [number for number, column in enumerate(table.columns) if column.group == problem]
     grid = Grid(
-        title=problem,
+        title=Text(problem),
         title_justify="left",
         title_style="bold cyan",
         box=None,
@@ -60,7 +60,7 @@ def _grid(table: Table, problem: str) -> Grid:
     for number in chosen:
         column = table.columns[number]
         heading = column.source or (column.heading[:SHORT] if brief else column.heading)
-        grid.add_column(heading, justify="right", style="dim" if column.source else "", no_wrap=True)
+        grid.add_column(Text(heading), justify="right", style="dim" if column.source else "", no_wrap=True)
     for labels, cells in table.rows:
         if all(cells[number] is None for number in chosen):
             continue

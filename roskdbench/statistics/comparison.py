@@ -67,11 +67,15 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def holm_levels(p_values: Sequence[float], level: float) -> list[float]:
-    """The level of each interval that goes with Holm's steps: the smallest p-value has the widest interval."""
+    """The level of each interval that goes with Holm's steps: the smallest p-value has the widest interval. From the
+    first step that fails on they get no narrower, so that nothing is sure behind it.
+    """
     order = np.argsort(p_values, kind="stable")
-    levels = np.empty(len(order))
+    levels, held = np.empty(len(order)), 0
     for place, each in enumerate(order):
-        levels[each] = 1 - (1 - level) / (len(order) - place)
+        levels[each] = 1 - (1 - level) / (len(order) - held)
+        if p_values[each] <= (1 - level) / (len(order) - held):
+            held = min(place + 1, len(order) - 1)
     return [float(value) for value in levels]
 
 

@@ -13,7 +13,9 @@ from roskdbench.suite.schema import Suite
 EXPERIMENT = "checkpoint"
 
 
-def suite_for(problem: str, measure: Mapping[str, Any], option: str, title: str, size: int | None) -> Suite:
+def suite_for(
+    problem: str, measure: Mapping[str, Any], option: str, title: str, size: int | None, seed: int = 0
+) -> Suite:
     """The suite that scores a model and takes one measure of it; `option` is what a user told the measure by.
 
     `problem` is SUITE:PROBLEM, a mapping such as {dataset: folder, root: DIR}, or the name of a dataset. Images have
@@ -22,7 +24,7 @@ def suite_for(problem: str, measure: Mapping[str, Any], option: str, title: str,
     name, said, protocol = _problem(problem)
     if size is not None:
         said = {"size": size, **said}
-    experiment = {"title": title, "methods": [title], "measures": ["scores", measure]}
+    experiment = {"title": title, "methods": [title], "measures": ["scores", measure], "seeds": [seed]}
     data = {
         "suite": EXPERIMENT,
         "problems": {name: said},

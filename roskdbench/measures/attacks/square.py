@@ -36,7 +36,8 @@ def squares(
             corner = torch.randint(0, side - width + 1, (count, 2), generator=generator).to(images.device)
             signs = (torch.randint(0, 2, (count, channels, 1, 1), generator=generator) * 2.0 - 1).to(images)
             # Above 0, the decision on a single label is wrong: there is no more to find.
-            left = torch.nonzero(highest <= 0)[:, 0] if task == "single-label" else torch.arange(count)
+            undecided = highest <= 0 if task == "single-label" else torch.ones_like(highest, dtype=torch.bool)
+            left = torch.nonzero(undecided)[:, 0]
             if not len(left):
                 break
             moved = (images[left] + radius * signs[left]).clamp(0, 1)

@@ -29,7 +29,7 @@ def walk(
         moving = model.state_dict(keep_vars=True)
         for place in places:
             with torch.no_grad():
-                for name in kept:
+                for name in kept.keys() & start.keys():
                     moving[name].copy_(_between(start[name], end[name], float(place)))
             seen.append(look())
     return seen
