@@ -71,7 +71,7 @@ function compare() {
     row.append(make("td", signed(sign * value), "number" + (sure ? " best" : "")));
     row.append(make("td", turned ? `${signed(-high)} to ${signed(-low)}` : `${signed(low)} to ${signed(high)}`));
   }
-  if (!body.rows.length) body.insertRow().append(Object.assign(make("td", one.value === other.value ? "The same method twice." : "They have no run in common."), { colSpan: 8 }));
+  if (!body.rows.length) body.insertRow().append(Object.assign(make("td", one.value === other.value ? "The same method twice." : data.cut ? "Not among the pairs on this page: the run has too many." : "They have no run in common."), { colSpan: 8 }));
 }
 if (one) { one.addEventListener("change", compare); other.addEventListener("change", compare); compare(); }
 

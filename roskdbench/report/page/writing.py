@@ -164,10 +164,12 @@ def _index(
         title = suite.experiments[name].title or name
         experiments.append({"id": f"e{number}", "title": title, "tables": tables, "figures": figures})
     methods = list(places.methods)
+    pairs = _pairs(results, methods)
     data = {
         "metrics": list(HEADINGS.values()),
         "cells": _provenance(results, places, store),
-        "pairs": _pairs(results, methods),
+        "pairs": pairs,
+        "cut": len(pairs) >= MOST_PAIRS,
     }
     return (
         _templates()
