@@ -23,7 +23,7 @@ REVISIONS = {
     "predictions": 1,
     "ensemble": 1,
     "memorisation": 1,
-    "attacks": 2,
+    "attacks": 3,
     "calibration": 1,
     "landscape": 1,
     "scores": 4,

@@ -47,8 +47,13 @@ def run(work: Work) -> None:
     rows += [(name, "largest-change", "", outcome.largest, len(chosen)) for name, outcome in outcomes.items()]
     few = replace(target, samples=target.samples[: measure.checked])
     substitute = trained(work.inputs["substitute"], "last") if "substitute" in work.inputs else None
+    reference = _reference(measure)
     found = checks(
-        few, _reference(measure), substitute, lambda done: work.report(1 - CHECKING + CHECKING * done, "checking")
+        few,
+        reference,
+        substitute,
+        kept[reference.name][: len(few)] if reference.name in kept else None,
+        lambda done: work.report(1 - CHECKING + CHECKING * done, "checking"),
     )
     rows += [(CHECKS, check.name, "", float(check.holds), len(few)) for check in found]
     (work.folder / "numbers.json").write_text(canonical_json(rows), "utf-8")
@@ -76,11 +81,12 @@ def _sweep(measure: Attacks, problem: Problem) -> tuple[list[Fgsm], list[Pgd]]:
 
 
 def _reference(measure: Attacks) -> Pgd:
-    """The attack that is checked: the strongest l-infinity PGD of the suite, else the first PGD, else the paper's."""
+    """What is checked: the strongest l-infinity PGD of the suite, else the first PGD, else the paper's."""
     pgds = [attack for attack in measure.chosen if isinstance(attack, Pgd)]
     flat = [attack for attack in pgds if attack.norm == "linf"]
     usual = Pgd(attack="pgd", norm="linf", radius=1.28 / 255)
-    return max(flat, key=lambda attack: attack.radius) if flat else pgds[0] if pgds else usual
+    found = max(flat, key=lambda attack: attack.radius) if flat else pgds[0] if pgds else usual
+    return found.model_copy(update={"loss": "ce"})
 
 
 def _model(work: Work) -> nn.Module:

@@ -87,7 +87,7 @@ def attack(
             _take_in(outcomes[spec.name], target, spec, images, changed)
         known: dict[str, Found] = {}
         for spec in rising:
-            attacker = _pgd(target, spec, target.generator(spec.name, number))
+            attacker = pgd(target, spec, target.generator(spec.name, number))
             before = known.get(spec.norm) or Found.clean(attacker, images, labels)
             known[spec.norm] = search(attacker, images, labels, before)
             _take_in(outcomes[spec.name], target, spec, images, known[spec.norm].images)
@@ -106,15 +106,13 @@ def _take_in(outcome: Outcome, target: Target, spec: Spec, images: Tensor, chang
         outcome.pictures = list(changed[:SHOWN].cpu())
 
 
-def robust(target: Target, spec: PgdSpec, known: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
-    """Which images no attack of this kind was found to bring to a wrong decision; `known` ones are not tried. [n]"""
+def robust(target: Target, spec: PgdSpec) -> NDArray[np.bool_]:
+    """Which images no attack of this kind was found to bring to a wrong decision. [n]"""
     kept = []
     for number, images, labels in target.batches():
-        attacker = _pgd(target, spec, target.generator(spec.name, number))
-        begin = Found.clean(attacker, images, labels)
-        if known is not None:
-            begin.wrong |= torch.from_numpy(known[number * BATCH :][: len(images)]).to(begin.wrong)
-        kept.append(~search(attacker, images, labels, begin).wrong.cpu().numpy())
+        attacker = pgd(target, spec, target.generator(spec.name, number))
+        found = search(attacker, images, labels, Found.clean(attacker, images, labels))
+        kept.append(~found.wrong.cpu().numpy())
     return np.concatenate(kept)
 
 
@@ -130,16 +128,13 @@ def _attacked(
     if isinstance(spec, FgsmSpec):
         return leap(images, gradients[spec.loss], spec.norm, spec.radius)
     if isinstance(spec, PgdSpec):
-        return pgd(target, spec, images, labels, target.generator(spec.name, number))
+        changed: Tensor = pgd(target, spec, target.generator(spec.name, number))(images, labels)
+        return changed
     return _packaged(target, spec, images, labels, number)
 
 
-def pgd(target: Target, spec: PgdSpec, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+def pgd(target: Target, spec: PgdSpec, generator: torch.Generator) -> Pgd:
     """PGD against the target as a suite declares it."""
-    return _pgd(target, spec, generator)(images, labels)  # type: ignore[no-any-return]
-
-
-def _pgd(target: Target, spec: PgdSpec, generator: torch.Generator) -> Pgd:
     return Pgd(
         target.model,
         target.task,

@@ -8,9 +8,11 @@ they break more than a few of these images.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -40,20 +42,24 @@ def checks(
     target: Target,
     reference: PgdSpec,
     substitute: nn.Module | None,
+    said: NDArray[Any] | None = None,
     report: Callable[[float], None] = lambda done: None,
 ) -> list[Check]:
-    """All checks of the reference attack. Without a substitute model, nothing is said of transfer."""
+    """All checks of the reference attack, taken with cross-entropy. Without a substitute model, nothing is said of
+    transfer. `said` are the target's logits under that attack, for who has them already.
+    """
     radius, norm = reference.radius, reference.norm
     plain = reference.model_copy(update={"loss": "ce"})
-    harder = plain.model_copy(
-        update={"steps": 2 * plain.steps, "restarts": plain.restarts + 1, "step": plain.step_length}
-    )
+    # Where PGD's survivors are attacked, they have had their first restarts already.
+    restarts = plain.restarts + (target.task == "multi-label")
+    harder = plain.model_copy(update={"steps": 2 * plain.steps, "restarts": restarts, "step": plain.step_length})
     margin = plain.model_copy(update={"loss": "margin"})
     fgsm = FgsmSpec(attack="fgsm", norm=norm, radius=radius)
     pixels = int(np.prod(target.images.shape[1:]))
     large = LARGE if norm == "linf" else LARGE * pixels**0.5
     far = PgdSpec(attack="pgd", norm=norm, radius=large, steps=2 * plain.steps)
-    said = logits_of(attack(target, [plain])[plain.name])
+    if said is None:
+        said = logits_of(attack(target, [], sweep=[plain])[plain.name])
     right, rest = _right(target, said), _standing(target, said)
     report(1 / 8)
 
@@ -106,14 +112,14 @@ def _at_most(name: str, found: float, bound: float, slack: float = TOLERANCE) ->
     return Check(name, found <= bound + slack, found, bound)
 
 
-def _right(target: Target, logits: np.ndarray) -> float:
+def _right(target: Target, logits: NDArray[Any]) -> float:
     truth = target.targets[target.samples]
     if target.task == "single-label":
         return float((logits.argmax(1) == truth).mean())
     return float(((logits >= 0) == (truth > 0.5)).mean())
 
 
-def _standing(target: Target, said: np.ndarray) -> Target:
+def _standing(target: Target, said: NDArray[Any]) -> Target:
     """The single-label images that are still decided rightly; all images where a decision is many labels."""
     if target.task == "multi-label":
         return target
@@ -136,7 +142,7 @@ def _chance(target: Target) -> float:
     return float(np.maximum(present, 1 - present).mean())
 
 
-def _by_squares(target: Target, radius: float) -> np.ndarray:
+def _by_squares(target: Target, radius: float) -> NDArray[Any]:
     return _answers(
         target,
         lambda number, images, labels: squares(
@@ -145,17 +151,17 @@ def _by_squares(target: Target, radius: float) -> np.ndarray:
     )
 
 
-def _transferred(maker: Target, target: Target, spec: PgdSpec) -> np.ndarray:
+def _transferred(maker: Target, target: Target, spec: PgdSpec) -> NDArray[Any]:
     """The target's logits for images that were made against another model."""
     maker.model.to(maker.device).eval()
     once = spec.model_copy(update={"restarts": 1})
     return _answers(
         target,
-        lambda number, images, labels: pgd(maker, once, images, labels, maker.generator("transfer", number)),
+        lambda number, images, labels: pgd(maker, once, maker.generator("transfer", number))(images, labels),
     )
 
 
-def _answers(target: Target, change: Callable[[int, Tensor, Tensor], Tensor]) -> np.ndarray:
+def _answers(target: Target, change: Callable[[int, Tensor, Tensor], Tensor]) -> NDArray[Any]:
     """The target's logits for its images after a change."""
     found: list[Tensor] = []
     for number, images, labels in target.batches():
