@@ -1,7 +1,7 @@
 """Results: the tidy frame, one row a number, from which everything shown is derived; and the cells that have none."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import numpy.typing
     import pandas
 
+MADE_WITH = ("torch", "timm", "device")  # what of an environment numbers may depend on
 COLUMNS = (
     "experiment",
     "problem",
@@ -146,12 +147,20 @@ def collect(plan: Plan, store: Store, reasons: dict[str, str] | None = None) -> 
     return Results(plan, frame, gaps, reasons, _made_with(plan, store), _noise(plan, store), store)
 
 
+def made_with(store: Store, fingerprint: str, parts: Sequence[str] = MADE_WITH) -> str:
+    """The libraries and the device that an artifact was made with; empty where there is no such artifact."""
+    path = store.path(fingerprint) / RECORD
+    if not path.is_file():
+        return ""
+    where = json.loads(path.read_text("utf-8"))["environment"]
+    return ", ".join(f"{part} {where[part]}" for part in parts if part in where)
+
+
 def _made_with(plan: Plan, store: Store) -> list[str]:
     found = set()
     for fingerprint, job in plan.jobs.items():
         if job.kind in ("teacher", "trajectory") and fingerprint in store:
-            where = json.loads((store.path(fingerprint) / RECORD).read_text("utf-8"))["environment"]
-            found.add(", ".join(f"{part} {where[part]}" for part in ("torch", "timm", "device") if part in where))
+            found.add(made_with(store, fingerprint))
     return sorted(found)
 
 

@@ -5,18 +5,20 @@ import copy
 import numpy as np
 import pytest
 import torch
-from conftest import RECIPE, SEEDS, tiny_examples, tiny_network
+from conftest import RECIPE, SEEDS, tiny_examples, tiny_network, tiny_problem
 from torch.nn import functional
 
 from roskdbench.engine.bank import fill
 from roskdbench.engine.checkpoint import Checkpoint
 from roskdbench.engine.device import Form
+from roskdbench.engine.exam import Exam
 from roskdbench.engine.examples import batches, epoch_order
 from roskdbench.engine.networks import build, keep_resolution, load_network, save_weights
 from roskdbench.engine.precision import MARGIN, choose
 from roskdbench.engine.training import DivergedError, Recipe, Training
 from roskdbench.engine.views import views
 from roskdbench.errors import UserError
+from roskdbench.fingerprint import seed_for
 from roskdbench.method import EachTeacher, Equal, Exponential, LastWeights, Method, Mixture, RunningMean
 from roskdbench.method.averaging import ExponentialMean
 from roskdbench.suite.augmentation import PRESETS
@@ -92,6 +94,45 @@ def test_the_loop_is_a_plain_pytorch_loop(task, cpu):
     for name, value in network.state_dict().items():
         torch.testing.assert_close(ours.network.state_dict()[name], value, atol=1e-5, rtol=1e-4)
     assert ours.history["loss"] == pytest.approx(losses, rel=1e-4)
+
+
+def test_a_trainings_history_has_the_weights_that_teachers_were_given(cpu):
+    """Drawn again here, with torch's own generator."""
+    bank = [filled_bank(teacher=tiny_network(seed=seed)) for seed in (5, 6, 7)]
+    ours = training(method=Distilled(), bank=bank)
+    ours.run()
+    for epoch in range(4):
+        drawn = []
+        for step in range(5):
+            generator = torch.Generator().manual_seed(seed_for(SEEDS.method, "step", epoch, step))
+            raw = torch.empty(3, 1).exponential_(generator=generator)
+            drawn.append((raw / raw.sum()).flatten().numpy())
+        assert ours.history["weights"][epoch] == pytest.approx(np.mean(drawn, 0), abs=1e-5)
+        assert ours.history["deviation"][epoch] == pytest.approx(np.std(drawn, 0), abs=1e-5)
+    alone = training()
+    alone.run()
+    assert "weights" not in alone.history
+
+
+def test_an_exam_changes_no_weight(cpu):
+    """And its last grade is of the network as it is left."""
+    images, labels = tiny_problem(samples=90)
+    asked_about = np.arange(72, 90)
+
+    def grade(logits):
+        return float(functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels.targets[72:])))
+
+    plain, graded = training(), training(exam=Exam(images, asked_about, grade))
+    plain.run()
+    graded.run()
+    assert_same(weights(plain.network), weights(graded.network))
+    network = graded.network.eval()
+    with torch.no_grad():
+        last = functional.cross_entropy(
+            network(torch.from_numpy(images[72:]).float() / 255), torch.from_numpy(labels.targets[72:])
+        )
+    assert len(graded.history["validation"]) == 4
+    assert graded.history["validation"][-1] == pytest.approx(float(last), rel=1e-4)
 
 
 def test_the_schedule_is_torchs_multi_step():

@@ -14,7 +14,7 @@ from roskdbench.data.problem import Problem
 from roskdbench.errors import UserError
 from roskdbench.measures.tested import PARTS
 from roskdbench.plan import Cell
-from roskdbench.results import Results
+from roskdbench.results import Results, made_with
 from roskdbench.store import Store
 
 
@@ -48,14 +48,13 @@ def _take_cell(board: Board, cell: Cell, results: Results, store: Store) -> None
         _take_labels(board, split, scores.inputs["pixels"], store)
     predictions = store.open(scores.inputs["predictions"]).arrays("predictions.npz")
     board.arrays |= {f"{cell.scores}/{part}": predictions[part] for part in PARTS}
-    model = jobs[scores.inputs["predictions"]].inputs.get("model", scores.inputs["predictions"])
-    record = store.open(model).record
-    where = record["environment"]
+    model = results.plan.model(cell) or scores
+    record = store.open(model.fingerprint).record
     board.made[cell.scores] = {
         "split": split,
-        "code": dict(jobs[model].code),
-        "made with": ", ".join(f"{part} {where[part]}" for part in ("torch", "timm", "device") if part in where),
-        "python": where.get("python", ""),
+        "code": dict(model.code),
+        "made with": made_with(store, model.fingerprint),
+        "python": record["environment"].get("python", ""),
         "seconds": record["seconds"],
     }
     for fingerprint, _ in cell.others:

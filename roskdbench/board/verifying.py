@@ -141,8 +141,8 @@ def _of_plan(board: Board, planned: Plan) -> Iterator[str]:
         if ours is None:
             yield f"{_name(cell)}: the suite has no such cell"
         elif ours.scores != cell.scores:
-            model = planned.jobs[planned.jobs[ours.scores].inputs["predictions"]].inputs.get("model")
-            code = dict(planned.jobs[model].code) if model else {}
+            model = planned.model(ours)
+            code = dict(model.code) if model else {}
             theirs = board.made.get(cell.scores, {}).get("code", {})
             other = "its method's code here is another" if code != theirs else "it is of another version of the suite"
             yield f"{_name(cell)}: {other}"

@@ -35,9 +35,20 @@ def _asked(
 ) -> NDArray[np.float32]:
     network.to(device).eval()
     form = Form().lay_out(network)
-    found = []
     with torch.no_grad():
-        for start in range(0, len(samples), BATCH):
-            pixels = torch.from_numpy(images[samples[start : start + BATCH]]).to(device)
-            found.append(ask(form.images(pixels.float() / 255)).float().cpu().numpy())
+        return asked(ask, form, images, samples, device)
+
+
+def asked(
+    ask: Callable[[torch.Tensor], torch.Tensor],
+    form: Form,
+    images: NDArray[np.uint8],
+    samples: NDArray[np.int64],
+    device: torch.device,
+) -> NDArray[np.float32]:
+    """What `ask` says of the samples, laid out for a form, in their order. [n, …]"""
+    found = []
+    for start in range(0, len(samples), BATCH):
+        pixels = torch.from_numpy(images[samples[start : start + BATCH]]).to(device)
+        found.append(ask(form.images(pixels.float() / 255)).float().cpu().numpy())
     return np.concatenate(found) if found else np.zeros((0, 0), np.float32)

@@ -15,8 +15,10 @@ from torch.optim.swa_utils import AveragedModel, update_bn
 
 from roskdbench.engine.checkpoint import Checkpoint
 from roskdbench.engine.device import Form
+from roskdbench.engine.exam import Exam
 from roskdbench.engine.examples import Examples, batches, epoch_order
 from roskdbench.engine.networks import Classifier
+from roskdbench.engine.prediction import asked
 from roskdbench.fingerprint import seed_for
 from roskdbench.method import Batch, Mean, Method, Setting, Weigher
 from roskdbench.suite.augmentation import Step
@@ -26,6 +28,12 @@ _STEPS = TypeAdapter[Sequence[Step]](list[Step])
 
 Report = Callable[[float, str], None]
 """Takes the share that is done and a note such as the loss."""
+
+
+History = dict[str, list[Any]]
+"""Of each epoch the `loss`, the `lr`, the `validation` score, and the teachers' `weights` with their `deviation` over
+steps, where the method asked for weights.
+"""
 
 
 class DivergedError(Exception):
@@ -100,7 +108,8 @@ class Training:
     warmup: int = 0
     checkpoint: Checkpoint | None = None
     report: Report = lambda done, note: None
-    history: dict[str, list[float]] = field(default_factory=lambda: {"loss": [], "lr": []})
+    exam: Exam | None = None
+    history: History = field(default_factory=dict)
     averaged: AveragedModel | None = None
 
     def __post_init__(self) -> None:
@@ -141,18 +150,29 @@ class Training:
         order = self.learning[epoch_order(len(self.learning), epoch, self.seeds.order)].to(self.device)
         teacher_logits = self._teacher_logits(epoch)
         total = torch.zeros((), device=self.device)
+        weights: list[Tensor] = []
         self.network.train(learns)
         for step, positions in enumerate(batches(order, self.recipe.batch)):
-            loss = self._step(epoch, step, positions, teacher_logits[:, positions], learns)
+            loss, batch = self._step(epoch, step, positions, teacher_logits[:, positions], learns)
             total += loss.detach() * len(positions)
+            if batch.weights_given is not None:
+                weights.append(batch.weights_given.detach().mean(1))
         mean_loss = total.item() / len(order)
-        self.history["loss"].append(mean_loss)
-        self.history["lr"].append(rate)
         if not math.isfinite(mean_loss):
             raise DivergedError(f"the loss was {mean_loss} in epoch {epoch + 1} of {self.recipe.epochs}")
+        self._note(loss=mean_loss, lr=rate)
+        if self.exam is not None:
+            logits = asked(self.predict, self.form, self.exam.images, self.exam.samples, self.device)
+            self._note(validation=self.exam.grade(logits))
+        if weights:
+            over_steps = torch.stack(weights)
+            spread = over_steps.std(0, correction=0)
+            self._note(weights=_rounded(over_steps.mean(0)), deviation=_rounded(spread))
         self.report((epoch + 1) / self.recipe.epochs, f"loss {mean_loss:.3f}")
 
-    def _step(self, epoch: int, step: int, positions: Tensor, teacher_logits: Tensor, learns: bool) -> Tensor:
+    def _step(
+        self, epoch: int, step: int, positions: Tensor, teacher_logits: Tensor, learns: bool
+    ) -> tuple[Tensor, Batch]:
         images = self._views(positions, epoch)
         with torch.set_grad_enabled(learns):
             logits, features = self._forward(images)
@@ -178,7 +198,11 @@ class Training:
             loss.backward()  # type: ignore[no-untyped-call]
             self.optimiser.step()
         self.weigher.after_step(batch)
-        return loss
+        return loss, batch
+
+    def _note(self, **values: Any) -> None:
+        for name, value in values.items():
+            self.history.setdefault(name, []).append(value)
 
     def predict(self, images: Tensor) -> Tensor:
         """Logits of the network as it stands, in eval mode, without gradient."""
@@ -271,3 +295,7 @@ class Training:
             self.averaged.load_state_dict(parts["averaged"])
         self.history = facts["history"]
         return int(facts["epochs_done"])
+
+
+def _rounded(values: Tensor) -> list[float]:
+    return [round(value, 6) for value in values.tolist()]

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from roskdbench.data.problem import Problem
 from roskdbench.engine import networks
 from roskdbench.engine.device import Form
+from roskdbench.engine.exam import Exam
 from roskdbench.engine.examples import Examples
 from roskdbench.engine.networks import Classifier
 from roskdbench.engine.training import DivergedError, Seeds, Training
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import canonical_json, seed_for
 from roskdbench.jobs.work import Work
+from roskdbench.measures.tested import Tested
 from roskdbench.store import Artifact
 
 LAST = "last.safetensors"
@@ -35,6 +37,12 @@ def examples(work: Work, problem: Problem, samples: NDArray[np.int64], device: t
     if len(samples) < 2:
         raise UserError(f"{work.job.label}: there are fewer than two samples to learn from")
     return Examples.place(problem.images, targets, samples, device)
+
+
+def exam(work: Work, problem: Problem) -> Exam:
+    """The validation part, which a network is asked about after each epoch."""
+    split = work.inputs["split"].arrays("split.npz")
+    return Exam(problem.images, split["validation"], Tested.of(problem.labels, split).validation_auc)
 
 
 def form(work: Work) -> Form:

@@ -31,5 +31,6 @@ def run(work: Work) -> str | None:
         form=networks.form(work),
         checkpoint=Checkpoint(work.partial),
         report=work.report,
+        exam=networks.exam(work, problem),
     )
     return networks.train(work, training, described)

@@ -32,6 +32,7 @@ def run(work: Work) -> str | None:
         warmup=spec["averaging"]["warmup"],
         checkpoint=Checkpoint(work.partial),
         report=work.report,
+        exam=networks.exam(work, problem),
     )
     return networks.train(work, training, described)
 

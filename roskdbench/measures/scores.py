@@ -48,8 +48,7 @@ def score_table(
         rows += decision_rows(truth, (logits["test"] >= thresholds) & counted, classes, "@tuned")
         chances = expit(thresholds)
         rows += [("threshold", name, float(chances[c]), len(seen)) for c, name in enumerate(classes)]
-    scores = logits["test"] if task == "multi-label" else _softmax(logits["test"])
-    return rows + auc_rows(truth, scores, classes, None if known is None else counted)
+    return rows + auc_rows(truth, _chances(task, logits["test"]), classes, None if known is None else counted)
 
 
 def decision_rows(truth: Flags, chosen: Flags, classes: Sequence[str], suffix: str) -> list[Row]:
@@ -90,6 +89,13 @@ def auc_rows(
     defined = areas[~np.isnan(areas)]
     rows.append(("auc-macro", ALL, float(defined.mean()) if len(defined) else None, len(truth)))
     return rows
+
+
+def mean_auc(
+    task: Task, classes: Sequence[str], truth: Flags, logits: NDArray[np.float32], known: Flags | None = None
+) -> float | None:
+    """The mean of the classes' areas; None where no class has one."""
+    return auc_rows(truth if known is None else truth & known, _chances(task, logits), classes, known)[-1][2]
 
 
 def auc(truth: Flags, scores: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -138,7 +144,10 @@ def _ratio(above: Any, below: Any) -> Any:
     return np.divide(above, below, out=np.zeros_like(below, dtype=float), where=np.asarray(below) > 0)
 
 
-def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+def _chances(task: Task, logits: NDArray[np.float32]) -> NDArray[np.floating]:
+    """What each class is ranked by: of one label, its chance; of many, the logit, which ranks as its chance does."""
+    if task == "multi-label":
+        return logits
     shifted = np.exp(logits.astype(np.float64) - logits.max(-1, keepdims=True))
     chances: NDArray[np.float64] = shifted / shifted.sum(-1, keepdims=True)
     return chances

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from roskdbench.data.problem import Labels
 from roskdbench.measures import BEFORE, CALIBRATION, CLEAN, CORRECTED, Number
 from roskdbench.measures.calibration import calibration_rows, temperature
-from roskdbench.measures.scores import score_table
+from roskdbench.measures.scores import mean_auc, score_table
 from roskdbench.suite.problems import Task
 
 PARTS = ("validation", "test")
@@ -58,6 +58,13 @@ class Tested:
         rows += calibration_rows(self.task, self.test.targets, logits["test"] / chosen, flags["test"], "@scaled")
         rows.append(("temperature", "", chosen, len(self.validation)))
         return [(CALIBRATION, *row) for row in rows]
+
+    def validation_auc(self, logits: NDArray[np.float32]) -> float | None:
+        """The mean AUC of validation, which asks for no threshold; None where no class has one."""
+        known = self._known(self.test)
+        truth = self.validation.indicators == 1
+        counted = None if known is None else np.asarray(known["validation"], dtype=bool)
+        return mean_auc(self.task, self.classes, truth, logits, counted)
 
     def truth(self) -> dict[str, NDArray[Any]]:
         """The targets of both parts."""

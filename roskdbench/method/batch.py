@@ -51,6 +51,11 @@ class Batch:
         """The teachers' weights in this step, [K, 1] or [K, B]."""
         return self.weigher.weights(self)
 
+    @property
+    def weights_given(self) -> torch.Tensor | None:
+        """The weights, if the loss asked for them."""
+        return self.__dict__.get("weights")
+
     @cached_property
     def generator(self) -> torch.Generator:
         """Random numbers of this step: the same whenever the step is run again."""

@@ -53,6 +53,15 @@ class Plan:
         cell = next(cell for cell in self.cells if cell.problem == problem)
         return self.jobs[cell.scores].inputs["pixels"]
 
+    def model(self, cell: Cell) -> Job | None:
+        """What a cell's predictions come from: a training, a model file, or an ensemble's predictions themselves. None
+        where jobs are not known, as of a leaderboard.
+        """
+        if cell.scores not in self.jobs:
+            return None
+        predictions = self.jobs[self.jobs[cell.scores].inputs["predictions"]]
+        return self.jobs[predictions.inputs.get("model", predictions.fingerprint)]
+
     def kinds(self) -> Counter[str]:
         """How many jobs there are of each kind."""
         return Counter(job.kind for job in self.jobs.values())

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from roskdbench.data.problem import Problem
 from roskdbench.plan import Plan
-from roskdbench.report import landscape
+from roskdbench.report import landscape, training
 from roskdbench.report.curves import along_axis
 from roskdbench.report.ranking import critical_difference
 from roskdbench.report.robustness import attacked_pictures, reliability_diagrams, robustness_curves
@@ -74,7 +74,8 @@ def makers(results: Results, store: Store, experiment: str) -> dict[str, Callabl
         "f1": lambda: comparison(results, experiment),
         **{f"by-{axis}": partial(along_axis, results, experiment, axis, palette) for axis in AXES},
         "ranks": lambda: critical_difference(results, experiment, palette),
-        "training": lambda: training_curves(results, store, experiment),
+        "training": lambda: training.curves(results, store, experiment, palette),
+        "weights": lambda: training.weights(results, store, experiment),
         "robustness": lambda: robustness_curves(results, experiment, palette),
         "attacked": lambda: attacked_pictures(results, store, experiment),
         "reliability": lambda: reliability_diagrams(results, experiment, palette),
@@ -118,37 +119,6 @@ def comparison(results: Results, experiment: str) -> Figure | None:
     return figure
 
 
-def training_curves(results: Results, store: Store, experiment: str) -> Figure | None:
-    """The training loss of every student, epoch by epoch, first seed and fold."""
-    plan, palette = results.plan, colours(results.plan)
-    found: dict[str, dict[str, tuple[list[float], str]]] = {}
-    for cell in plan.cells:
-        history = _history(plan, store, cell.scores) if cell.experiment == experiment else None
-        if history is not None:
-            found.setdefault(cell.problem, {}).setdefault(cell.method, (history, palette[cell.method]))
-    if not found:
-        return None
-    figure = Figure(figsize=(COLUMN * len(found), 2.7), layout="constrained")
-    panels: list[Axes] = list(figure.subplots(1, len(found), squeeze=False)[0])
-    for panel, (problem, curves) in zip(panels, found.items(), strict=True):
-        shared: dict[tuple[float, ...], list[str]] = {}
-        for method, (history, _) in curves.items():
-            shared.setdefault(tuple(history), []).append(method)
-        for losses, methods in shared.items():
-            label = " = ".join(methods)  # one training, read in several ways
-            panel.plot(range(1, len(losses) + 1), losses, color=curves[methods[0]][1], label=label, linewidth=1.2)
-        panel.set_title(problem)
-        panel.set_xlabel("epoch")
-        panel.set_yscale("log")  # with and without soft labels, losses are of different size
-        for axis_format in (panel.yaxis.set_major_formatter, panel.yaxis.set_minor_formatter):
-            axis_format("{x:g}")
-        panel.tick_params(axis="y", which="minor", labelsize=6)
-        panel.grid(color="#dddddd", linewidth=0.5)
-    panels[0].set_ylabel("training loss")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=7)
-    return figure
-
-
 def examples(problem: Problem, name: str) -> Figure:
     """A grid with a column of images for each class."""
     classes = problem.labels.classes
@@ -175,20 +145,6 @@ def _show(panel: Axes, image: NDArray[np.uint8]) -> None:
         panel.imshow(image[0], cmap="gray", vmin=0, vmax=255)
     else:
         panel.imshow(np.moveaxis(image, 0, -1))
-
-
-def _history(plan: Plan, store: Store, scores: str) -> list[float] | None:
-    """The training losses of the student behind a scores job."""
-    waiting = [scores]
-    while waiting:
-        job = plan.jobs[waiting.pop()]
-        if job.kind == "trajectory":
-            if job.fingerprint not in store or store.diverged(job.fingerprint):
-                return None
-            losses: list[float] = store.open(job.fingerprint).json("history.json")["loss"]
-            return losses
-        waiting.extend(job.inputs[role] for role in ("predictions", "model") if role in job.inputs)
-    return None
 
 
 def _save(figure: Figure, stem: Path) -> Path:

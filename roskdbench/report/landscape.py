@@ -22,22 +22,21 @@ COLOURS = "viridis"
 
 def contours(results: Results, store: Store, experiment: str) -> Figure | None:
     """The loss on each model's plane, first seed and fold. All panels of a problem have the same levels."""
-    planes = _planes(results, store, experiment)
-    if not planes:
+    found = planes(results, store, experiment)
+    if not found:
         return None
-    lines = sum(-(-len(panels) // ACROSS) for panels in planes.values())
-    across = min(ACROSS, max(len(panels) for panels in planes.values()))
+    lines, across = _grid(found)
     figure = Figure(figsize=(PANEL * across + 0.9, (PANEL + 0.35) * lines + 0.2), layout="constrained")
     grids = iter(figure.subplots(lines, across, squeeze=False))
-    for problem, panels in planes.items():
-        levels = _levels(panels)
+    for problem, panels in found.items():
+        heights = levels(panels)
         drawn: Any = None
         rows = [next(grids) for _ in range(-(-len(panels) // ACROSS))]
         axes = [panel for row in rows for panel in row]
         for panel, (name, (places, losses)) in zip(axes, panels.items(), strict=False):
-            norm = BoundaryNorm(levels, 256)
-            drawn = panel.contourf(places, places, losses, levels, cmap=COLOURS, norm=norm)
-            panel.contour(places, places, losses, levels, colors="white", linewidths=0.3)
+            norm = BoundaryNorm(heights, 256)
+            drawn = panel.contourf(places, places, losses, heights, cmap=COLOURS, norm=norm)
+            panel.contour(places, places, losses, heights, colors="white", linewidths=0.3)
             panel.plot(0, 0, "+", color="#D55E00", markersize=5)
             panel.set_title(name, fontsize=7)
             panel.set_aspect("equal")
@@ -55,21 +54,20 @@ def surfaces(results: Results, store: Store, experiment: str) -> Figure | None:
     """The planes of `contours` in three dimensions, at a common height."""
     from mpl_toolkits.mplot3d import Axes3D  # noqa: F401
 
-    planes = _planes(results, store, experiment)
-    if not planes:
+    found = planes(results, store, experiment)
+    if not found:
         return None
-    lines = sum(-(-len(panels) // ACROSS) for panels in planes.values())
-    across = min(ACROSS, max(len(panels) for panels in planes.values()))
+    lines, across = _grid(found)
     figure = Figure(figsize=(PANEL * 1.25 * across, PANEL * 1.3 * lines + 0.2), layout="constrained")
     number = 0
-    for problem, panels in planes.items():
-        levels = _levels(panels)
+    for problem, panels in found.items():
+        heights = levels(panels)
         for name, (places, losses) in panels.items():
             number += 1
             panel: Any = figure.add_subplot(lines, across, number, projection="3d")
             a, b = np.meshgrid(places, places)
-            panel.plot_surface(a, b, losses, cmap=COLOURS, vmin=levels[0], vmax=levels[-1], rcount=60, ccount=60)
-            panel.set_zlim(levels[0], levels[-1])
+            panel.plot_surface(a, b, losses, cmap=COLOURS, vmin=heights[0], vmax=heights[-1], rcount=60, ccount=60)
+            panel.set_zlim(heights[0], heights[-1])
             panel.set_title(f"{problem}: {name}", fontsize=7, pad=-2)
             panel.set_xticks([-1, 0, 1])
             panel.set_yticks([-1, 0, 1])
@@ -111,7 +109,7 @@ Plane = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Places on each axis, and the losses, clamped for drawing."""
 
 
-def _planes(results: Results, store: Store, experiment: str) -> dict[str, dict[str, Plane]]:
+def planes(results: Results, store: Store, experiment: str) -> dict[str, dict[str, Plane]]:
     """By problem and row."""
     clamp = next(
         (each.clamp for each in results.plan.suite.experiments[experiment].measures if isinstance(each, Landscape)), 0.0
@@ -139,6 +137,11 @@ def _measured(results: Results, store: Store, experiment: str) -> Iterator[tuple
                 yield cell, store.open(fingerprint)
 
 
+def _grid(found: Mapping[str, Mapping[str, Plane]]) -> tuple[int, int]:
+    """How many lines of panels, and panels in a line; each problem begins a line."""
+    return sum(-(-len(panels) // ACROSS) for panels in found.values()), min(ACROSS, max(map(len, found.values())))
+
+
 def _has_line(artifact: Artifact) -> bool:
     return artifact.file("line.npz").exists()
 
@@ -147,7 +150,7 @@ def _name(cell: Cell, axes: list[str]) -> str:
     return " / ".join([cell.method, *(text_of(getattr(cell, axis)) for axis in axes)])
 
 
-def _levels(panels: Mapping[str, Plane]) -> NDArray[np.float64]:
+def levels(panels: Mapping[str, Plane]) -> NDArray[np.float64]:
     """From the lowest loss of all panels to the highest, so that on a bowl the contours are evenly apart."""
     lowest = min(float(losses.min()) for _, losses in panels.values())
     highest = max(float(losses.max()) for _, losses in panels.values())

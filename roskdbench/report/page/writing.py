@@ -8,35 +8,33 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
-from itertools import combinations, groupby
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roskdbench.errors import UserError
-from roskdbench.measures import CLEAN
-from roskdbench.plan import Cell
 from roskdbench.registry import Registry
-from roskdbench.report.evidence import Evidence, Key
 from roskdbench.report.figures import draw_all
 from roskdbench.report.formats import as_json, cell_text, heading, latex, markdown
+from roskdbench.report.page.facts import facts
+from roskdbench.report.page.places import Places
 from roskdbench.report.table import Number, Table, Value
-from roskdbench.report.tables import AXES, HEADINGS, number_of, stored_names, text_of, values_of, varying_axes
 from roskdbench.results import Results
 from roskdbench.statistics.comparison import Difference
-from roskdbench.store import RECORD, DamagedArtifactError, Store
+from roskdbench.store import DamagedArtifactError, Store
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-MOST_PAIRS = 3000
 FIGURES = {
     "f1": "F1 of every row",
     "by-student": "F1 by student",
     "by-overlap": "F1 over the overlap of the teachers' subsets",
     "by-noise": "F1 by label noise",
     "ranks": "mean ranks and the critical difference",
-    "training": "training loss",
+    "training": "training loss, and AUC on validation",
+    "weights": "what the teachers counted: mean and standard deviation over the steps of an epoch",
     "robustness": "scores over the radius of attacks",
     "attacked": "images, attacked images and their difference",
     "reliability": "reliability diagrams",
@@ -44,7 +42,7 @@ FIGURES = {
     "surface": "the same in three dimensions",
     "line": "loss and score from last to averaged weights",
 }
-CURVES = ("training", "by-overlap", "by-noise", "by-student", "robustness")  # what a method's own page shows
+CURVES = ("training", "weights", "by-overlap", "by-noise", "by-student", "robustness")  # what a method's own page shows
 
 
 def write_page(
@@ -54,7 +52,7 @@ def write_page(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         drawn = [path.name for path in draw_all(results, store, folder / "figures")]
-        places = _Places(results)
+        places = Places(results)
         shown = [(name, [_table(table, places, name) for table in each]) for name, each in tables]
         pages = {"index.html": _index(results, shown, drawn, places, store)}
         for title, registered in places.methods.items():
@@ -78,35 +76,7 @@ def write_page(
         raise UserError(f"cannot write to {folder}: {(error.strerror or str(error)).lower()}") from None
 
 
-class _Places:
-    """Names in links: of rows on a problem, and of methods."""
-
-    def __init__(self, results: Results) -> None:
-        self.methods = {cell.method: cell.registered for cell in results.plan.cells}
-        self.cells: dict[tuple[str, Key], tuple[str, list[Cell]]] = {}
-        by_experiment = groupby(results.plan.cells, lambda cell: cell.experiment)
-        for experiment, each in by_experiment:
-            own = list(each)
-            axes = varying_axes(own)
-            for cell in own:
-                row = (cell.method, *(text_of(getattr(cell, axis)) for axis in axes), cell.problem)
-                self.cells.setdefault((experiment, row), (f"c{len(self.cells) + 1}", []))[1].append(cell)
-
-    def of(self, experiment: str, labels: Sequence[str], problem: str) -> str:
-        """The name of a row's numbers on a problem; empty for rows that are nobody's here."""
-        for length in range(len(labels), 0, -1):
-            found = self.cells.get((experiment, (*labels[:length], problem)))
-            if found:
-                return found[0]
-        return ""
-
-    def page(self, method: str) -> str:
-        """The file of a method's page."""
-        number = list(self.methods).index(method) + 1
-        return f"method-{number}-{re.sub(r'[^a-z0-9]+', '-', method.lower()).strip('-')[:40] or 'x'}.html"
-
-
-def _table(table: Table, places: _Places, experiment: str) -> dict[str, Any]:
+def _table(table: Table, places: Places, experiment: str) -> dict[str, Any]:
     spans = [(name, len(list(each))) for name, each in groupby(table.columns, lambda column: column.group)]
     rows = []
     for labels, cells in table.rows:
@@ -151,7 +121,7 @@ def _more(cell: Value) -> str:
 
 
 def _index(
-    results: Results, shown: list[tuple[str, list[dict[str, Any]]]], drawn: list[str], places: _Places, store: Store
+    results: Results, shown: list[tuple[str, list[dict[str, Any]]]], drawn: list[str], places: Places, store: Store
 ) -> str:
     suite = results.plan.suite
     experiments = []
@@ -163,14 +133,7 @@ def _index(
         ]
         title = suite.experiments[name].title or name
         experiments.append({"id": f"e{number}", "title": title, "tables": tables, "figures": figures})
-    methods = list(places.methods)
-    pairs = _pairs(results, methods)
-    data = {
-        "metrics": list(HEADINGS.values()),
-        "cells": _provenance(results, places, store),
-        "pairs": pairs,
-        "cut": len(pairs) >= MOST_PAIRS,
-    }
+    data = facts(results, places, store)
     return (
         _templates()
         .get_template("index.html")
@@ -179,78 +142,13 @@ def _index(
             run=results.name,
             made_with=results.made_with,
             experiments=experiments,
-            methods=methods,
+            methods=list(places.methods),
+            landscapes=[f"{each['problem']}: {each['name']}" for each in data["landscapes"]],
             data=_script_data(data),
             style=_part("page.css"),
-            script=_part("page.js"),
+            scripts=[_part("page.js"), _part("landscape.js")],
         )
     )
-
-
-def _provenance(results: Results, places: _Places, store: Store) -> dict[str, Any]:
-    """For each link: the runs behind it, their values, and what they were made by."""
-    suite, jobs = results.plan.suite, results.plan.jobs
-    values = {
-        experiment: values_of(results.frame, experiment, list(AXES), suite) for experiment in results.plan.experiments
-    }
-    found = {}
-    for (experiment, _), (name, cells) in places.cells.items():
-        first, runs = cells[0], []
-        for cell in cells:
-            row = (cell.method, cell.student, cell.overlap, cell.noise, cell.problem, CLEAN)
-            numbers = [values[experiment].get((*row, metric), {}).get((cell.fold, cell.seed)) for metric in HEADINGS]
-            prints = [("scores", cell.scores)]
-            made = ""
-            if cell.scores in jobs:
-                predictions = jobs[cell.scores].inputs["predictions"]
-                model = jobs[predictions].inputs.get("model", predictions)
-                prints.append((jobs[model].kind, model))
-                prints += [(f"code of {each}", code) for each, code in jobs[model].code.items()]
-                made = _made(store, model)
-            runs.append({"fold": cell.fold, "seed": cell.seed, "values": numbers, "prints": prints, "made": made})
-        where = f"student {first.student}, overlap {first.overlap:g}, noise {first.noise}"
-        found[name] = {"method": first.method, "problem": first.problem, "where": where, "runs": runs}
-    return found
-
-
-def _made(store: Store, fingerprint: str) -> str:
-    path = store.path(fingerprint) / RECORD
-    if not path.is_file():
-        return ""
-    where = json.loads(path.read_text("utf-8"))["environment"]
-    return ", ".join(f"{part} {where[part]}" for part in ("roskdbench", "torch", "timm", "device") if part in where)
-
-
-def _pairs(results: Results, methods: list[str]) -> list[list[Any]]:
-    """F1 and AUC of any two methods under the same conditions, with the interval of their difference."""
-    suite, found = results.plan.suite, []
-    for experiment in results.plan.experiments:
-        cells = [cell for cell in results.plan.cells if cell.experiment == experiment]
-        axes = varying_axes(cells)
-        values = values_of(results.frame, experiment, axes, suite)
-        evidence, names = Evidence(results, experiment, axes), stored_names(suite)
-        title = suite.experiments[experiment].title or experiment
-        places: dict[Key, list[str]] = {}
-        for cell in cells:
-            own = places.setdefault((*(getattr(cell, axis) for axis in axes), cell.problem), [])
-            own += [] if cell.method in own else [cell.method]
-        for place, own in places.items():
-            for (a, b), metric in ((pair, metric) for pair in combinations(own, 2) for metric in ("f1", "auc")):
-                one, other = (values.get((method, *place, CLEAN, metric), {}) for method in (a, b))
-                difference = evidence.difference((a, *place), (b, *place), one, other, names[metric])
-                if difference is None:
-                    continue
-                where = ", ".join(text_of(each) for each in place[:-1])
-                means = [number.mean if (number := number_of(each)) else None for each in (one, other)]
-                numbers = [_short(each) for each in (*means, difference.value, difference.low, difference.high)]
-                found.append([title, place[-1], where, HEADINGS[metric], methods.index(a), methods.index(b), *numbers])
-                if len(found) >= MOST_PAIRS:
-                    return found
-    return found
-
-
-def _short(value: float | None) -> float | None:
-    return None if value is None else round(value, 6)
 
 
 def _method(
@@ -261,7 +159,6 @@ def _method(
     own: Iterable[tuple[dict[str, Any], dict[str, Any]]],
     drawn: Sequence[str],
 ) -> str:
-    jobs = results.plan.jobs
     cell = next(cell for cell in results.plan.cells if cell.method == title)
     where = dict.fromkeys(each.experiment for each in results.plan.cells if each.method == title)
     figures = [
@@ -270,14 +167,10 @@ def _method(
         for figure in CURVES
         if f"{name}-{figure}.png" in drawn
     ]
-    code: dict[str, str] = {}
+    model = results.plan.model(cell)
     said: dict[str, Any] = {}
-    if cell.scores in jobs:
-        predictions = jobs[cell.scores].inputs["predictions"]
-        model = jobs.get(jobs[predictions].inputs.get("model", ""))
-        if model is not None:
-            code = dict(model.code)
-            said = {**model.spec.get("method", {}), "averaging": model.spec.get("averaging", {})}
+    if model is not None and model.kind == "trajectory":
+        said = {**model.spec["method"], "averaging": model.spec["averaging"]}
     entry = registry.entries.get(registered)
     text = (entry.method.__doc__ or "").strip() if entry else ""
     tables = [{**table, "rows": [row]} for table, row in own]
@@ -286,7 +179,7 @@ def _method(
         "registered": registered,
         "text": re.sub(r"\n    ", "\n", text),
         "parameters": {name: json.dumps(value, ensure_ascii=False) for name, value in said.items()},
-        "code": code,
+        "code": dict(model.code) if model else {},
         "tables": _joined(tables),
         "figures": figures,
     }

@@ -1,0 +1,106 @@
+"""What the page's script is given: where each number comes from, differences between methods, landscapes to turn."""
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from roskdbench.measures import CLEAN
+from roskdbench.report.evidence import Evidence, Key
+from roskdbench.report.landscape import levels, planes
+from roskdbench.report.page.places import Places
+from roskdbench.report.tables import AXES, HEADINGS, number_of, stored_names, text_of, values_of, varying_axes
+from roskdbench.results import MADE_WITH, Results, made_with
+from roskdbench.store import Store
+
+MOST_PAIRS = 3000
+
+
+def facts(results: Results, places: Places, store: Store) -> dict[str, Any]:
+    """All of it, as JSON."""
+    methods = list(places.methods)
+    differences = pairs(results, methods)
+    return {
+        "metrics": list(HEADINGS.values()),
+        "cells": provenance(results, places, store),
+        "pairs": differences,
+        "cut": len(differences) >= MOST_PAIRS,
+        "landscapes": landscapes(results, store),
+    }
+
+
+def provenance(results: Results, places: Places, store: Store) -> dict[str, Any]:
+    """For each link: the runs behind it, their values, and what they were made by."""
+    suite = results.plan.suite
+    values = {
+        experiment: values_of(results.frame, experiment, list(AXES), suite) for experiment in results.plan.experiments
+    }
+    found = {}
+    for (experiment, _), (name, cells) in places.cells.items():
+        first, runs = cells[0], []
+        for cell in cells:
+            row = (cell.method, cell.student, cell.overlap, cell.noise, cell.problem, CLEAN)
+            numbers = [values[experiment].get((*row, metric), {}).get((cell.fold, cell.seed)) for metric in HEADINGS]
+            prints = [("scores", cell.scores)]
+            made = ""
+            model = results.plan.model(cell)
+            if model is not None:
+                prints.append((model.kind, model.fingerprint))
+                prints += [(f"code of {each}", code) for each, code in model.code.items()]
+                made = made_with(store, model.fingerprint, ("roskdbench", *MADE_WITH))
+            runs.append({"fold": cell.fold, "seed": cell.seed, "values": numbers, "prints": prints, "made": made})
+        where = f"student {first.student}, overlap {first.overlap:g}, noise {first.noise}"
+        found[name] = {"method": first.method, "problem": first.problem, "where": where, "runs": runs}
+    return found
+
+
+def pairs(results: Results, methods: list[str]) -> list[list[Any]]:
+    """F1 and AUC of any two methods under the same conditions, with the interval of their difference."""
+    suite, found = results.plan.suite, []
+    for experiment in results.plan.experiments:
+        cells = [cell for cell in results.plan.cells if cell.experiment == experiment]
+        axes = varying_axes(cells)
+        values = values_of(results.frame, experiment, axes, suite)
+        evidence, names = Evidence(results, experiment, axes), stored_names(suite)
+        title = suite.experiments[experiment].title or experiment
+        places: dict[Key, list[str]] = {}
+        for cell in cells:
+            own = places.setdefault((*(getattr(cell, axis) for axis in axes), cell.problem), [])
+            own += [] if cell.method in own else [cell.method]
+        for place, own in places.items():
+            for (a, b), metric in ((pair, metric) for pair in combinations(own, 2) for metric in ("f1", "auc")):
+                one, other = (values.get((method, *place, CLEAN, metric), {}) for method in (a, b))
+                difference = evidence.difference((a, *place), (b, *place), one, other, names[metric])
+                if difference is None:
+                    continue
+                where = ", ".join(text_of(each) for each in place[:-1])
+                means = [number.mean if (number := number_of(each)) else None for each in (one, other)]
+                numbers = [_short(each) for each in (*means, difference.value, difference.low, difference.high)]
+                found.append([title, place[-1], where, HEADINGS[metric], methods.index(a), methods.index(b), *numbers])
+                if len(found) >= MOST_PAIRS:
+                    return found
+    return found
+
+
+def _short(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)
+
+
+def landscapes(results: Results, store: Store) -> list[dict[str, Any]]:
+    """The plane of each row on each problem, with the heights that all rows of a problem are drawn between."""
+    found = []
+    for experiment in results.plan.experiments:
+        for problem, panels in planes(results, store, experiment).items():
+            bounds = levels(panels)
+            for name, (where, losses) in panels.items():
+                found.append(
+                    {
+                        "problem": problem,
+                        "name": name,
+                        "places": [_short(place) for place in where.tolist()],
+                        "losses": np.round(losses, 4).tolist(),
+                        "low": _short(float(bounds[0])),
+                        "high": _short(float(bounds[-1])),
+                    }
+                )
+    return found

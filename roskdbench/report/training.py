@@ -1,0 +1,111 @@
+"""How training went, epoch by epoch: loss, score on validation, and what the teachers counted. First seed and fold."""
+
+from collections.abc import Iterator, Mapping
+from itertools import zip_longest
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from roskdbench.results import Results
+from roskdbench.store import Store
+
+WIDTH = 3.4  # inches a panel
+TEACHERS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#7A5230", "#56B4E9", "#E69F00", "#000000")
+
+History = Mapping[str, Any]
+
+
+def curves(results: Results, store: Store, experiment: str, palette: Mapping[str, str]) -> Figure | None:
+    """Training loss above, mean AUC on validation below; methods that share a training share a line."""
+    found = _histories(results, store, experiment)
+    if not found:
+        return None
+    figure = Figure(figsize=(WIDTH * len(found), 4.4), layout="constrained")
+    losses, scores = figure.subplots(2, len(found), squeeze=False, sharex="col")
+    for upper, lower, (problem, trainings) in zip(losses, scores, found.items(), strict=True):
+        for titles, history in trainings:
+            look: dict[str, Any] = {"color": palette[titles[0]], "label": " = ".join(titles), "linewidth": 1.2}
+            epochs = range(1, len(history["loss"]) + 1)
+            upper.plot(epochs, history["loss"], **look)
+            lower.plot(epochs, [float("nan") if score is None else score for score in history["validation"]], **look)
+        upper.set_title(problem)
+        upper.set_yscale("log")  # with and without soft labels, losses are of different size
+        for axis_format in (upper.yaxis.set_major_formatter, upper.yaxis.set_minor_formatter):
+            axis_format("{x:g}")
+        upper.tick_params(axis="y", which="minor", labelsize=6)
+        lower.set_xlabel("epoch")
+        for panel in (upper, lower):
+            panel.grid(color="#dddddd", linewidth=0.5)
+    losses[0].set_ylabel("training loss")
+    scores[0].set_ylabel("AUC on validation, mean")
+    figure.legend(*losses[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=7)
+    return figure
+
+
+def weights(results: Results, store: Store, experiment: str) -> Figure | None:
+    """What each teacher counted in each epoch, a panel a problem and training: the mean over steps, and one standard
+    deviation over steps around it.
+    """
+    found = {
+        problem: [(titles, history) for titles, history in trainings if _varies(history)]
+        for problem, trainings in _histories(results, store, experiment).items()
+    }
+    rows = {problem: trainings for problem, trainings in found.items() if trainings}
+    if not rows:
+        return None
+    most = max(len(trainings) for trainings in rows.values())
+    figure = Figure(figsize=(max(WIDTH, 2.3 * most), 1.9 * len(rows) + 0.5), layout="constrained")
+    panels = figure.subplots(len(rows), most, squeeze=False, sharex=True, sharey=True)
+    for line, (problem, trainings) in zip(panels, rows.items(), strict=True):
+        for panel, training in zip_longest(line, trainings):
+            if training is None:
+                panel.axis("off")
+            else:
+                _draw(panel, training[1])
+                panel.set_title(f"{problem}: {' = '.join(training[0])}", fontsize=7)
+        line[0].set_ylabel("weight of a teacher")
+    handles = max((panel.get_legend_handles_labels() for panel in panels.ravel()), key=lambda each: len(each[1]))
+    figure.legend(*handles, loc="outside lower center", ncols=5, fontsize=7)
+    return figure
+
+
+def _draw(panel: Axes, history: History) -> None:
+    epochs = range(1, len(history["weights"]) + 1)
+    for number, (means, spreads) in enumerate(
+        zip(zip(*history["weights"], strict=True), zip(*history["deviation"], strict=True), strict=True)
+    ):
+        colour = TEACHERS[number % len(TEACHERS)]
+        low, high = ([m + sign * s for m, s in zip(means, spreads, strict=True)] for sign in (-1, 1))
+        panel.plot(epochs, means, color=colour, linewidth=1.2, label=f"teacher {number + 1}")
+        panel.fill_between(epochs, low, high, color=colour, alpha=0.12, linewidth=0)
+    panel.set_xlabel("epoch")
+    panel.label_outer()
+    panel.grid(color="#dddddd", linewidth=0.5)
+
+
+def _varies(history: History) -> bool:
+    """Whether the teachers' weights were ever others than they began with."""
+    given = history.get("weights", [])
+    return bool(given) and (any(each != given[0] for each in given) or any(map(any, history["deviation"])))
+
+
+def _histories(results: Results, store: Store, experiment: str) -> dict[str, list[tuple[list[str], History]]]:
+    """For each problem its trainings, with the titles of the methods that read something off each."""
+    found: dict[str, dict[str, list[str]]] = {}
+    seen = set[tuple[str, str]]()
+    for problem, method, training in _trainings(results, experiment):
+        if (problem, method) not in seen and training in store and not store.diverged(training):
+            seen.add((problem, method))
+            found.setdefault(problem, {}).setdefault(training, []).append(method)
+    return {
+        problem: [(titles, store.open(training).json("history.json")) for training, titles in trainings.items()]
+        for problem, trainings in found.items()
+    }
+
+
+def _trainings(results: Results, experiment: str) -> Iterator[tuple[str, str, str]]:
+    for cell in results.plan.cells:
+        model = results.plan.model(cell) if cell.experiment == experiment else None
+        if model is not None and model.kind == "trajectory":
+            yield cell.problem, cell.method, model.fingerprint
