@@ -1,9 +1,10 @@
 """Results: the tidy frame, one row a number, from which everything shown is derived; and the cells that have none."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import numpy.typing
     import pandas
 
+Drawn = Callable[[str], "Mapping[str, numpy.typing.NDArray[Any]]"]
 MADE_WITH = ("torch", "timm", "device")  # what of an environment numbers may depend on
 COLUMNS = (
     "experiment",
@@ -62,25 +64,20 @@ class Results:
     """The devices and library versions that the trainings behind the numbers were made with."""
     noise: dict[tuple[str, str, str], float] = field(default_factory=dict)
     """The share of training labels that are wrong, by experiment, problem and noise, as it came out."""
-    store: Store | None = None
-    _drawn: "dict[str, dict[str, numpy.typing.NDArray[Any]]]" = field(default_factory=dict)
+    drawn: Drawn = lambda scores: {}
+    """The bootstrap draws of a job of scores, by metric."""
+    _made: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def once(self, key: Any, make: Callable[[], Any]) -> Any:
+        """What follows from these results, made when it is first asked for."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
 
     def draws(self, scores: str, names: Iterable[str]) -> "numpy.typing.NDArray[Any] | None":
         """The bootstrap draws of the first of these metrics that a job of scores has; None if it has none."""
-        if scores not in self._drawn:
-            self._drawn[scores] = self._shown_draws(scores)
-        kept = self._drawn[scores]
+        kept = self.once(("draws", scores), lambda: self.drawn(scores))
         return next((kept[name] for name in names if name in kept), None)
-
-    def _shown_draws(self, scores: str) -> "dict[str, numpy.typing.NDArray[Any]]":
-        """All of a job's."""
-        import numpy
-
-        folder = self.store.path(scores) if self.store else None
-        if folder is None or not (folder / DRAWS_FILE).is_file():
-            return {}
-        names = json.loads((folder / DRAWN_FILE).read_bytes())
-        return dict(zip(names, numpy.load(folder / DRAWS_FILE, allow_pickle=False), strict=True))
 
     @property
     def remarks(self) -> dict[str, str]:
@@ -144,7 +141,7 @@ def collect(plan: Plan, store: Store, reasons: dict[str, str] | None = None) -> 
             ]
     frame = pandas.DataFrame(rows, columns=list(COLUMNS))
     frame["value"] = frame["value"].astype(float)
-    return Results(plan, frame, gaps, reasons, _made_with(plan, store), _noise(plan, store), store)
+    return Results(plan, frame, gaps, reasons, _made_with(plan, store), _noise(plan, store), partial(_draws, store))
 
 
 def made_with(store: Store, fingerprint: str, parts: Sequence[str] = MADE_WITH) -> str:
@@ -172,6 +169,16 @@ def _noise(plan: Plan, store: Store) -> dict[tuple[str, str, str], float]:
             facts = json.loads((store.path(labels) / "noise.json").read_text("utf-8"))
             rates.setdefault((experiment, problem, noise), []).append(facts["realised_rate"])
     return {place: sum(found) / len(found) for place, found in rates.items()}
+
+
+def _draws(store: Store, scores: str) -> "dict[str, numpy.typing.NDArray[Any]]":
+    import numpy
+
+    folder = store.path(scores)
+    if not (folder / DRAWS_FILE).is_file():
+        return {}
+    names = json.loads((folder / DRAWN_FILE).read_bytes())
+    return dict(zip(names, numpy.load(folder / DRAWS_FILE, allow_pickle=False), strict=True))
 
 
 def _numbers(store: Store, fingerprint: str) -> list[Number] | None:

@@ -11,7 +11,8 @@ from roskdbench.engine.prediction import logits_for
 from roskdbench.measures.memorisation import memorisation_rows
 from roskdbench.plan import plan
 from roskdbench.registry import discover
-from roskdbench.report.tables import Number, score_table
+from roskdbench.report.table import Number
+from roskdbench.report.tables import score_table
 from roskdbench.results import collect
 from roskdbench.store import Store
 from roskdbench.suite import read_suite

@@ -61,13 +61,14 @@ class Board:
         located = {name: Located(Content.of(facts)) for name, facts in self.contents.items()}
         planned = Plan(self.suite, located=located, cells=list(self.cells))
         made_with = sorted({made["made with"] for made in self.made.values() if made.get("made with")})
-        drawn = {}
-        for scores in dict.fromkeys(cell.scores for cell in self.cells):
-            split = self.made[scores]["split"]
-            seed, average = seed_for("bootstrap", split), self.suite.protocol.average
-            drawn[scores] = draws_of(self.tested(split), self.logits(scores), average, seed)
         noise = {(experiment, problem, name): rate for experiment, problem, name, rate in self.noise}
-        return Results(planned, frame, [], made_with=made_with, noise=noise, _drawn=drawn)
+        return Results(planned, frame, [], made_with=made_with, noise=noise, drawn=self._draws)
+
+    def _draws(self, scores: str) -> dict[str, NDArray[np.float32]]:
+        split = self.made[scores]["split"]
+        return draws_of(
+            self.tested(split), self.logits(scores), self.suite.protocol.average, seed_for("bootstrap", split)
+        )
 
     def tested(self, split: str) -> Tested:
         """The labels of a split's parts."""

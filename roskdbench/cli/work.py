@@ -186,6 +186,7 @@ def report(
     store: StoreFolder = STORE,
 ) -> None:
     """Print the tables of a run; with --out, write them in all formats with their figures."""
+    from roskdbench.errors import UserError
     from roskdbench.report.contents import beside_of, paper_table, tables_of
     from roskdbench.report.formats import TEXTS, as_json, latex
     from roskdbench.report.terminal import terminal_table
@@ -196,10 +197,10 @@ def report(
     kept = Store(store)
     results = only_some(find_run(name, kept, tuple(settings or ()), tuple(folders or ())), only or ())
     beside = beside_of("paper" if table and compare == "none" else compare, results, kept, tuple(folders or ()))
-    if table:
-        tables = paper_table(results, table, beside)
-    else:
-        tables = [one for each in results.plan.experiments for one in tables_of(results, each, beside)]
+    if table and form is Format.html:
+        raise UserError("--table prints one table; pages have them all: leave one of --table and --format html out")
+    by_experiment = [] if table else [(each, tables_of(results, each, beside)) for each in results.plan.experiments]
+    tables = paper_table(results, table, beside) if table else [one for _, each in by_experiment for one in each]
     screen = console()
     if form is Format.table:
         for one in tables:
@@ -207,12 +208,8 @@ def report(
     elif form is Format.json:
         typer.echo(as_json(results), nl=False)
     elif form is Format.html:
-        from roskdbench.errors import UserError
         from roskdbench.report.page.writing import write_page
 
-        if table:
-            raise UserError("--table prints one table; pages have them all: leave one of --table and --format html out")
-        by_experiment = [(each, tables_of(results, each, beside)) for each in results.plan.experiments]
         pages = write_page(results, by_experiment, kept, methods_found(folders), out or Path(f"{results.name}-page"))
         typer.echo(f"wrote {pages[0]}")
         return

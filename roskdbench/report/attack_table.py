@@ -1,12 +1,11 @@
 """What attacks cost: a row a method and attack, scores before and after, and whether the attack can be believed."""
 
 from roskdbench.measures import BEFORE, CHECKS, SAME_OF_ALL
-from roskdbench.plan import Cell
 from roskdbench.report.beside import Beside
 from roskdbench.report.evidence import Key, Run
+from roskdbench.report.layout import HEADINGS, METRICS, Layout, layout, number_of, text_of
 from roskdbench.report.notes import attack_notes
 from roskdbench.report.table import Column, Table, Value
-from roskdbench.report.tables import HEADINGS, METRICS, number_of, states_of, text_of, values_of, varying_axes
 from roskdbench.results import Results
 from roskdbench.suite.attacks import Attacks
 
@@ -15,36 +14,31 @@ COST = {"lost": "F1 lost", "kept": "kept", "checks": "checks"}
 
 def attack_table(results: Results, experiment: str, beside: Beside | None = None) -> Table | None:
     """Precision, recall, F1 and AUC on the attacked images; F1 lost, and the share kept; the checks' verdict."""
-    suite = results.plan.suite
-    declared, attacks = suite.experiments[experiment], _attacks(results, experiment)
+    laid = layout(results, experiment)
+    attacks = _attacks(laid)
     if not attacks:
         return None
-    cells = [cell for cell in results.plan.cells if cell.experiment == experiment]
-    axes = varying_axes(cells)
-    rows: dict[Key, dict[str, Cell]] = {}
-    for cell in cells:
-        rows.setdefault((cell.method, *(getattr(cell, axis) for axis in axes)), {})[cell.problem] = cell
     headings = {**{metric: HEADINGS[metric] for metric in (*METRICS, "auc")}, **COST}
     columns: list[Column] = []
-    for problem in dict.fromkeys(cell.problem for cell in cells):
-        own = [cell for cell in cells if cell.problem == problem]
+    for problem in laid.problems:
+        own = [cell for cell in laid.cells if cell.problem == problem]
         for metric, heading in headings.items():
             columns.append(Column(problem, metric, heading))
             if beside and any(beside.number(cell, each, metric) for cell in own for each in (BEFORE, *attacks)):
                 columns.append(Column(problem, metric, heading, source=beside.source))
-    title = f"{declared.title or experiment}: under attack"
-    table = Table(f"{experiment}-attacks", title, ["method", *axes, "attack"], columns)
-    values = values_of(results.frame, experiment, axes, suite)
-    states, verdicts = states_of(results, experiment, axes), _verdicts(results, experiment, axes)
+    table = Table(f"{experiment}-attacks", f"{laid.title}: under attack", [*laid.labels, "attack"], columns)
+    verdicts = _verdicts(laid)
     for condition in (BEFORE, *attacks):
-        for key, own_cells in rows.items():
+        for key, own_cells in laid.rows.items():
             found: list[Value] = []
             for column in columns:
                 there, place = own_cells.get(column.problem), (*key, column.problem)
                 if column.source:
                     found.append(beside.number(there, condition, column.metric) if beside and there else None)
                 else:
-                    found.append(states.get(place) or _cell(place, column.metric, condition, values, verdicts))
+                    found.append(
+                        laid.states.get(place) or _cell(place, column.metric, condition, laid.values, verdicts)
+                    )
             labels = [text_of(value) for value in key]
             table.rows.append(([*labels, "none" if condition == BEFORE else condition], found))
     table.notes = attack_notes(results, experiment)
@@ -55,30 +49,21 @@ def attack_table(results: Results, experiment: str, beside: Beside | None = None
 
 def class_table(results: Results, experiment: str) -> Table | None:
     """F1 lost to each attack, class by class."""
-    attacks = _attacks(results, experiment)
+    laid = layout(results, experiment)
+    attacks = _attacks(laid)
     if not attacks:
         return None
-    suite, frame = results.plan.suite, results.frame
-    cells = [cell for cell in results.plan.cells if cell.experiment == experiment]
-    axes = varying_axes(cells)
-    per_class = {"f1", f"f1@{suite.protocol.threshold}"}
-    part = frame[
-        (frame["experiment"] == experiment)
-        & frame["condition"].isin([BEFORE, *attacks])
-        & frame["metric"].isin(per_class)
-    ]
-    values: dict[Key, dict[Run, float]] = {}
-    keys = ["method", *axes, "problem", "class", "condition", "fold", "seed", "value"]
-    for *place, fold, seed, value in part[keys].itertuples(index=False):
-        values.setdefault(tuple(place), {})[fold, seed] = value
+    per_class = {"f1", f"f1@{results.plan.suite.protocol.threshold}"}
+    part = laid.frame[laid.frame["condition"].isin([BEFORE, *attacks]) & laid.frame["metric"].isin(per_class)]
+    values = laid.runs_by(part, ["problem", "class", "condition"])
     classes = list(dict.fromkeys(part[["problem", "class"]].itertuples(index=False, name=None)))
     if not classes:
         return None
-    title = f"{suite.experiments[experiment].title or experiment}: F1 lost under attack, by class"
+    title = f"{laid.title}: F1 lost under attack, by class"
     columns = [Column(problem, label, label) for problem, label in classes]
-    table = Table(f"{experiment}-attacks-classes", title, ["method", *axes, "attack"], columns)
+    table = Table(f"{experiment}-attacks-classes", title, [*laid.labels, "attack"], columns)
     for attack in attacks:
-        for row in dict.fromkeys((cell.method, *(getattr(cell, axis) for axis in axes)) for cell in cells):
+        for row in laid.rows:
             found: list[Value] = []
             for problem, label in classes:
                 before, after = (values.get((*row, problem, label, each), {}) for each in (BEFORE, attack))
@@ -87,9 +72,8 @@ def class_table(results: Results, experiment: str) -> Table | None:
     return table
 
 
-def _attacks(results: Results, experiment: str) -> list[str]:
-    declared = results.plan.suite.experiments[experiment].measures
-    return [attack.name for each in declared if isinstance(each, Attacks) for attack in each.chosen]
+def _attacks(laid: Layout) -> list[str]:
+    return [attack.name for each in laid.declared.measures if isinstance(each, Attacks) for attack in each.chosen]
 
 
 def _cell(
@@ -111,11 +95,10 @@ def _cell(
     return number_of({run: value / before[run] for run, value in after.items() if before.get(run, 0) > 0})
 
 
-def _verdicts(results: Results, experiment: str, axes: list[str]) -> dict[Key, str]:
+def _verdicts(laid: Layout) -> dict[Key, str]:
     """Whether the attacks on a row passed their checks in every run, or what is the matter."""
-    part = results.frame[(results.frame["experiment"] == experiment) & (results.frame["condition"] == CHECKS)]
     found: dict[Key, str] = {}
-    for *place, check, value in part[["method", *axes, "problem", "metric", "value"]].itertuples(index=False):
+    for *place, check, _, value in laid.numbers(laid.frame[laid.frame["condition"] == CHECKS], ["problem", "metric"]):
         found.setdefault(tuple(place), "passed")
         if value < 1 and found[tuple(place)] != "masked?":
             found[tuple(place)] = "constant" if check == SAME_OF_ALL else "masked?"

@@ -3,10 +3,10 @@
 from roskdbench.measures import CLEAN
 from roskdbench.plan import Cell
 from roskdbench.report.beside import Beside
-from roskdbench.report.evidence import Evidence, Key, Run
+from roskdbench.report.evidence import Key
+from roskdbench.report.layout import layout, number_of, text_of
 from roskdbench.report.paper import published_auc
 from roskdbench.report.table import Column, Number, Table, Value
-from roskdbench.report.tables import number_of, states_of, text_of, varying_axes
 from roskdbench.results import Results
 
 MEAN = "Mean"
@@ -17,41 +17,31 @@ def auc_table(results: Results, experiment: str, beside: Beside | None = None) -
 
     Beside the paper's numbers stand the other rows of its table, on the problem whose classes they are.
     """
-    declared = results.plan.suite.experiments[experiment]
-    if declared.folds == 1 and declared.paper != "table3":
+    laid = layout(results, experiment)
+    if laid.declared.folds == 1 and laid.declared.paper != "table3":
         return None
-    cells = [cell for cell in results.plan.cells if cell.experiment == experiment]
-    axes = varying_axes(cells)
-    frame = results.frame[(results.frame["experiment"] == experiment) & (results.frame["condition"] == CLEAN)]
-    frame = frame[frame["metric"].isin(["auc", "auc-macro"]) & frame["value"].notna()]
-    values: dict[Key, dict[Run, float]] = {}
-    keys = ["method", *axes, "problem", "class", "fold", "seed", "value"]
-    for *place, fold, seed, value in frame[keys].itertuples(index=False):
-        values.setdefault(tuple(place), {})[fold, seed] = value
+    frame = laid.frame[(laid.frame["condition"] == CLEAN) & laid.frame["metric"].isin(["auc", "auc-macro"])]
+    frame = frame[frame["value"].notna()]
+    values = laid.runs_by(frame, ["problem", "class"])
     classes = list(dict.fromkeys(frame[["problem", "class"]].itertuples(index=False, name=None)))
     if not classes:
         return None
     columns = [
         Column(problem, label, label or MEAN) for problem, label in sorted(classes, key=lambda each: not each[1])
     ]
-    title = f"{declared.title or experiment}: AUC by class"
-    table = Table(f"{experiment}-auc", title, ["method", *axes], columns)
-    states, evidence = states_of(results, experiment, axes), Evidence(results, experiment, axes)
-    rows: dict[Key, dict[str, Cell]] = {}
-    for cell in cells:
-        rows.setdefault((cell.method, *(getattr(cell, axis) for axis in axes)), {})[cell.problem] = cell
-    for row in rows:
+    table = Table(f"{experiment}-auc", f"{laid.title}: AUC by class", laid.labels, columns)
+    for row in laid.rows:
         found: list[Value] = []
         for column in columns:
             number = number_of(values.get((*row, column.problem, column.metric)))
             if number and number.runs == 1:
                 name = f"auc|{column.metric}" if column.metric else "auc-macro"
-                low, high = evidence.interval((*row, column.problem), [name]) or (None, None)
+                low, high = laid.evidence.interval((*row, column.problem), [name]) or (None, None)
                 number = Number(number.mean, None, 1, low=low, high=high)
-            found.append(states.get((*row, column.problem)) or number)
+            found.append(laid.states.get((*row, column.problem)) or number)
         table.rows.append(([text_of(value) for value in row], found))
     if beside:
-        table.rows += _others(table, rows, beside)
+        table.rows += _others(table, laid.rows, beside)
         table.notes += beside.notes(results, experiment)
     return table
 

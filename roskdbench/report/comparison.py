@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from roskdbench.measures import CLEAN
-from roskdbench.plan import Cell
-from roskdbench.report.evidence import Evidence, Key
+from roskdbench.report.evidence import Key
+from roskdbench.report.layout import HEADINGS, Layout, layout, text_of
 from roskdbench.report.table import Column, Table, Value
-from roskdbench.report.tables import HEADINGS, stored_names, text_of, values_of, varying_axes
 from roskdbench.results import Results
 from roskdbench.statistics.comparison import Difference, holm
 from roskdbench.statistics.intervals import DRAWS
@@ -22,56 +21,45 @@ COMPARED = ("f1", "auc")
 
 def comparison_table(results: Results, experiment: str) -> Table | None:
     """F1 and AUC of every row minus those of the reference on the same student, overlap and noise."""
-    suite = results.plan.suite
-    cells = [cell for cell in results.plan.cells if cell.experiment == experiment]
-    reference = reference_of(results, experiment, cells)
-    methods = list(dict.fromkeys(cell.method for cell in cells))
-    if reference is None or len(methods) < 2:
+    laid = layout(results, experiment)
+    reference = reference_of(laid)
+    if reference is None or len(laid.methods) < 2:
         return None
-    axes = varying_axes(cells)
-    problems = list(dict.fromkeys(cell.problem for cell in cells))
-    columns = [Column(problem, metric, f"Δ {HEADINGS[metric]}") for problem in problems for metric in COMPARED]
-    title = f"{suite.experiments[experiment].title or experiment}: differences from {reference}"
-    table = Table(f"{experiment}-differences", title, ["method", *axes], columns)
-    rows = list(dict.fromkeys((cell.method, *(getattr(cell, axis) for axis in axes)) for cell in cells))
-    rows = [row for row in rows if row[0] != reference]
-    found = _differences(results, experiment, axes, columns, rows, reference)
+    columns = [Column(problem, metric, f"Δ {HEADINGS[metric]}") for problem in laid.problems for metric in COMPARED]
+    table = Table(f"{experiment}-differences", f"{laid.title}: differences from {reference}", laid.labels, columns)
+    rows = [row for row in laid.rows if row[0] != reference]
+    found = _differences(laid, columns, rows, reference)
     for row in rows:
         shifts = [found.get((*row, column.problem, column.metric)) for column in columns]
         table.rows.append(([text_of(value) for value in row], shifts))
-    table.notes = _notes(results, experiment, reference, len(methods) - 1)
+    table.notes = _notes(laid, reference)
     return table
 
 
-def reference_of(results: Results, experiment: str, cells: list[Cell]) -> str | None:
+def reference_of(laid: Layout) -> str | None:
     """The title of the row that others are compared with."""
-    wanted = results.plan.suite.experiments[experiment].reference
-    return next((cell.method for cell in cells if wanted in (cell.registered, cell.method)), None)
+    wanted = laid.declared.reference
+    return next((cell.method for cell in laid.cells if wanted in (cell.registered, cell.method)), None)
 
 
-def _differences(
-    results: Results, experiment: str, axes: list[str], columns: list[Column], rows: list[Key], reference: str
-) -> dict[Key, Value]:
+def _differences(laid: Layout, columns: list[Column], rows: list[Key], reference: str) -> dict[Key, Value]:
     """Holm's correction goes over the methods that are compared under the same conditions."""
-    suite = results.plan.suite
-    values = values_of(results.frame, experiment, axes, suite)
-    evidence, names = Evidence(results, experiment, axes), stored_names(suite)
     found: dict[Key, Value] = {}
     for column in columns:
         for place in dict.fromkeys(row[1:] for row in rows):
             own = {row: (*row, column.problem) for row in [(reference, *place), *rows] if row[1:] == place}
-            runs = {row: values.get((*key, CLEAN, column.metric), {}) for row, key in own.items()}
+            runs = {row: laid.values.get((*key, CLEAN, column.metric), {}) for row, key in own.items()}
             rivals = {own[row]: each for row, each in runs.items() if row[0] != reference and each}
             base = (reference, *place)
-            against = evidence.corrected(own[base], runs[base], rivals, names[column.metric])
+            against = laid.evidence.corrected(own[base], runs[base], rivals, laid.names[column.metric])
             adjusted = holm([each.p for each in against.values()])
             for (key, each), p in zip(against.items(), adjusted, strict=True):
                 found[(*key, column.metric)] = Difference(-each.value, -each.high, -each.low, p)
     return found
 
 
-def _notes(results: Results, experiment: str, reference: str, count: int) -> list[str]:
-    declared = results.plan.suite.experiments[experiment]
+def _notes(laid: Layout, reference: str) -> list[str]:
+    declared, count = laid.declared, len(laid.methods) - 1
     if declared.folds > 1:
         how = "Nadeau and Bengio's corrected t over folds"
     else:
@@ -83,7 +71,7 @@ def _notes(results: Results, experiment: str, reference: str, count: int) -> lis
     ]
     if declared.folds * len(declared.seeds) == 1:
         lines.append("One training each: these are differences between trained models, not between methods.")
-    blocks = _blocks(results, experiment)
+    blocks = _blocks(laid)
     if len(blocks) < FEWEST or len(blocks.columns) < LEAST:
         lines.append(
             f"No critical-difference diagram: {len(blocks)} blocks of problem and noise with all of "
@@ -94,13 +82,12 @@ def _notes(results: Results, experiment: str, reference: str, count: int) -> lis
 
 def ranking(results: Results, experiment: str) -> tuple[list[str], Ranks] | None:
     """Methods and their ranks over blocks of problem and noise, by F1; None where there are too few."""
-    blocks = _blocks(results, experiment)
+    blocks = _blocks(layout(results, experiment))
     found = ranks(np.asarray(blocks)) if len(blocks) else None
     return ([str(name) for name in blocks.columns], found) if found else None
 
 
-def _blocks(results: Results, experiment: str) -> "pandas.DataFrame":
+def _blocks(laid: Layout) -> "pandas.DataFrame":
     """The mean F1 of each method on each problem and noise where all methods have one."""
-    part = results.frame[(results.frame["experiment"] == experiment) & (results.frame["condition"] == CLEAN)]
-    part = part[part["metric"].isin(stored_names(results.plan.suite)["f1"])]
+    part = laid.frame[(laid.frame["condition"] == CLEAN) & laid.frame["metric"].isin(laid.names["f1"])]
     return part.groupby(["problem", "noise", "method"], sort=False)["value"].mean().unstack().dropna()

@@ -9,14 +9,14 @@ from roskdbench.report.attack_table import attack_table, class_table
 from roskdbench.report.auc_table import auc_table
 from roskdbench.report.beside import Beside
 from roskdbench.report.comparison import comparison_table
+from roskdbench.report.layout import AXES, layout, number_of
 from roskdbench.report.paper import Paper
 from roskdbench.report.table import Number, Table
-from roskdbench.report.tables import number_of, score_table, values_of
+from roskdbench.report.tables import score_table
 from roskdbench.results import Results, find_run
 from roskdbench.store import Store
 
 NUMERALS = {"I": "table1", "II": "table2", "III": "table3"}
-AXES = ["student", "overlap", "noise"]
 
 
 def tables_of(results: Results, experiment: str, beside: Beside | None = None) -> list[Table]:
@@ -60,17 +60,15 @@ class OtherRun:
 
     def __init__(self, results: Results) -> None:
         self.source, self._results = results.name, results
-        suite = results.plan.suite
-        self._values = {
-            experiment: values_of(results.frame, experiment, AXES, suite) for experiment in results.plan.experiments
-        }
 
     def number(self, cell: Cell, condition: str, metric: str, label: str = "") -> Number | None:
         """The mean over the other run's folds and seeds."""
         if label:
             return None
-        row = (cell.method, cell.student, cell.overlap, cell.noise, cell.problem, condition, metric)
-        return number_of(self._values.get(cell.experiment, {}).get(row))
+        if cell.experiment not in self._results.plan.experiments:
+            return None
+        laid = layout(self._results, cell.experiment, AXES)
+        return number_of(laid.values.get((*laid.row(cell), cell.problem, condition, metric)))
 
     def notes(self, results: Results, experiment: str) -> list[str]:
         """Where the columns come from."""

@@ -8,9 +8,8 @@ from matplotlib.figure import Figure
 
 from roskdbench.measures import CLEAN
 from roskdbench.plan import Cell
-from roskdbench.report.evidence import Evidence
+from roskdbench.report.layout import Layout, layout, number_of
 from roskdbench.report.table import Number
-from roskdbench.report.tables import number_of, stored_names, values_of
 from roskdbench.results import Results
 
 WIDTH = 3.4  # inches a panel
@@ -19,19 +18,17 @@ APART = 0.09  # methods at one place of an axis without numbers
 
 def along_axis(results: Results, experiment: str, axis: str, palette: Mapping[str, str]) -> Figure | None:
     """F1 of every method along an axis, a panel a problem, with 95 % intervals; None where nothing varies on it."""
-    cells = [cell for cell in results.plan.cells if cell.experiment == experiment]
-    places = list(dict.fromkeys(getattr(cell, axis) for cell in cells))
+    laid = layout(results, experiment, [axis])
+    places = list(dict.fromkeys(getattr(cell, axis) for cell in laid.cells))
     if len(places) < 2:
         return None
-    problems = list(dict.fromkeys(cell.problem for cell in cells))
-    methods = list(dict.fromkeys(cell.method for cell in cells))
-    figure = Figure(figsize=(WIDTH * len(problems), 2.9), layout="constrained")
-    panels: list[Axes] = list(figure.subplots(1, len(problems), squeeze=False)[0])
-    for panel, problem in zip(panels, problems, strict=True):
-        for number, method in enumerate(methods):
-            own = [cell for cell in cells if (cell.problem, cell.method) == (problem, method)]
-            shift = 0.0 if _is_number(places) else APART * (number - (len(methods) - 1) / 2)
-            _curve(panel, results, experiment, axis, own, places, palette[method], shift)
+    figure = Figure(figsize=(WIDTH * len(laid.problems), 2.9), layout="constrained")
+    panels: list[Axes] = list(figure.subplots(1, len(laid.problems), squeeze=False)[0])
+    for panel, problem in zip(panels, laid.problems, strict=True):
+        for number, method in enumerate(laid.methods):
+            own = [cell for cell in laid.cells if (cell.problem, cell.method) == (problem, method)]
+            shift = 0.0 if _is_number(places) else APART * (number - (len(laid.methods) - 1) / 2)
+            _curve(panel, laid, own, places, palette[method], shift)
         if _is_number(places):
             panel.set_xlabel({"overlap": "overlap of the teachers' subsets"}.get(axis, axis))
         else:
@@ -46,28 +43,21 @@ def along_axis(results: Results, experiment: str, axis: str, palette: Mapping[st
 
 def _curve(
     panel: Axes,
-    results: Results,
-    experiment: str,
-    axis: str,
+    laid: Layout,
     cells: Sequence[Cell],
     places: Sequence[object],
     colour: str,
     shift: float,
 ) -> None:
     """One method's points. Where other axes vary too, their mean stands for them, without an interval."""
-    suite = results.plan.suite
-    values = values_of(results.frame, experiment, [axis], suite)
-    evidence, names = Evidence(results, experiment, [axis]), stored_names(suite)["f1"]
-    alone = len({(cell.student, cell.overlap, cell.noise) for cell in cells}) == len(
-        {getattr(cell, axis) for cell in cells}
-    )
+    alone = len({(cell.student, cell.overlap, cell.noise) for cell in cells}) == len({laid.row(cell) for cell in cells})
     found: list[tuple[float, Number, tuple[float, float] | None]] = []
     for number, place in enumerate(places):
         row = (cells[0].method, place, cells[0].problem)
-        mean = number_of(values.get((*row, CLEAN, "f1")))
+        mean = number_of(laid.values.get((*row, CLEAN, "f1")))
         if mean is not None:
             x = float(place) if isinstance(place, int | float) else number + shift
-            found.append((x, mean, evidence.interval(row, names) if alone else None))
+            found.append((x, mean, laid.evidence.interval(row, laid.names["f1"]) if alone else None))
     if not found:
         return
     found.sort(key=lambda each: each[0])

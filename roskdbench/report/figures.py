@@ -20,10 +20,11 @@ from roskdbench.data.problem import Problem
 from roskdbench.plan import Plan
 from roskdbench.report import landscape, training
 from roskdbench.report.curves import along_axis
+from roskdbench.report.layout import AXES
 from roskdbench.report.ranking import critical_difference
 from roskdbench.report.robustness import attacked_pictures, reliability_diagrams, robustness_curves
 from roskdbench.report.table import Number
-from roskdbench.report.tables import AXES, score_table
+from roskdbench.report.tables import score_table
 from roskdbench.results import Results
 from roskdbench.store import Store
 

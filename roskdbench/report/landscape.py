@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from roskdbench.plan import Cell
-from roskdbench.report.tables import text_of, varying_axes
+from roskdbench.report.layout import text_of, varying_axes
 from roskdbench.results import Results
 from roskdbench.store import Artifact, Store
 from roskdbench.suite.experiments import Landscape

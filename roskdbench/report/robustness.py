@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from roskdbench.measures import BEFORE, BINS, CALIBRATION
-from roskdbench.report.tables import shown_metric
+from roskdbench.report.layout import shown_metric
 from roskdbench.results import Results
 from roskdbench.store import Store
 from roskdbench.suite.attacks import radius_of

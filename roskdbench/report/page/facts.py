@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from roskdbench.measures import CLEAN
-from roskdbench.report.evidence import Evidence, Key
+from roskdbench.report.evidence import Key
 from roskdbench.report.landscape import levels, planes
+from roskdbench.report.layout import AXES, HEADINGS, layout, number_of, text_of
 from roskdbench.report.page.places import Places
-from roskdbench.report.tables import AXES, HEADINGS, number_of, stored_names, text_of, values_of, varying_axes
 from roskdbench.results import MADE_WITH, Results, made_with
 from roskdbench.store import Store
 
@@ -31,16 +31,13 @@ def facts(results: Results, places: Places, store: Store) -> dict[str, Any]:
 
 def provenance(results: Results, places: Places, store: Store) -> dict[str, Any]:
     """For each link: the runs behind it, their values, and what they were made by."""
-    suite = results.plan.suite
-    values = {
-        experiment: values_of(results.frame, experiment, list(AXES), suite) for experiment in results.plan.experiments
-    }
     found = {}
     for (experiment, _), (name, cells) in places.cells.items():
         first, runs = cells[0], []
+        laid = layout(results, experiment, AXES)
         for cell in cells:
-            row = (cell.method, cell.student, cell.overlap, cell.noise, cell.problem, CLEAN)
-            numbers = [values[experiment].get((*row, metric), {}).get((cell.fold, cell.seed)) for metric in HEADINGS]
+            row = (*laid.row(cell), cell.problem, CLEAN)
+            numbers = [laid.values.get((*row, metric), {}).get((cell.fold, cell.seed)) for metric in HEADINGS]
             prints = [("scores", cell.scores)]
             made = ""
             model = results.plan.model(cell)
@@ -56,27 +53,25 @@ def provenance(results: Results, places: Places, store: Store) -> dict[str, Any]
 
 def pairs(results: Results, methods: list[str]) -> list[list[Any]]:
     """F1 and AUC of any two methods under the same conditions, with the interval of their difference."""
-    suite, found = results.plan.suite, []
+    found = []
     for experiment in results.plan.experiments:
-        cells = [cell for cell in results.plan.cells if cell.experiment == experiment]
-        axes = varying_axes(cells)
-        values = values_of(results.frame, experiment, axes, suite)
-        evidence, names = Evidence(results, experiment, axes), stored_names(suite)
-        title = suite.experiments[experiment].title or experiment
+        laid = layout(results, experiment)
         places: dict[Key, list[str]] = {}
-        for cell in cells:
-            own = places.setdefault((*(getattr(cell, axis) for axis in axes), cell.problem), [])
-            own += [] if cell.method in own else [cell.method]
+        for row, cells in laid.rows.items():
+            for problem in cells:
+                places.setdefault((*row[1:], problem), []).append(str(row[0]))
         for place, own in places.items():
             for (a, b), metric in ((pair, metric) for pair in combinations(own, 2) for metric in ("f1", "auc")):
-                one, other = (values.get((method, *place, CLEAN, metric), {}) for method in (a, b))
-                difference = evidence.difference((a, *place), (b, *place), one, other, names[metric])
+                one, other = (laid.values.get((method, *place, CLEAN, metric), {}) for method in (a, b))
+                difference = laid.evidence.difference((a, *place), (b, *place), one, other, laid.names[metric])
                 if difference is None:
                     continue
                 where = ", ".join(text_of(each) for each in place[:-1])
                 means = [number.mean if (number := number_of(each)) else None for each in (one, other)]
                 numbers = [_short(each) for each in (*means, difference.value, difference.low, difference.high)]
-                found.append([title, place[-1], where, HEADINGS[metric], methods.index(a), methods.index(b), *numbers])
+                found.append(
+                    [laid.title, place[-1], where, HEADINGS[metric], methods.index(a), methods.index(b), *numbers]
+                )
                 if len(found) >= MOST_PAIRS:
                     return found
     return found

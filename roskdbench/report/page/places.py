@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from itertools import groupby
 
 from roskdbench.plan import Cell
 from roskdbench.report.evidence import Key
-from roskdbench.report.tables import text_of, varying_axes
+from roskdbench.report.layout import layout, text_of
 from roskdbench.results import Results
 
 
@@ -16,12 +15,10 @@ class Places:
     def __init__(self, results: Results) -> None:
         self.methods = {cell.method: cell.registered for cell in results.plan.cells}
         self.cells: dict[tuple[str, Key], tuple[str, list[Cell]]] = {}
-        by_experiment = groupby(results.plan.cells, lambda cell: cell.experiment)
-        for experiment, each in by_experiment:
-            own = list(each)
-            axes = varying_axes(own)
-            for cell in own:
-                row = (cell.method, *(text_of(getattr(cell, axis)) for axis in axes), cell.problem)
+        for experiment in results.plan.experiments:
+            laid = layout(results, experiment)
+            for cell in laid.cells:
+                row = (*(text_of(each) for each in laid.row(cell)), cell.problem)
                 self.cells.setdefault((experiment, row), (f"c{len(self.cells) + 1}", []))[1].append(cell)
 
     def of(self, experiment: str, labels: Sequence[str], problem: str) -> str:
