@@ -11,11 +11,12 @@ import numpy as np
 import pandas
 import pytest
 from rich.console import Console
-from scipy import stats
+from scipy import special, stats
 from scipy.special import expit
 from sklearn import metrics
 
 from roskdbench.data.problem import Problem
+from roskdbench.report.auc_table import auc_differences, auc_table
 from roskdbench.report.comparison import comparison_table
 from roskdbench.report.evidence import Evidence
 from roskdbench.report.figures import PALETTE, colours, draw_all
@@ -173,6 +174,47 @@ def test_a_difference_is_sure_only_where_its_interval_leaves_zero_out(results):
     marked = sum(cell.sure for _, cells in table.rows for cell in cells)
     assert markdown([table]).count("**") == 2 * marked
     assert latex([table]).count("\\textbf") == marked
+
+
+def test_areas_by_class_are_compared_with_a_correction_for_all_classes_and_rows(smoke, results):
+    made, store, _ = smoke
+    suite = made.suite
+    experiments = {"table1": suite.experiments["table1"].model_copy(update={"paper": "table3"})}
+    planned = replace(results.plan, suite=suite.model_copy(update={"experiments": experiments}))
+    seen = replace(results, plan=planned)
+    areas, shifts = auc_table(seen, "table1"), auc_differences(seen, "table1")
+    cells = {(cell.method, cell.problem): cell for cell in made.cells}
+
+    def area(method, problem, label):
+        job = made.jobs[cells[method, problem].scores]
+        labels = Problem.load(store.path(job.inputs["pixels"])).labels
+        test = store.open(job.inputs["split"]).arrays("split.npz")["test"]
+        logits = store.open(job.inputs["predictions"]).arrays("predictions.npz")["test"]
+        chances = special.softmax(logits.astype(float), 1) if labels.task == "single-label" else logits
+        c = labels.classes.index(label)
+        return metrics.roc_auc_score(labels.indicators[test][:, c], chances[:, c])
+
+    p_values, sure = {}, {}
+    for (method,), row in shifts.rows:
+        for column, shift in zip(shifts.columns, row, strict=True):
+            label, problem = column.metric, column.problem
+            if shift is None:
+                continue
+            each = [area(name, problem, label) for name in (method, "RoS-KD")]
+            shown = number(areas, method, problem, label)
+            assert shown.mean == pytest.approx(each[0])
+            assert shift.value == pytest.approx(each[0] - each[1])
+            pair = [results.draws(cells[name, problem].scores, [f"auc|{label}"]) for name in (method, "RoS-KD")]
+            draws = pair[0].astype(float) - pair[1].astype(float)
+            p_values.setdefault(problem, []).append(paired(0.0, draws, 0.95).p)
+            sure.setdefault(problem, []).append((shift.p, shift.sure))
+    for problem, found in p_values.items():
+        adjusted = stats.false_discovery_control(found)
+        assert [p for p, _ in sure[problem]] == pytest.approx(list(adjusted))
+        for (_, marked), p in zip(sure[problem], adjusted, strict=True):
+            assert not marked or p <= 0.05
+    assert set(p_values) == {"lesion", "cardio"}
+    assert auc_differences(results, "table1") is None
 
 
 def test_over_folds_differences_are_judged_by_the_corrected_t(results):

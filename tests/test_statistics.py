@@ -13,6 +13,7 @@ from roskdbench.statistics.bootstrap import auc_draws, score_draws, weights_of_g
 from roskdbench.statistics.comparison import (
     delong,
     false_discovery,
+    false_discovery_levels,
     holm,
     holm_levels,
     over_folds,
@@ -167,6 +168,14 @@ def test_holm_and_false_discovery_are_what_their_papers_say(p_values):
         steps = [min(1, (count - place) * ordered[place]) for place in range(count) if ordered[place] <= p]
         assert adjusted == pytest.approx(max(steps))
     np.testing.assert_allclose(false_discovery(p_values), stats.false_discovery_control(p_values))
+
+
+@given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=12))
+def test_the_findings_are_those_whose_interval_leaves_zero_out(p_values):
+    """A p-value is below what its interval leaves out just where the adjusted one is below the level."""
+    found = false_discovery_levels(p_values, 0.95)
+    for p, adjusted, level in zip(p_values, stats.false_discovery_control(p_values), found, strict=True):
+        assert (p <= 1 - level) == (adjusted <= 0.05) or abs(adjusted - 0.05) < 1e-9
 
 
 def test_the_smallest_p_value_has_the_widest_interval():

@@ -1,13 +1,15 @@
-"""AUC class by class: the paper's Table III."""
+"""AUC class by class: the paper's Table III, and how far each row is from the one it is to be compared with."""
 
 from roskdbench.measures import CLEAN
 from roskdbench.plan import Cell
 from roskdbench.report.beside import Beside
-from roskdbench.report.evidence import Key
-from roskdbench.report.layout import layout, number_of, text_of
+from roskdbench.report.comparison import reference_of
+from roskdbench.report.evidence import Judge, Key, Run, corrected
+from roskdbench.report.layout import Layout, layout, number_of, text_of
 from roskdbench.report.paper import published_auc
 from roskdbench.report.table import Column, Number, Table, Value
 from roskdbench.results import Results
+from roskdbench.statistics.comparison import Difference, false_discovery, false_discovery_levels
 
 MEAN = "Mean"
 
@@ -18,17 +20,9 @@ def auc_table(results: Results, experiment: str, beside: Beside | None = None) -
     Beside the paper's numbers stand the other rows of its table, on the problem whose classes they are.
     """
     laid = layout(results, experiment)
-    if laid.declared.folds == 1 and laid.declared.paper != "table3":
+    values, columns = _areas(laid)
+    if not columns or not _shows_classes(laid):
         return None
-    frame = laid.frame[(laid.frame["condition"] == CLEAN) & laid.frame["metric"].isin(["auc", "auc-macro"])]
-    frame = frame[frame["value"].notna()]
-    values = laid.runs_by(frame, ["problem", "class"])
-    classes = list(dict.fromkeys(frame[["problem", "class"]].itertuples(index=False, name=None)))
-    if not classes:
-        return None
-    columns = [
-        Column(problem, label, label or MEAN) for problem, label in sorted(classes, key=lambda each: not each[1])
-    ]
     table = Table(f"{experiment}-auc", f"{laid.title}: AUC by class", laid.labels, columns)
     for row in laid.rows:
         found: list[Value] = []
@@ -44,6 +38,58 @@ def auc_table(results: Results, experiment: str, beside: Beside | None = None) -
         table.rows += _others(table, laid.rows, beside)
         table.notes += beside.notes(results, experiment)
     return table
+
+
+def auc_differences(results: Results, experiment: str) -> Table | None:
+    """Each class's AUC of every row minus that of the reference, where the classes' own areas are shown."""
+    laid = layout(results, experiment)
+    reference = reference_of(laid)
+    values, columns = _areas(laid)
+    columns = [column for column in columns if column.metric]
+    if reference is None or len(laid.methods) < 2 or not columns or not _shows_classes(laid):
+        return None
+    found: dict[Key, Difference] = {}
+    for problem in laid.problems:
+        judges: dict[Key, Judge | None] = {}
+        for row in laid.rows:
+            base = (reference, *row[1:])
+            for column in columns:
+                one, other = (values.get((*each, problem, column.metric), {}) for each in (row, base))
+                if row != base and column.problem == problem and one and other:
+                    names = [f"auc|{column.metric}"]
+                    judges[*row, problem, column.metric] = laid.evidence.judge(
+                        (*row, problem), (*base, problem), one, other, names
+                    )
+        if judges:
+            found |= corrected(judges, false_discovery_levels, false_discovery)
+    if not found:
+        return None
+    title = f"{laid.title}: AUC by class, differences from {reference}"
+    table = Table(f"{experiment}-auc-differences", title, laid.labels, columns)
+    for row in laid.rows:
+        if row[0] != reference:
+            shifts: list[Value] = [found.get((*row, column.problem, column.metric)) for column in columns]
+            table.rows.append(([text_of(value) for value in row], shifts))
+    table.notes = [
+        f"Row minus {reference}. Bold: the interval leaves zero out. The classes and rows of a problem are many "
+        "questions: by Benjamini and Hochberg's steps at most one in twenty bold differences is expected to be false."
+    ]
+    return table
+
+
+def _shows_classes(laid: Layout) -> bool:
+    return laid.declared.folds > 1 or laid.declared.paper == "table3"
+
+
+def _areas(laid: Layout) -> tuple[dict[Key, dict[Run, float]], list[Column]]:
+    """Of every row on a problem each class's area, and their mean under no class; and a column for each of them."""
+    part = laid.frame[(laid.frame["condition"] == CLEAN) & laid.frame["metric"].isin(["auc", "auc-macro"])]
+    part = part[part["value"].notna()]
+    classes = dict.fromkeys(zip(part["problem"].tolist(), part["class"].tolist(), strict=True))
+    columns = [
+        Column(problem, label, label or MEAN) for problem, label in sorted(classes, key=lambda each: not each[1])
+    ]
+    return laid.runs_by(part, ["problem", "class"]), columns
 
 
 def _others(table: Table, rows: dict[Key, dict[str, Cell]], beside: Beside) -> list[tuple[list[str], list[Value]]]:

@@ -9,7 +9,7 @@ from roskdbench.report.evidence import Key
 from roskdbench.report.layout import HEADINGS, Layout, layout, text_of
 from roskdbench.report.table import Column, Table, Value
 from roskdbench.results import Results
-from roskdbench.statistics.comparison import Difference, holm
+from roskdbench.statistics.comparison import Difference
 from roskdbench.statistics.intervals import DRAWS
 from roskdbench.statistics.ranks import FEWEST, LEAST, Ranks, ranks
 
@@ -52,10 +52,14 @@ def _differences(laid: Layout, columns: list[Column], rows: list[Key], reference
             rivals = {own[row]: each for row, each in runs.items() if row[0] != reference and each}
             base = (reference, *place)
             against = laid.evidence.corrected(own[base], runs[base], rivals, laid.names[column.metric])
-            adjusted = holm([each.p for each in against.values()])
-            for (key, each), p in zip(against.items(), adjusted, strict=True):
-                found[(*key, column.metric)] = Difference(-each.value, -each.high, -each.low, p)
+            for key, each in against.items():
+                found[(*key, column.metric)] = turned(each)
     return found
+
+
+def turned(difference: Difference) -> Difference:
+    """The other from the one."""
+    return Difference(-difference.value, -difference.high, -difference.low, difference.p)
 
 
 def _notes(laid: Layout, reference: str) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from roskdbench.errors import UserError
 from roskdbench.plan import Cell
 from roskdbench.report.attack_table import attack_table, class_table
-from roskdbench.report.auc_table import auc_table
+from roskdbench.report.auc_table import auc_differences, auc_table
 from roskdbench.report.beside import Beside
 from roskdbench.report.comparison import comparison_table
 from roskdbench.report.layout import AXES, layout, number_of
@@ -23,6 +23,7 @@ def tables_of(results: Results, experiment: str, beside: Beside | None = None) -
     """The tables of an experiment: scores, AUC by class, differences between rows, what attacks cost, also by class."""
     further = [
         auc_table(results, experiment, beside),
+        auc_differences(results, experiment),
         comparison_table(results, experiment),
         attack_table(results, experiment, beside),
         class_table(results, experiment),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from roskdbench.plan import Cell
 from roskdbench.results import Results
-from roskdbench.statistics.comparison import Difference, holm_levels, over_folds, paired
+from roskdbench.statistics.comparison import Difference, holm, holm_levels, over_folds, paired
 from roskdbench.statistics.intervals import interval, over_runs
 
 LEVEL = 0.95
@@ -22,6 +22,9 @@ Run = tuple[int, int]
 """A fold and a seed."""
 
 Values = Mapping[Run, float]
+
+Judge = Callable[[float], Difference]
+"""Gives a difference with its interval at any level."""
 
 
 class Evidence:
@@ -48,21 +51,17 @@ class Evidence:
         self, one: Key, other: Key, values: Values, others: Values, names: Sequence[str]
     ) -> Difference | None:
         """Of one row from another in the runs that both have."""
-        judge = self._judge(one, other, values, others, names)
+        judge = self.judge(one, other, values, others, names)
         return judge(LEVEL) if judge else None
 
     def corrected(
         self, one: Key, values: Values, rivals: Mapping[Key, Values], names: Sequence[str]
     ) -> dict[Key, Difference]:
-        """Of one row from each of the others, with intervals as wide as Holm's steps over all of them ask for."""
-        judges = {row: self._judge(one, row, values, other, names) for row, other in rivals.items()}
-        known = {row: (judge, judge(LEVEL)) for row, judge in judges.items() if judge}
-        levels = holm_levels([found.p for _, found in known.values()], LEVEL)
-        return {row: judge(level) for (row, (judge, _)), level in zip(known.items(), levels, strict=True)}
+        """Of one row from each of the others; p-values and intervals are those of Holm's steps over all of them."""
+        judges = {row: self.judge(one, row, values, other, names) for row, other in rivals.items()}
+        return corrected(judges, holm_levels, holm)
 
-    def _judge(
-        self, one: Key, other: Key, values: Values, others: Values, names: Sequence[str]
-    ) -> Callable[[float], Difference] | None:
+    def judge(self, one: Key, other: Key, values: Values, others: Values, names: Sequence[str]) -> Judge | None:
         """The difference at any level; None where nothing can be said."""
         runs = sorted(values.keys() & others.keys())
         each = [values[run] - others[run] for run in runs]
@@ -102,3 +101,18 @@ class Evidence:
         found = [self._results.draws(cells[run].scores, names) for run in runs]
         kept = [each for each in found if each is not None]
         return (runs, np.stack(kept).astype(np.float64)) if kept and len(kept) == len(runs) else None
+
+
+def corrected(
+    judges: Mapping[Key, Judge | None],
+    levels_of: Callable[[Sequence[float], float], list[float]],
+    adjust: Callable[[Sequence[float]], list[float]],
+) -> dict[Key, Difference]:
+    """The differences that can be judged, with p-values and intervals corrected for how many there are."""
+    known = {question: judge for question, judge in judges.items() if judge}
+    p_values = [judge(LEVEL).p for judge in known.values()]
+    levels, adjusted = levels_of(p_values, LEVEL), adjust(p_values)
+    return {
+        question: judge(level)._replace(p=p)
+        for (question, judge), level, p in zip(known.items(), levels, adjusted, strict=True)
+    }

@@ -111,7 +111,7 @@ def _mark_best(table: Table, laid: Layout) -> None:
         first = max(means, key=lambda key: means[key])
         rivals = {key: runs[key] for key in means if not laid.evidence.same(key, first)}
         found = laid.evidence.corrected(first, runs[first], rivals, laid.names[column.metric])
-        if rivals and len(found) == len(rivals) and all(each.low > 0 for each in found.values()):
+        if rivals and len(found) == len(rivals) and all(each.sure and each.value > 0 for each in found.values()):
             row = table.rows[list(runs).index(first)][1]
             best = row[c]
             if isinstance(best, Number):

@@ -5,8 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from roskdbench.statistics.intervals import interval
+
+SMALL = 0.05
 
 
 class Difference(NamedTuple):
@@ -20,8 +23,10 @@ class Difference(NamedTuple):
 
     @property
     def sure(self) -> bool:
-        """Whether it may be called better or worse: the interval leaves zero out."""
-        return self.low > 0 or self.high < 0
+        """Whether it may be called better or worse: the interval leaves zero out, and p is small. Of many questions an
+        interval may ask for finer tails than there are draws; p knows how many there were.
+        """
+        return (self.low > 0 or self.high < 0) and self.p <= SMALL
 
 
 def paired(value: float, draws: NDArray[np.floating], level: float) -> Difference:
@@ -48,12 +53,10 @@ def over_seeds(differences: Sequence[float], level: float) -> Difference:
 
 
 def _by_t(mean: float, error: float, freedom: int, level: float) -> Difference:
-    from scipy import stats
-
     if error == 0:
         return Difference(mean, mean, mean, 1.0 if mean == 0 else 0.0)
-    reach = float(stats.t.ppf((1 + level) / 2, freedom)) * error
-    return Difference(mean, mean - reach, mean + reach, float(2 * stats.t.sf(abs(mean) / error, freedom)))
+    reach = float(special.stdtrit(freedom, (1 + level) / 2)) * error
+    return Difference(mean, mean - reach, mean + reach, float(2 * special.stdtr(freedom, -abs(mean) / error)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -90,20 +93,26 @@ def false_discovery(p_values: Sequence[float]) -> list[float]:
     return [float(value) for value in adjusted]
 
 
+def false_discovery_levels(p_values: Sequence[float], level: float) -> list[float]:
+    """The level of the intervals that go with `false_discovery`: those that leave zero out are the findings, and at
+    most 1 - level of them miss what they are to hold (Benjamini and Yekutieli 2005).
+    """
+    found = sum(each <= 1 - level for each in false_discovery(p_values))
+    return [1 - (1 - level) * max(found, 1) / len(p_values)] * len(p_values)
+
+
 def delong(
     truth: NDArray[np.bool_], one: NDArray[np.floating], other: NDArray[np.floating], level: float
 ) -> Difference:
     """DeLong's test of two areas under ROC curves on the same independent samples: a cross-check of the bootstrap."""
-    from scipy import stats
-
     areas, from_positives, from_negatives = zip(*(_placements(truth, scores) for scores in (one, other)), strict=True)
     covariance = np.cov(from_positives) / truth.sum() + np.cov(from_negatives) / (~truth).sum()
     variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
     value, error = float(areas[0] - areas[1]), float(max(variance, 0.0) ** 0.5)
     if error == 0:
         return Difference(value, value, value, 1.0 if value == 0 else 0.0)
-    reach = float(stats.norm.ppf((1 + level) / 2)) * error
-    return Difference(value, value - reach, value + reach, float(2 * stats.norm.sf(abs(value) / error)))
+    reach = float(special.ndtri((1 + level) / 2)) * error
+    return Difference(value, value - reach, value + reach, float(2 * special.ndtr(-abs(value) / error)))
 
 
 def _placements(
