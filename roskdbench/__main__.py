@@ -1,6 +1,9 @@
 """The command `roskdbench`: what goes wrong for a user is one line and an exit code."""
 
+import gc
 import sys
+
+LOOKS_FOR_GARBAGE = 100_000  # objects apart: plans and tables are many small objects, and none of them are circles
 
 
 def main() -> None:
@@ -8,6 +11,7 @@ def main() -> None:
     from roskdbench.cli import app
     from roskdbench.errors import UserError
 
+    gc.set_threshold(LOOKS_FOR_GARBAGE)
     try:
         app()
     except UserError as error:

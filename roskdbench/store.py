@@ -234,12 +234,13 @@ def _damage(path: Path) -> str | None:
     try:
         listed = json.loads((path / CHECKSUMS).read_bytes())
         for name, (size, digest) in listed.items():
-            file = path / name
-            if not file.is_file():
+            try:
+                there = (path / name).stat().st_size
+            except FileNotFoundError:
                 return f"{name} is missing"
-            if file.stat().st_size != size:
-                return f"{name} is {file.stat().st_size} bytes instead of {size}"
-            if file_digest(file) != digest:
+            if there != size:
+                return f"{name} is {there} bytes instead of {size}"
+            if file_digest(path / name) != digest:
                 return f"{name} has other bytes than were written"
     except FileNotFoundError:
         return f"{CHECKSUMS} is missing"
