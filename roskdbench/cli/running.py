@@ -32,15 +32,23 @@ def located(
 
 
 def computed(
-    planned: "Plan", store: "Store", workers: int | None, folders: Iterable[Path], screen: "Console"
+    planned: "Plan",
+    store: "Store",
+    workers: int | None,
+    folders: Iterable[Path],
+    screen: "Console",
+    track: str | None = None,
 ) -> "Progress":
     """The plan, computed as far as it could be."""
+    from contextlib import nullcontext
+
     from roskdbench.live import view_for
+    from roskdbench.tracking import tracked
     from roskdbench.walk import run
 
     try:
-        with view_for(screen) as view:
-            return run(planned, store, workers or default_workers(), tuple(folders), view)
+        with view_for(screen) as view, tracked(track, planned, store, view) if track else nullcontext(view) as watch:
+            return run(planned, store, workers or default_workers(), tuple(folders), watch)
     except KeyboardInterrupt:
         screen.print("Interrupted. What is finished is kept; the same command goes on from there.")
         raise typer.Exit(130) from None

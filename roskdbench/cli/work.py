@@ -49,6 +49,13 @@ def run(
     settings: Settings = None,
     folders: Folders = None,
     store: StoreFolder = STORE,
+    track: Annotated[
+        str | None,
+        typer.Option(
+            metavar="tensorboard|MODULE:NAME",
+            help="Tell a tracker of every training and score; TensorBoard's files go into STORE/tracking.",
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be computed, and stop.")] = False,
 ) -> None:
     """Compute what a suite asks for and the store does not have yet, then print its tables.
@@ -73,7 +80,7 @@ def run(
         planned = _plan(suite, settings, registry, only, kept, data_found)
     method_folders = tuple(folders or ())
     write_record(planned, kept, method_folders, {})
-    progress = computed(planned, kept, workers, method_folders, screen)
+    progress = computed(planned, kept, workers, method_folders, screen, track)
     write_record(planned, kept, method_folders, progress.reasons)
     if not progress.state:
         screen.print("Nothing to do: everything this suite asks for is in the store.")

@@ -1,0 +1,139 @@
+"""Trackers: others who want to be told of a run, such as TensorBoard. They see what is kept and change nothing."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+from roskdbench.errors import UserError
+from roskdbench.executors import Event, Finished
+from roskdbench.measures import Number
+from roskdbench.plan import Cell, Plan
+from roskdbench.store import DamagedArtifactError, Store
+from roskdbench.walk import Progress, Watcher, run_name
+
+TRAININGS = ("teacher", "trajectory")
+
+
+class Tracker(Protocol):
+    """What a tracker is told. Made with the folder that it may write into."""
+
+    def trained(self, label: str, history: Mapping[str, list[Any]]) -> None:
+        """A network was trained: its loss, lr, validation score and teachers' weights by epoch."""
+
+    def measured(self, cell: Cell, numbers: list[Number]) -> None:
+        """A cell has numbers: condition, metric, class, value, n."""
+
+    def close(self) -> None:
+        """The run is over."""
+
+
+class TensorBoard:
+    """Event files for `tensorboard --logdir`: a curve for each training, a scalar for each score of each cell."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            raise UserError("TensorBoard is not installed: pip install 'roskdbench[tensorboard]'") from None
+        self._folder, self._writer = folder, SummaryWriter
+
+    def trained(self, label: str, history: Mapping[str, list[Any]]) -> None:
+        """One writer a training, so that trainings are runs that can be switched on and off."""
+        with self._writing(label) as writer:
+            for name in ("loss", "lr", "validation"):
+                for epoch, value in enumerate(history.get(name, []), 1):
+                    if value is not None:
+                        writer.add_scalar(f"training/{name}", value, epoch)
+            for epoch, weights in enumerate(history.get("weights", []), 1):
+                for number, weight in enumerate(weights, 1):
+                    writer.add_scalar(f"weights/teacher {number}", weight, epoch)
+
+    def measured(self, cell: Cell, numbers: list[Number]) -> None:
+        """Means over classes, by condition."""
+        where = f"{cell.experiment}, {cell.student}, overlap {cell.overlap:g}, noise {cell.noise}, fold {cell.fold + 1}"
+        with self._writing(f"{cell.problem}, {cell.method}, {where}") as writer:
+            for condition, metric, label, value, _ in numbers:
+                if not label and value is not None:
+                    writer.add_scalar(f"{condition}/{metric}", value, cell.seed)
+
+    def _writing(self, name: str) -> AbstractContextManager[Any]:
+        kept = "".join(letter if letter.isalnum() or letter in " -_.,()" else "-" for letter in name)
+        writer: AbstractContextManager[Any] = self._writer(str(self._folder / kept))
+        return writer
+
+    def close(self) -> None:
+        """Each writer was closed when it was done."""
+
+
+def tracker_for(name: str, folder: Path) -> Tracker:
+    """`tensorboard`, or a class of yours as `module:Name`."""
+    if name == "tensorboard":
+        return TensorBoard(folder)
+    module, colon, attribute = name.partition(":")
+    if not colon:
+        raise UserError(f"--track {name}: say tensorboard, or a tracker of yours as module:Name")
+    try:
+        made: Tracker = getattr(import_module(module), attribute)(folder)
+    except (ImportError, AttributeError) as error:
+        raise UserError(f"--track {name}: {error}") from None
+    return made
+
+
+class Tracked:
+    """A watcher that also tells a tracker, first of what is in the store. A tracker that fails is told no more."""
+
+    def __init__(self, tracker: Tracker, plan: Plan, store: Store, watch: Watcher) -> None:
+        self._tracker: Tracker | None = tracker
+        self._plan, self._store, self._watch = plan, store, watch
+        self._cells: dict[str, list[Cell]] = {}
+        for cell in plan.cells:
+            for fingerprint in (cell.scores, *(each for each, _ in cell.others)):
+                self._cells.setdefault(fingerprint, []).append(cell)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ask(lambda tracker: tracker.close(), Progress(self._plan))
+
+    def __call__(self, progress: Progress, event: Event | None) -> None:
+        """Take note of where the run stands."""
+        if event is None:
+            for fingerprint in self._plan.jobs:
+                if fingerprint in self._store:
+                    self._tell(fingerprint, progress)
+        elif isinstance(event, Finished):
+            self._tell(event.fingerprint, progress)
+        self._watch(progress, event)
+
+    def _tell(self, fingerprint: str, progress: Progress) -> None:
+        job = self._plan.jobs[fingerprint]
+        wanted = job.kind in TRAININGS or fingerprint in self._cells
+        if self._tracker is None or not wanted or self._store.diverged(fingerprint):
+            return
+        try:
+            artifact = self._store.open(fingerprint)
+        except DamagedArtifactError:  # it is made again, and told of then
+            return
+        if job.kind in TRAININGS:
+            history = artifact.json("history.json")
+            self._ask(lambda tracker: tracker.trained(job.label, history), progress)
+        for cell in self._cells.get(fingerprint, ()):
+            numbers = [tuple(row) for row in artifact.json("numbers.json")]
+            self._ask(lambda tracker, cell=cell, numbers=numbers: tracker.measured(cell, numbers), progress)
+
+    def _ask(self, tell: Callable[..., None], progress: Progress) -> None:
+        if self._tracker is None:
+            return
+        try:
+            tell(self._tracker)
+        except Exception as error:
+            self._tracker = None
+            progress.messages.append(f"the tracker failed and is told no more: {type(error).__name__}: {error}")
+
+
+def tracked(name: str, plan: Plan, store: Store, watch: Watcher) -> Tracked:
+    """The watcher, with a tracker that writes into the store's folder `tracking`, under the run's name."""
+    return Tracked(tracker_for(name, store.root / "tracking" / run_name(plan)), plan, store, watch)
