@@ -18,9 +18,10 @@ from roskdbench.registry import discover
 from roskdbench.report.contents import tables_of
 from roskdbench.report.terminal import terminal_table
 from roskdbench.results import collect
+from roskdbench.runs import write_record
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
-from roskdbench.walk import Progress, run, write_record
+from roskdbench.walk import Progress, run
 
 WIDTH = 88
 
@@ -32,6 +33,7 @@ def recorder() -> Console:
 def main(suite: str, store_folder: str, folder: str) -> None:
     planned = plan(read_suite(suite), discover())
     store, out = Store.at(Path(store_folder)), Path(folder)
+    out.mkdir(parents=True, exist_ok=True)
     view = LiveView(recorder())
 
     def watch(progress: Progress, event: Event | None) -> None:

@@ -26,10 +26,10 @@ from roskdbench.registry import discover
 from roskdbench.report.contents import tables_of
 from roskdbench.report.page import writing
 from roskdbench.results import collect
+from roskdbench.runs import write_record
 from roskdbench.statistics import DRAWN_FILE, DRAWS_FILE
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
-from roskdbench.walk import write_record
 
 METRICS = [f"{metric}-{average}" for metric in ("precision", "recall", "f1")
            for average in ("macro", "micro", "weighted", "f1-of-means")]  # fmt: skip

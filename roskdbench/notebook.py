@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from roskdbench.errors import UserError, nearest
 from roskdbench.report.table import Table
-from roskdbench.results import Results, collect, find_run, last_located
+from roskdbench.results import Results, collect, find_run
+from roskdbench.runs import last_located
 from roskdbench.store import Store
 
 if TYPE_CHECKING:
@@ -116,9 +117,9 @@ def run(
     from roskdbench.data.roots import find_roots
     from roskdbench.plan import plan
     from roskdbench.registry import discover
+    from roskdbench.runs import write_record
     from roskdbench.suite import read_suite
     from roskdbench.walk import run as walk
-    from roskdbench.walk import write_record
 
     folders = tuple(Path(folder) for folder in methods)
     said = [

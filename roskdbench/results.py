@@ -2,22 +2,19 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from roskdbench.data.content import Content, Located
 from roskdbench.errors import UserError, nearest
 from roskdbench.measures import Number
 from roskdbench.plan import Cell, Plan, plan
 from roskdbench.registry import discover
+from roskdbench.runs import last_located, planned_again, reasons_in, run_name, runs
 from roskdbench.statistics import DRAWN_FILE, DRAWS_FILE
 from roskdbench.store import RECORD, DamagedArtifactError, Store
-from roskdbench.suite import Suite, find_suite, read_suite
-from roskdbench.suite.problems import RealProblem
-from roskdbench.walk import run_name
+from roskdbench.suite import find_suite, read_suite
 
 if TYPE_CHECKING:
     import numpy.typing
@@ -209,16 +206,15 @@ def _gap(cell: Cell, plan: Plan, store: Store, reasons: dict[str, str]) -> Gap:
 
 def find_run(name: str | None, store: Store, settings: tuple[str, ...], folders: tuple[Path, ...]) -> Results:
     """The results of a suite (by file or bundled name), of a run (by its name), or of the latest run."""
-    records = _records(store)
-    by_name = {path.stem: path for path in records}
+    by_name = runs(store)
     if (name is None or name in by_name) and (settings or folders):
         raise UserError("a run knows its settings and methods: name its suite to use --set or --methods")
-    if not records and not store.root.is_dir():
+    if not by_name and not store.root.is_dir():
         raise UserError(f"there is no store at {store.root}; run a suite first, or name the store with --store DIR")
     if name is None:
-        if not records:
+        if not by_name:
             raise UserError(f"nothing has been run in the store {store.root}; try: roskdbench run quick")
-        return _of_record(records[-1], store)
+        return _of_record([*by_name.values()][-1], store)
     if name in by_name:
         return _of_record(by_name[name], store)
     try:
@@ -228,8 +224,8 @@ def find_run(name: str | None, store: Store, settings: tuple[str, ...], folders:
     suite = read_suite(name, settings)
     planned = plan(suite, discover(folders), located=last_located(suite, store))
     reasons: dict[str, str] = {}
-    for path in records:  # whichever run a job failed in, the reason is the job's
-        reasons |= _record(path)["reasons"]
+    for path in by_name.values():  # whichever run a job failed in, the reason is the job's
+        reasons |= reasons_in(path)
     results = collect(planned, store, reasons)
     others = [each for each in by_name if each.rpartition("-")[0] == planned.suite.suite]
     if results.frame.empty and run_name(planned) not in by_name:
@@ -238,42 +234,5 @@ def find_run(name: str | None, store: Store, settings: tuple[str, ...], folders:
     return results
 
 
-def last_located(suite: Suite, store: Store) -> dict[str, Located]:
-    """The data of the suite's problems as its last run in the store found them, wherever they are now."""
-    found: dict[str, Located] = {}
-    wanted = suite.model_dump(mode="json")["problems"]
-    real = {name for name, spec in suite.problems.items() if isinstance(spec, RealProblem)}
-    for path in reversed(_records(store)) if real else ():
-        with suppress(UserError, KeyError, TypeError):
-            record = _record(path)
-            same = record["suite"]["suite"] == suite.suite
-            for name in real - found.keys():
-                if same and record["suite"]["problems"].get(name) == wanted[name] and name in record["contents"]:
-                    found[name] = Located(Content.of(record["contents"][name]))
-    return found
-
-
-def _records(store: Store) -> list[Path]:
-    """The records of runs, the latest last."""
-    return sorted((store.root / "runs").glob("*.json"), key=lambda path: path.stat().st_mtime)
-
-
-def _record(path: Path) -> dict[str, Any]:
-    try:
-        record: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    except ValueError:
-        raise UserError(f"the record {path} cannot be read; delete it and run the suite again") from None
-    return record
-
-
 def _of_record(path: Path, store: Store) -> Results:
-    record = _record(path)
-    try:
-        suite = Suite.model_validate(record["suite"])
-        contents = record["contents"]
-    except (ValueError, KeyError):
-        raise UserError(f"the run {path.stem} was made by another version of roskdbench; run its suite again") from None
-    folders = [Path(folder) for folder in record["method_folders"]]
-    located = {problem: Located(Content.of(facts)) for problem, facts in contents.items()}
-    planned = plan(suite, discover(folders), record["experiments"], located)
-    return collect(planned, store, record["reasons"])
+    return collect(planned_again(path), store, reasons_in(path))

@@ -10,8 +10,9 @@ from roskdbench.errors import UserError
 from roskdbench.executors import Event, Finished
 from roskdbench.measures import Number
 from roskdbench.plan import Cell, Plan
+from roskdbench.runs import run_name
 from roskdbench.store import DamagedArtifactError, Store
-from roskdbench.walk import Progress, Watcher, run_name
+from roskdbench.walk import Progress, Watcher
 
 TRAININGS = ("teacher", "trajectory")
 

@@ -1,12 +1,11 @@
-"""Walking the graph: which job is ready, what follows from how it ended, and what of a run is written down."""
+"""Walking the graph: which job is ready, and what follows from how it ended."""
 
 import heapq
-import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from roskdbench.errors import UserError
 from roskdbench.executors import (
@@ -20,11 +19,9 @@ from roskdbench.executors import (
     Progressed,
 )
 from roskdbench.executors.events import Executor
-from roskdbench.fingerprint import fingerprint
 from roskdbench.job import Job
 from roskdbench.plan import Plan
 from roskdbench.store import Store
-from roskdbench.suite.problems import PLACES
 
 ATTEMPTS = 2  # for a job whose worker dies
 
@@ -210,24 +207,3 @@ def _ranks(jobs: dict[str, Job]) -> dict[str, float]:
         for one in job.inputs.values():
             rank[one] = max(rank[one], jobs[one].work + rank[each])
     return rank
-
-
-def run_name(plan: Plan) -> str:
-    """What a run of this plan is called: the suite's name and a mark of all that was set."""
-    places = {"problems": {"__all__": set(PLACES)}}
-    what: dict[str, Any] = plan.suite.model_dump(mode="json", exclude=places)
-    contents = {name: located.content.identity for name, located in plan.located.items()}
-    return f"{plan.suite.suite}-{fingerprint([what, contents, sorted(plan.experiments)])[:8]}"
-
-
-def write_record(plan: Plan, store: Store, method_folders: tuple[Path, ...], reasons: dict[str, str]) -> Path:
-    """Write down what was run, so that `roskdbench report` can find it, and why jobs failed."""
-    record = {
-        "suite": plan.suite.model_dump(mode="json"),
-        "experiments": plan.experiments,
-        "method_folders": [str(folder.resolve()) for folder in method_folders],
-        "reasons": reasons,
-        "contents": {name: asdict(located.content) for name, located in plan.located.items()},
-    }
-    text = json.dumps(record, ensure_ascii=False)  # in the order of the suite
-    return store.keep(f"runs/{run_name(plan)}.json", text)

@@ -19,10 +19,11 @@ from roskdbench.engine.networks import build
 from roskdbench.engine.training import Recipe, Seeds
 from roskdbench.plan import plan
 from roskdbench.registry import discover
+from roskdbench.runs import write_record
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
 from roskdbench.suite.augmentation import PRESETS
-from roskdbench.walk import run, write_record
+from roskdbench.walk import run
 
 settings.register_profile("suite", deadline=None, derandomize=True)
 settings.load_profile("suite")

@@ -22,9 +22,10 @@ from roskdbench.registry import discover
 from roskdbench.report.contents import tables_of
 from roskdbench.report.formats import markdown
 from roskdbench.results import collect
+from roskdbench.runs import write_record
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
-from roskdbench.walk import run, write_record
+from roskdbench.walk import run
 
 MEASURES = """    measures:
       - scores

@@ -16,9 +16,10 @@ from roskdbench.executors.events import Lost
 from roskdbench.plan import plan
 from roskdbench.registry import discover
 from roskdbench.results import collect, find_run
+from roskdbench.runs import run_name, write_record
 from roskdbench.store import CHECKSUMS, RECORD, Store
 from roskdbench.suite import read_suite
-from roskdbench.walk import run, run_name, write_record
+from roskdbench.walk import run
 
 
 def planned(path, *settings, folders=()):

@@ -64,8 +64,8 @@ def run(
     """
     from roskdbench.data.roots import find_roots
     from roskdbench.results import collect
+    from roskdbench.runs import write_record
     from roskdbench.store import Store
-    from roskdbench.walk import write_record
 
     screen = console()
     registry = methods_found(folders)
@@ -100,7 +100,7 @@ def _plan(
     """The plan of a suite, with its data as they were last prepared unless they are given."""
     from roskdbench.errors import PlacedError, UserError
     from roskdbench.plan import plan
-    from roskdbench.results import last_located
+    from roskdbench.runs import last_located
     from roskdbench.suite import place, read_suite
 
     declared = read_suite(suite, settings or [])

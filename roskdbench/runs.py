@@ -1,0 +1,85 @@
+"""Runs: what of each is written down in the store, and planned again from it."""
+
+import json
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from roskdbench.data.content import Content, Located
+from roskdbench.errors import UserError
+from roskdbench.fingerprint import fingerprint
+from roskdbench.plan import Plan, plan
+from roskdbench.registry import discover
+from roskdbench.store import Store
+from roskdbench.suite import Suite
+from roskdbench.suite.problems import PLACES, RealProblem
+
+
+def run_name(plan: Plan) -> str:
+    """What a run of this plan is called: the suite's name and a mark of all that was set."""
+    places = {"problems": {"__all__": set(PLACES)}}
+    what: dict[str, Any] = plan.suite.model_dump(mode="json", exclude=places)
+    contents = {name: located.content.identity for name, located in plan.located.items()}
+    return f"{plan.suite.suite}-{fingerprint([what, contents, sorted(plan.experiments)])[:8]}"
+
+
+def write_record(plan: Plan, store: Store, method_folders: tuple[Path, ...], reasons: dict[str, str]) -> Path:
+    """Write down what was run, so that `roskdbench report` can find it, and why jobs failed."""
+    record = {
+        "suite": plan.suite.model_dump(mode="json"),
+        "experiments": plan.experiments,
+        "method_folders": [str(folder.resolve()) for folder in method_folders],
+        "reasons": reasons,
+        "contents": {name: asdict(located.content) for name, located in plan.located.items()},
+    }
+    text = json.dumps(record, ensure_ascii=False)  # in the order of the suite
+    return store.keep(f"runs/{run_name(plan)}.json", text)
+
+
+def runs(store: Store) -> dict[str, Path]:
+    """The records of the store's runs by their names, the latest last."""
+    found = sorted((store.root / "runs").glob("*.json"), key=lambda path: path.stat().st_mtime)
+    return {path.stem: path for path in found}
+
+
+def reasons_in(path: Path) -> dict[str, str]:
+    """Why jobs of a recorded run failed."""
+    reasons: dict[str, str] = _record(path)["reasons"]
+    return reasons
+
+
+def planned_again(path: Path) -> Plan:
+    """The plan of a recorded run."""
+    record = _record(path)
+    try:
+        suite = Suite.model_validate(record["suite"])
+        contents = record["contents"]
+    except (ValueError, KeyError):
+        raise UserError(f"the run {path.stem} was made by another version of roskdbench; run its suite again") from None
+    folders = [Path(folder) for folder in record["method_folders"]]
+    located = {problem: Located(Content.of(facts)) for problem, facts in contents.items()}
+    return plan(suite, discover(folders), record["experiments"], located)
+
+
+def last_located(suite: Suite, store: Store) -> dict[str, Located]:
+    """The data of the suite's problems as its last run in the store found them, wherever they are now."""
+    found: dict[str, Located] = {}
+    wanted = suite.model_dump(mode="json")["problems"]
+    real = {name for name, spec in suite.problems.items() if isinstance(spec, RealProblem)}
+    for path in reversed(runs(store).values()) if real else ():
+        with suppress(UserError, KeyError, TypeError):
+            record = _record(path)
+            same = record["suite"]["suite"] == suite.suite
+            for name in real - found.keys():
+                if same and record["suite"]["problems"].get(name) == wanted[name] and name in record["contents"]:
+                    found[name] = Located(Content.of(record["contents"][name]))
+    return found
+
+
+def _record(path: Path) -> dict[str, Any]:
+    try:
+        record: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except ValueError:
+        raise UserError(f"the record {path} cannot be read; delete it and run the suite again") from None
+    return record
