@@ -109,6 +109,11 @@ class Store:
         except (OSError, ValueError, TypeError, AttributeError):
             return False
 
+    def fingerprints(self) -> Iterator[str]:
+        """Of all artifacts that there are, whole or not, in order."""
+        for folder in sorted(self.root.glob("[0-9a-f][0-9a-f]")):
+            yield from (folder.name + each.name for each in sorted(folder.iterdir()))
+
     def open(self, fingerprint: str) -> Artifact:
         """The artifact, its bytes verified once per process; if they differ, it is set aside: DamagedArtifactError."""
         path = self.path(fingerprint)

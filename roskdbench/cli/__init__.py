@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from roskdbench.cli import checkpoint, data, leaderboard, look, new, work
+from roskdbench.cli import checkpoint, data, doctor, leaderboard, look, new, store, work
 
 app = typer.Typer(
     help="Benchmark methods that distil robust students from noisy-label teachers.",
@@ -18,12 +18,13 @@ app = typer.Typer(
 COMMANDS: dict[str, list[Callable[..., None]]] = {
     "Work": [work.run, work.plan, work.report, work.check],
     "One model": [checkpoint.attack, checkpoint.landscape],
-    "Look": [look.methods, look.suites, look.datasets, look.schema],
+    "Look": [look.methods, look.suites, look.datasets, look.schema, doctor.doctor],
 }
 for panel, commands in COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
 app.add_typer(data.app, name="data", rich_help_panel="Work")
+app.add_typer(store.app, name="store", rich_help_panel="Look")
 app.add_typer(leaderboard.app, name="leaderboard", rich_help_panel="Work")
 app.add_typer(new.app, name="new")
 

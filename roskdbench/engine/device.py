@@ -68,6 +68,9 @@ class Form:
     def _layout(self) -> torch.memory_format:
         return torch.channels_last if self.channels_last else torch.contiguous_format
 
+    def __str__(self) -> str:
+        return f"{self.precision}, {'channels last' if self.channels_last else 'contiguous'}"
+
     def facts(self) -> dict[str, Any]:
         """As JSON."""
         return {"precision": self.precision, "channels_last": self.channels_last}

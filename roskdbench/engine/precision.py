@@ -21,8 +21,7 @@ def choose(
     """The form that trains fastest here, and the seconds that a step took in each."""
     seconds = {}
     for form in FORMS:
-        name = f"{form.precision}, {'channels last' if form.channels_last else 'contiguous'}"
-        seconds[name] = _step_seconds(form, architecture, channels, size, stem, batch, device)
+        seconds[str(form)] = _step_seconds(form, architecture, channels, size, stem, batch, device)
     times = list(seconds.values())
     best = min(range(len(FORMS)), key=lambda number: times[number])
     return FORMS[best if times[best] < MARGIN * times[0] else 0], seconds

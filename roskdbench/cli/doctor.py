@@ -1,0 +1,147 @@
+"""`doctor`: whether everything is in place, a line each, and what to do where it is not."""
+
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Literal
+
+import typer
+
+from roskdbench.cli.options import STORE, Data, Folders, StoreFolder, console, cores
+
+State = Literal["ok", "note", "no"]
+Finding = tuple[State, str, str]
+"""How it stands, of what, and what is to be said of it."""
+
+MARKS = {"ok": "[green]ok  [/]", "note": "[yellow]note[/]", "no": "[red]no  [/]"}
+OPTIONAL = {
+    "tensorboard": ("--track tensorboard", "tensorboard"),
+    "ray": ("--executor ray", "ray"),
+    "submitit": ("--executor slurm", "slurm"),
+}
+PROGRAMS = {
+    "pdflatex": "to compile what report --format latex --standalone prints",
+    "chromium": "only the tests of the pages ask for it",
+}
+
+
+def doctor(data: Data = None, folders: Folders = None, store: StoreFolder = STORE) -> None:
+    """Look over this installation: versions, devices, precision, data, disk, methods, optional parts."""
+    screen, well = console(), True
+    findings = (
+        _libraries(),
+        _device(),
+        _disk(store),
+        _methods(folders),
+        _datasets(data),
+        _parts(),
+    )
+    for group in findings:
+        for state, what, said in group:
+            well = well and state != "no"
+            screen.print(MARKS[state], end=" ")
+            screen.print(f"{what}: {said}", markup=False, soft_wrap=True)
+    if not well:
+        raise typer.Exit(1)
+
+
+def _libraries() -> Iterator[Finding]:
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    from roskdbench import __version__
+    from roskdbench.jobs.execution import LIBRARIES
+
+    yield "ok", "python", f"{platform.python_version()}, roskdbench {__version__}"
+    there = []
+    for name in LIBRARIES[1:]:
+        try:
+            there.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            yield "no", name, f"it is not installed; pip install {name}"
+    yield "ok", "libraries", ", ".join(there)
+    try:
+        import_module("torchvision")
+    except (ImportError, RuntimeError) as error:
+        said = f"it does not go with this torch ({' '.join(str(error).split())[:80]}); install both from one index"
+        yield "no", "torchvision", said
+
+
+def _device() -> Iterator[Finding]:
+    from pathlib import Path
+
+    import torch
+
+    from roskdbench.engine.device import prepare
+    from roskdbench.engine.precision import choose
+    from roskdbench.jobs.execution import environment
+
+    device = prepare()
+    yield "ok", "device", f"{environment()['device']}; {cores()} cores, so {cores()} jobs at a time by default"
+    if device.type == "cpu" and Path("/dev/nvidiactl").exists():
+        yield "no", "GPU", "there is one, and torch does not see it: install a CUDA build of torch, or mend the driver"
+    elif device.type == "cuda":
+        for number in range(torch.cuda.device_count()):
+            free, whole = torch.cuda.mem_get_info(number)
+            name = torch.cuda.get_device_name(number)
+            yield "ok", f"cuda:{number}", f"{name}, {free / 2**30:.0f} of {whole / 2**30:.0f} GiB free"
+    form, seconds = choose({"model": "resnet18", "options": {}}, 3, 64, "standard", 32, device)
+    times = ", ".join(f"{name} {1000 * each:.0f} ms" for name, each in seconds.items())
+    said = f"a ResNet-18 at 64 px trains fastest in {form} (a step of 32: {times})"
+    if form.precision == "float32":
+        yield "ok", "precision", f"{said}; float32, the default, is right here"
+    else:
+        yield "note", "precision", f"{said}; protocol.precision: auto would use it, the default float32 does not"
+
+
+def _disk(store: "StoreFolder") -> Iterator[Finding]:
+    import os
+    import shutil
+
+    from rich.filesize import decimal
+
+    place = store if store.exists() else store.absolute().parent
+    if not place.exists() or not os.access(place, os.W_OK):
+        yield "no", "store", f"{place} cannot be written; name another with --store DIR or ROSKDBENCH_STORE"
+        return
+    free = shutil.disk_usage(place).free
+    said = f"{store}{'' if store.exists() else ' (made by the first run)'}, {decimal(free)} free"
+    yield ("ok", "store", said) if free > 5e9 else ("note", "store", f"{said}: banks of large problems take gigabytes")
+
+
+def _methods(folders: "Folders") -> Iterator[Finding]:
+    from roskdbench.registry import discover
+
+    registry = discover(folders or [])
+    yield "ok", "methods", ", ".join(registry.entries)
+    for line in registry.broken:
+        yield "no", "method", line
+
+
+def _datasets(data: "Data") -> Iterator[Finding]:
+    from roskdbench.data.cards import CARDS
+    from roskdbench.data.roots import VARIABLE, read_roots, under_variable
+
+    given, missing = read_roots(data or (), CARDS), []
+    for name in CARDS:
+        place = given.get(name) or under_variable(name)
+        if place is not None and place.exists():
+            yield "ok", name, f"found at {place}"
+        elif not name.startswith("phantom") and name not in ("folder", "medmnist"):
+            missing.append(name)
+    if missing:
+        said = f"not found: {', '.join(missing)}; roskdbench datasets says how to get them ({VARIABLE} is where)"
+        yield "note", "data", said
+
+
+def _parts() -> Iterator[Finding]:
+    import shutil
+    from importlib.util import find_spec
+
+    for module, (use, extra) in OPTIONAL.items():
+        if find_spec(module):
+            yield "ok", module, f"installed, for {use}"
+        else:
+            yield "note", module, f"not installed; for {use}: pip install 'roskdbench[{extra}]'"
+    for program, use in PROGRAMS.items():
+        place = shutil.which(program)
+        yield ("ok", program, place) if place else ("note", program, f"not found; {use}")

@@ -1,0 +1,134 @@
+"""The store is looked after: what is in it, whether it is whole; what nobody needs goes, and nothing else."""
+
+import fcntl
+import shutil
+
+import pytest
+from conftest import command
+
+from roskdbench.errors import UserError
+from roskdbench.keeping import damaged, kept, needed, rubbish, size, take_away
+from roskdbench.plan import plan
+from roskdbench.registry import discover
+from roskdbench.runs import run_name, write_record
+from roskdbench.store import Store
+from roskdbench.suite import read_suite
+
+
+@pytest.fixture
+def copied(smoke, tmp_path):
+    """The smoke suite's plan and a store of its own to spoil."""
+    made, store, _ = smoke
+    shutil.copytree(store.root, tmp_path / "store", ignore=shutil.ignore_patterns("tracking"))
+    return made, Store(tmp_path / "store")
+
+
+def files(root):
+    return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
+
+
+def test_a_listing_has_every_artifact_of_the_plan(copied):
+    made, store = copied
+    found = {each.fingerprint: each for each in kept(store)}
+    assert found.keys() == made.jobs.keys()
+    for fingerprint, job in made.jobs.items():
+        assert (found[fingerprint].kind, found[fingerprint].label) == (job.kind, job.label)
+        wanted = sum(path.stat().st_size for path in store.path(fingerprint).iterdir())
+        assert found[fingerprint].bytes == wanted == size(store.path(fingerprint))
+
+
+def test_flipped_bits_in_any_file_are_found_and_set_aside(copied):
+    made, store = copied
+    spoilt = {}
+    for kind in ("pixels", "teacher", "bank", "scores"):
+        job = next(job for job in made.jobs.values() if job.kind == kind)
+        file = sorted(path for path in store.path(job.fingerprint).iterdir() if path.name != "checksums.json")[0]
+        content = bytearray(file.read_bytes())
+        content[len(content) // 2] ^= 1
+        file.write_bytes(content)
+        spoilt[job.fingerprint] = file.name
+    found = dict(damaged(store))
+    assert found.keys() == spoilt.keys()
+    assert all(spoilt[each] in reason for each, reason in found.items())
+    assert not any(each in store for each in spoilt)
+    assert damaged(Store(store.root)) == []
+
+
+def test_what_kept_runs_need_stays_and_the_rest_goes(copied):
+    made, store = copied
+    other = plan(read_suite("smoke", ["protocol.epochs=4"]), discover())
+    write_record(other, store, (), {})
+    alien = next(each for each in other.jobs if each not in made.jobs)
+    with store.writing(alien, {"kind": "teacher", "label": "of another run"}) as folder:
+        (folder / "payload.txt").write_text("x" * 1000)
+    before = files(store.root)
+    every = needed(store, [run_name(made), run_name(other)], discover())
+    assert rubbish(store, every, {run_name(made), run_name(other)}).bytes == 0
+    found = rubbish(store, needed(store, [run_name(made)], discover()), {run_name(made)})
+    assert [each.label for each in found.artifacts] == ["of another run"]
+    assert [path.stem for path in found.folders] == [run_name(other)]
+    take_away(store, found)
+    gone = before - files(store.root)
+    assert gone == {f"runs/{run_name(other)}.json"} | {
+        each for each in before if each.startswith(f"{alien[:2]}/{alien[2:]}")
+    }
+    assert damaged(store) == []
+
+
+def test_a_suites_name_keeps_all_its_runs(copied):
+    made, store = copied
+    assert needed(store, ["smoke"], discover()) == made.jobs.keys()
+    with pytest.raises(UserError, match="no run and no suite 'smoky'; "):
+        needed(store, ["smoky"], discover())
+
+
+def test_drafts_go_unless_their_job_is_under_way(copied):
+    made, store = copied
+    dead, alive = "11" + "0" * 62, "22" + "0" * 62
+    for fingerprint in (dead, alive):
+        (store.root / "tmp" / f"{fingerprint}-99").mkdir()
+        (store.root / "partial" / fingerprint).mkdir()
+    with (store.root / "locks" / alive).open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        found = rubbish(store, set(made.jobs), {run_name(made)})
+    assert sorted(path.name[:2] for path in found.folders) == ["11", "11"]
+
+
+def test_the_commands_say_what_is_there(copied):
+    made, store = copied
+    done = command("store", "ls", "--store", store.root)
+    assert done.returncode == 0, done.stderr
+    assert run_name(made) in done.stdout
+    teachers = sum(job.kind == "teacher" for job in made.jobs.values())
+    assert any(line.split()[:2] == ["teacher", str(teachers)] for line in done.stdout.splitlines())
+    done = command("store", "size", "--store", store.root)
+    assert f"{len(made.jobs)} of them" in done.stdout
+    done = command("store", "gc", "--keep", "quick", "--dry-run", "--store", store.root)
+    assert f"Would go: {len(made.jobs)} artifacts" in done.stdout
+    assert len(list(store.fingerprints())) == len(made.jobs)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("store", "ls", "--store", "nowhere"), "there is no store at nowhere"),
+        (("store", "gc", "--keep", "quik"), "no run and no suite 'quik'"),
+        (("store", "ls", "teachers"), "the store has no artifacts of kind 'teachers'; did you mean 'teacher'?"),
+    ],
+)
+def test_a_mistake_is_one_line(smoke, arguments, said):
+    done = command(*arguments, ROSKDBENCH_STORE=smoke[1].root)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert said in done.stderr
+
+
+def test_the_doctor_names_what_is_there_and_what_is_not(tmp_path):
+    (tmp_path / "broken.py").write_text("import nothing_of_this_name\n")
+    done = command("doctor", "--methods", tmp_path, "--store", tmp_path / "store", ROSKDBENCH_DATA="")
+    lines = done.stdout.splitlines()
+    assert done.returncode == 1
+    assert any(line.startswith("no") and "nothing_of_this_name" in line for line in lines)
+    assert any(line.startswith("note") and "isic2019" in line for line in lines)
+    for what in ("libraries: torch", "precision: a ResNet-18", "methods: baseline-i,", "store: "):
+        assert any(what in line for line in lines), what
