@@ -6,8 +6,11 @@ import shutil
 import subprocess
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from conftest import TINY
 
+from roskdbench.plan import plan
 from roskdbench.registry import discover
 from roskdbench.report.contents import tables_of
 from roskdbench.report.formats import plain_number
@@ -15,6 +18,8 @@ from roskdbench.report.page.writing import write_page
 from roskdbench.report.paper import Paper
 from roskdbench.report.table import Number
 from roskdbench.results import collect
+from roskdbench.store import Store
+from roskdbench.suite import read_suite
 
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
@@ -233,3 +238,45 @@ def test_the_page_fits_a_phone_and_a_desk(page, tmp_path, width):
     assert found["width"] <= found["inner"]
     assert (found["unreachable"], found["nameless"], found["broken"]) == (0, 0, 0)
     assert found["theme"] in ("light", "dark")
+
+
+@needs_chromium
+def test_landscapes_are_painted_and_turn_by_the_keyboard(tmp_path):
+    """Two made-up planes: the picture changes with the keys and with the choice of a row, and says its loss."""
+    suite = tmp_path / "bowls.yaml"
+    suite.write_text(TINY.replace("    noise: [own]", "    noise: [own]\n    measures: [landscape]"))
+    planned = plan(read_suite(str(suite)), discover())
+    store = Store.at(tmp_path / "store")
+    side = np.linspace(-1, 1, 5)
+    for number, job in enumerate(job for job in planned.jobs.values() if job.kind in ("landscape", "scores")):
+        with store.writing(job.fingerprint, {"kind": job.kind, "environment": {}}) as folder:
+            (folder / "numbers.json").write_text('[["clean","auc-macro","",0.5,10]]')
+            losses = 1.0 + number + side[:, None] ** 2 + side**2
+            np.savez(folder / "plane.npz", places=side, losses=losses)
+    results = collect(planned, store)
+    written(results, store, tmp_path / "page")
+    found = in_browser(
+        tmp_path / "page",
+        """const [first, second] = document.querySelectorAll(".landscape");
+        const canvas = first.querySelector("canvas"), wait = () => new Promise((done) => requestAnimationFrame(done));
+        const painted = () => canvas.toDataURL(), before = painted();
+        canvas.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowLeft"}));
+        await wait();
+        const turned = painted(), choice = first.querySelector("select");
+        choice.selectedIndex = choice.options.length - 1; choice.dispatchEvent(new Event("change"));
+        return {turned: turned !== before, chosen: painted() !== turned, rows: choice.options.length,
+                said: second.querySelector("figcaption").textContent,
+                planes: data.landscapes.map((each) => each.losses)};""",
+        tmp_path,
+    )
+    assert found["turned"]
+    assert found["chosen"]
+    assert found["rows"] == 3
+    kept = [
+        store.open(job.fingerprint).arrays("plane.npz")["losses"]
+        for cell in planned.cells
+        for job in [planned.jobs[each] for each, _ in cell.others]
+        if job.kind == "landscape"
+    ]
+    np.testing.assert_allclose(found["planes"], np.minimum(kept, 8.0), atol=1e-4)
+    assert f"loss {kept[1][2, 2]:.3f} at the trained weights" in found["said"]

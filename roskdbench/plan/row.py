@@ -45,4 +45,6 @@ class Row:
         averaging = {**mean.declaration(), "warmup": warmup}
         key = canonical_json([code, training, averaging])
         title = choice.title or type(method).title()
+        if title.startswith("_"):
+            raise UserError(f"the title '{title}' begins with an underscore, and legends leave such titles out")
         return cls(choice.method, title, method, choice.parameters, code, training, averaging, key)

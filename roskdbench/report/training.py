@@ -6,6 +6,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from roskdbench.results import Results
 from roskdbench.store import Store
@@ -35,6 +36,7 @@ def curves(results: Results, store: Store, experiment: str, palette: Mapping[str
             axis_format("{x:g}")
         upper.tick_params(axis="y", which="minor", labelsize=6)
         lower.set_xlabel("epoch")
+        lower.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         for panel in (upper, lower):
             panel.grid(color="#dddddd", linewidth=0.5)
     losses[0].set_ylabel("training loss")
@@ -80,6 +82,7 @@ def _draw(panel: Axes, history: History) -> None:
         panel.plot(epochs, means, color=colour, linewidth=1.2, label=f"teacher {number + 1}")
         panel.fill_between(epochs, low, high, color=colour, alpha=0.12, linewidth=0)
     panel.set_xlabel("epoch")
+    panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     panel.label_outer()
     panel.grid(color="#dddddd", linewidth=0.5)
 
