@@ -8,17 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from roskdbench.errors import UserError
-from roskdbench.executors import (
-    Damaged,
-    Event,
-    Failed,
-    Finished,
-    InlineExecutor,
-    Lost,
-    ProcessExecutor,
-    Progressed,
-)
-from roskdbench.executors.events import Executor
+from roskdbench.executors import Computing, Damaged, Event, Failed, Finished, Lost, Progressed
 from roskdbench.job import Job
 from roskdbench.plan import Plan
 from roskdbench.store import Store
@@ -73,6 +63,7 @@ def run(
     workers: int = 1,
     method_folders: tuple[Path, ...] = (),
     watch: Watcher = lambda progress, event: None,
+    computing: Computing | None = None,
 ) -> Progress:
     """Compute what the plan's scores need and the store lacks. Raises UserError only for what stops everything."""
     progress = Progress(plan)
@@ -82,10 +73,10 @@ def run(
         walk.note(event)
         watch(progress, event)
 
-    executor: Executor = (
-        InlineExecutor(store, method_folders, tell) if workers == 1 else ProcessExecutor(store, method_folders, workers)
-    )
     watch(progress, None)
+    if not walk.ready:
+        return progress
+    executor = (computing or Computing(workers=workers)).start(store, method_folders, tell)
     try:
         while walk.ready or progress.running:
             while walk.ready and executor.room:

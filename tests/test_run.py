@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from conftest import command
 
-from roskdbench.executors import InlineExecutor
 from roskdbench.executors.events import Lost
+from roskdbench.executors.inline import InlineExecutor
 from roskdbench.plan import plan
 from roskdbench.registry import discover
 from roskdbench.results import collect, find_run
@@ -299,11 +299,12 @@ class DyingExecutor(InlineExecutor):
 
 @pytest.mark.parametrize(("times", "well"), [(1, True), (99, False)])
 def test_a_job_whose_worker_dies_is_tried_again_once(tiny, tmp_path, monkeypatch, times, well):
-    from roskdbench import walk
+
+    from roskdbench.executors import computing
 
     made = planned(tiny)
     store = Store.at(tmp_path / "store")
-    monkeypatch.setattr(walk, "InlineExecutor", type("Dying", (DyingExecutor,), {"times": times}))
+    monkeypatch.setattr(computing, "InlineExecutor", type("Dying", (DyingExecutor,), {"times": times}))
     progress = run(made, store)
     assert progress.well == well
     assert any("it is tried again" in line for line in progress.messages)
@@ -435,7 +436,8 @@ def test_teachers_learn_from_their_subsets(smoke):
 
 def test_an_idle_worker_that_died_is_replaced(tiny, tmp_path):
     """Killed between two jobs, as by a system short of memory."""
-    from roskdbench.executors import Finished, ProcessExecutor
+    from roskdbench.executors import Finished
+    from roskdbench.executors.processes import ProcessExecutor
 
     made = planned(tiny)
     store = Store.at(tmp_path / "store")

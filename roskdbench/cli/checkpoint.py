@@ -91,6 +91,7 @@ def _measure(
     store: Path,
 ) -> None:
     from roskdbench.data.roots import find_roots
+    from roskdbench.executors import Computing
     from roskdbench.plan.checkpoint import plan_checkpoint, read_checkpoint
     from roskdbench.report.contents import tables_of
     from roskdbench.report.terminal import terminal_table
@@ -104,7 +105,7 @@ def _measure(
     kept = Store.at(store)
     roots = find_roots(suite.problems, suite.problems, [f"{name}={data}" for name in suite.problems if data])
     planned = plan_checkpoint(suite, read, located(suite, roots, kept, workers, screen))
-    progress = computed(planned, kept, workers, (), screen)
+    progress = computed(planned, kept, Computing(workers=workers), (), screen)
     results = collect(planned, kept, progress.reasons)
     tables = tables_of(results, EXPERIMENT)
     for table in tables:

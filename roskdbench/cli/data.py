@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from roskdbench.cli.options import STORE, Data, Settings, StoreFolder, SuiteName, console, cores
+from roskdbench.cli.options import STORE, Data, Settings, StoreFolder, SuiteName, console
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,6 +49,7 @@ def check(suite: SuiteName, data: Data = None, settings: Settings = None, store:
 def prepare(suite: SuiteName, data: Data = None, settings: Settings = None, store: StoreFolder = STORE) -> None:
     """Decode every image of a suite into the store. Stop it whenever you like: it goes on where it stopped."""
     from roskdbench.data.preparation import locate
+    from roskdbench.executors.computing import cores
     from roskdbench.live import decoding_for
     from roskdbench.store import Store
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import typer
 
-from roskdbench.cli.options import STORE, Data, Folders, StoreFolder, console, cores
+from roskdbench.cli.options import STORE, Data, Folders, StoreFolder, console
 
 State = Literal["ok", "note", "no"]
 Finding = tuple[State, str, str]
@@ -73,10 +73,11 @@ def _device() -> Iterator[Finding]:
 
     from roskdbench.engine.device import prepare
     from roskdbench.engine.precision import choose
+    from roskdbench.executors.computing import cores, default_devices, default_workers
     from roskdbench.jobs.execution import environment
 
-    device = prepare()
-    yield "ok", "device", f"{environment()['device']}; {cores()} cores, so {cores()} jobs at a time by default"
+    device, jobs = prepare(), default_workers(len(default_devices()))
+    yield "ok", "device", f"{environment()['device']}; {cores()} cores, {jobs} jobs at a time by default"
     if device.type == "cpu" and Path("/dev/nvidiactl").exists():
         yield "no", "GPU", "there is one, and torch does not see it: install a CUDA build of torch, or mend the driver"
     elif device.type == "cuda":

@@ -1,6 +1,6 @@
 """What several commands take, and how they print."""
 
-import os
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,7 +36,36 @@ StoreFolder = Annotated[
     ),
 ]
 Workers = Annotated[
-    int | None, typer.Option(min=1, help="Jobs at a time. Default: one for each core, or one for a GPU.")
+    int | None,
+    typer.Option(min=1, help="Jobs at a time. Default: one for each core, or as many as a GPU's memory takes."),
+]
+
+
+class ExecutorKind(StrEnum):
+    """Who computes jobs."""
+
+    local = "local"
+    ray = "ray"
+    slurm = "slurm"
+
+
+Executor = Annotated[
+    ExecutorKind, typer.Option(help="Who computes jobs: this machine, a Ray cluster, or Slurm. Tables are the same.")
+]
+Devices = Annotated[
+    str | None,
+    typer.Option(metavar="DEVICE,…", help="What workers are spread over: cuda:0,cuda:1 or cpu. Default: every GPU."),
+]
+Address = Annotated[
+    str | None, typer.Option(help="Of a Ray cluster, such as auto. Default: Ray on this machine, for this run.")
+]
+SlurmOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--slurm",
+        metavar="KEY=VALUE",
+        help="An option of submitit, such as slurm_partition=gpu, gpus_per_node=1 or timeout_min=240. Repeatable.",
+    ),
 ]
 Only = Annotated[
     list[str] | None, typer.Option("--only", metavar="EXPERIMENT", help="Just this experiment. Repeatable.")
@@ -66,8 +95,3 @@ def methods_found(folders: list[Path] | None) -> "Registry":
     for line in registry.broken:
         typer.echo(f"roskdbench: left out {line}", err=True)
     return registry
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,17 +1,17 @@
 """What every command that computes does: find the data, walk the plan, and end well when it is interrupted."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from roskdbench.cli.options import cores
-
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
 
     from roskdbench.data.content import Located
+    from roskdbench.executors import Computing
     from roskdbench.plan import Plan
     from roskdbench.store import Store
     from roskdbench.suite import Suite
@@ -25,6 +25,7 @@ def located(
     if not roots:
         return {}
     from roskdbench.data.preparation import locate
+    from roskdbench.executors.computing import cores
     from roskdbench.live import decoding_for
 
     with decoding_for(screen) as report:
@@ -34,8 +35,8 @@ def located(
 def computed(
     planned: "Plan",
     store: "Store",
-    workers: int | None,
-    folders: Iterable[Path],
+    computing: "Computing",
+    folders: "Iterable[Path]",
     screen: "Console",
     track: str | None = None,
 ) -> "Progress":
@@ -48,14 +49,7 @@ def computed(
 
     try:
         with view_for(screen) as view, tracked(track, planned, store, view) if track else nullcontext(view) as watch:
-            return run(planned, store, workers or default_workers(), tuple(folders), watch)
+            return run(planned, store, method_folders=tuple(folders), watch=watch, computing=computing)
     except KeyboardInterrupt:
         screen.print("Interrupted. What is finished is kept; the same command goes on from there.")
         raise typer.Exit(130) from None
-
-
-def default_workers() -> int:
-    """A worker for each core; one where there is a GPU, which its jobs would otherwise fight over."""
-    if Path("/dev/nvidiactl").exists():
-        return 1
-    return cores()

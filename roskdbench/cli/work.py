@@ -8,10 +8,15 @@ import typer
 
 from roskdbench.cli.options import (
     STORE,
+    Address,
     Data,
+    Devices,
+    Executor,
+    ExecutorKind,
     Folders,
     Only,
     Settings,
+    SlurmOptions,
     StoreFolder,
     SuiteName,
     Workers,
@@ -44,6 +49,10 @@ class Format(StrEnum):
 def run(
     suite: SuiteName,
     workers: Workers = None,
+    executor: Executor = ExecutorKind.local,
+    devices: Devices = None,
+    address: Address = None,
+    slurm: SlurmOptions = None,
     only: Only = None,
     data: Data = None,
     settings: Settings = None,
@@ -63,11 +72,15 @@ def run(
     Stop it whenever you like: the same command goes on where it stopped. The tables do not depend on --workers.
     """
     from roskdbench.data.roots import find_roots
+    from roskdbench.executors import Computing
     from roskdbench.results import collect
     from roskdbench.runs import write_record
     from roskdbench.store import Store
 
     screen = console()
+    computing = Computing(
+        executor.value, workers, devices.split(",") if devices else (), address, _pairs("--slurm", slurm or [])
+    )
     registry = methods_found(folders)
     planned = _plan(suite, settings, registry, only, Store(store))
     roots = find_roots(planned.suite.problems, planned.problems, data or ())
@@ -80,13 +93,22 @@ def run(
         planned = _plan(suite, settings, registry, only, kept, data_found)
     method_folders = tuple(folders or ())
     write_record(planned, kept, method_folders, {})
-    progress = computed(planned, kept, workers, method_folders, screen, track)
+    progress = computed(planned, kept, computing, method_folders, screen, track)
     write_record(planned, kept, method_folders, progress.reasons)
     if not progress.state:
         screen.print("Nothing to do: everything this suite asks for is in the store.")
     _print_tables(collect(planned, kept, progress.reasons), kept, screen)
     if not progress.well:
         raise typer.Exit(1)
+
+
+def _pairs(option: str, said: list[str]) -> dict[str, str]:
+    from roskdbench.errors import UserError
+
+    for each in said:
+        if "=" not in each:
+            raise UserError(f"{option} {each}: say KEY=VALUE")
+    return dict(each.split("=", 1) for each in said)
 
 
 def _plan(

@@ -1,16 +1,14 @@
 """Executors: who computes jobs. They tell what happens through events and decide nothing."""
 
+from roskdbench.executors.computing import Computing
 from roskdbench.executors.events import Damaged, Event, Failed, Finished, Lost, Progressed
-from roskdbench.executors.inline import InlineExecutor
-from roskdbench.executors.processes import ProcessExecutor
 
 __all__ = [
+    "Computing",
     "Damaged",
     "Event",
     "Failed",
     "Finished",
-    "InlineExecutor",
     "Lost",
-    "ProcessExecutor",
     "Progressed",
 ]

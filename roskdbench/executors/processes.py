@@ -3,7 +3,8 @@
 import os
 import signal
 import threading
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
@@ -15,6 +16,7 @@ from roskdbench.executors.events import Event, Lost, Progressed
 from roskdbench.job import Job
 from roskdbench.store import Store
 
+DEVICES = "CUDA_VISIBLE_DEVICES"
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -22,14 +24,21 @@ ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 class _Worker:
     process: Any
     pipe: Connection
+    visible: str | None
     job: Job | None = None
 
 
 class ProcessExecutor:
-    """Up to `workers` processes, started when they are first needed. One that dies is replaced."""
+    """Up to `workers` processes, started when they are first needed. One that dies is replaced.
 
-    def __init__(self, store: Store, method_folders: tuple[Path, ...], workers: int) -> None:
+    `visible` are values of CUDA_VISIBLE_DEVICES, which workers are spread over.
+    """
+
+    def __init__(
+        self, store: Store, method_folders: tuple[Path, ...], workers: int, visible: Sequence[str] = ()
+    ) -> None:
         self._store, self._method_folders, self._limit = store, method_folders, workers
+        self._visible = visible
         self._context = get_context("spawn")
         self._workers: list[_Worker] = []
 
@@ -80,20 +89,29 @@ class ProcessExecutor:
         ours, theirs = self._context.Pipe()
         arguments = (theirs, self._store.root, self._method_folders)
         process = self._context.Process(target=_serve, args=arguments, daemon=True)
-        before = {name: os.environ.get(name) for name in ONE_THREAD}
-        os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
-        try:
+        taken = [worker.visible for worker in self._workers]
+        visible = min(self._visible, key=taken.count) if self._visible else None
+        with _environment(dict.fromkeys(ONE_THREAD, "1") | ({} if visible is None else {DEVICES: visible})):
             process.start()
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
         theirs.close()
-        worker = _Worker(process, ours)
+        worker = _Worker(process, ours, visible)
         self._workers.append(worker)
         return worker
+
+
+@contextmanager
+def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
+    """Processes that start in the block have these variables."""
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _reason(exit_code: int | None) -> str:

@@ -1,0 +1,232 @@
+"""Whoever computes jobs, the bytes are the same; what is asked of them wrongly is one line."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from conftest import TINY, command
+
+from roskdbench.errors import UserError
+from roskdbench.executors import Computing, computing
+from roskdbench.executors.computing import default_workers, visible_as
+from roskdbench.executors.processes import DEVICES, ProcessExecutor
+from roskdbench.executors.shipping import packed, unpacked
+from roskdbench.plan import plan
+from roskdbench.registry import discover
+from roskdbench.store import CHECKSUMS, RECORD, Store
+from roskdbench.suite import read_suite
+from roskdbench.walk import run
+
+SMALL = TINY.replace("[baseline-i, baseline-v, ros-kd]", "[baseline-i, mine]").replace("epochs: 4", "epochs: 30")
+MINE = '''
+from roskdbench import Equal, Method, Single, register
+
+
+@register("mine")
+class Mine(Method):
+    """Mine: a method of one's own, with code that has to travel."""
+
+    teachers = Single()
+    weighting = Equal()
+
+    def loss(self, batch):
+        return batch.hard_loss() + 0.5 * batch.divergences(2.0).mean()
+'''
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """A small suite with a method of one's own, its plan, and what it comes to in this process."""
+    folder = tmp_path_factory.mktemp("alone")
+    (folder / "mine").mkdir()
+    (folder / "mine" / "mine.py").write_text(MINE)
+    (folder / "small.yaml").write_text(SMALL)
+    made = plan(read_suite(str(folder / "small.yaml")), discover([folder / "mine"]))
+    store = Store.at(folder / "store")
+    assert run(made, store, method_folders=(folder / "mine",)).well
+    return folder, made, payloads(store, made)
+
+
+def payloads(store, made):
+    """The bytes of every artifact but its record, which tells how long it took."""
+    return {
+        (fingerprint, path.name): path.read_bytes()
+        for fingerprint in made.jobs
+        for path in sorted(store.path(fingerprint).iterdir())
+        if path.name not in (RECORD, CHECKSUMS)
+    }
+
+
+@pytest.mark.slow
+def test_two_nodes_of_a_ray_cluster_give_the_same_bytes_also_when_one_goes(alone, tmp_path):
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    folder, made, wanted = alone
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    second = cluster.add_node(num_cpus=1)
+    store, killed = Store.at(tmp_path / "store"), threading.Event()
+
+    def watch(progress, event):
+        begun = [step for step in progress.running.values() if step.done > 0]
+        if len(begun) == 2 and not killed.is_set():  # the second node is at work
+            killed.set()
+            cluster.remove_node(second, allow_graceful=False)
+
+    try:
+        ray = Computing(kind="ray", workers=2, address=cluster.address)
+        progress = run(made, store, method_folders=(folder / "mine",), watch=watch, computing=ray)
+    finally:
+        cluster.shutdown()
+    assert killed.is_set()
+    assert progress.well, progress.reasons
+    assert any("it is tried again" in message for message in progress.messages)
+    assert payloads(store, made) == wanted
+
+
+@pytest.mark.slow
+def test_slurm_tasks_give_the_same_bytes(alone, tmp_path):
+    """Through submitit's own stand-in for Slurm, which runs the same tasks as processes."""
+    pytest.importorskip("submitit")
+    folder, _, wanted = alone
+    suite = read_suite(str(folder / "small.yaml"), ["experiments.main.methods=[mine]"])
+    made = plan(suite, discover([folder / "mine"]))
+    store = Store.at(tmp_path / "store")
+    slurm = Computing(kind="slurm", workers=2, options={"cluster": "local"})
+    progress = run(made, store, method_folders=(folder / "mine",), computing=slurm)
+    assert progress.well, progress.reasons
+    found = payloads(store, made)
+    assert found == {key: wanted[key] for key in found}
+    assert {path.name for path in tmp_path.iterdir()} == {"store", "store-slurm"}
+    assert (tmp_path / "store-slurm").stat().st_mode & 0o077 == 0
+
+
+def test_a_preempted_task_is_queued_again_as_it_is(alone, tmp_path):
+    submitit = pytest.importorskip("submitit")
+    from roskdbench.executors.slurm import Task
+
+    _, made, _ = alone
+    job = next(iter(made.jobs.values()))
+    task = Task(job, tmp_path, tmp_path / "note.json", ())
+    again = task.checkpoint()
+    assert isinstance(again, submitit.helpers.DelayedSubmission)
+    assert again.function is task
+
+
+def test_a_task_that_does_not_see_the_store_says_so(alone, tmp_path):
+    pytest.importorskip("submitit")
+    from roskdbench.executors.slurm import Task
+
+    _, made, _ = alone
+    event = Task(next(iter(made.jobs.values())), tmp_path / "nowhere", tmp_path / "note.json", ())()
+    assert event.fatal
+    assert "does not see the store" in event.reason
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--executor", "ray", "--address", "127.0.0.1:1"), "no Ray cluster at 127.0.0.1:1"),
+        (("--executor", "slurm"), "--executor slurm: Could not detect"),
+        (("--executor", "slurm", "--slurm", "partition"), "--slurm partition: say KEY=VALUE"),
+        (("--devices", "gpu:0"), "--devices gpu:0: say cpu, or cuda and a number"),
+    ],
+)
+def test_a_mistake_is_one_line(tiny, tmp_path, arguments, said):
+    environment = {"RAY_raylet_start_wait_time_s": "5", "PATH": str(Path(sys.executable).parent)}
+    done = command("run", tiny, "--store", tmp_path / "store", *arguments, **environment)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.strip().count("\n") == 0, done.stderr
+    assert said in done.stderr
+
+
+def test_workers_are_spread_over_devices(alone, tmp_path):
+    """As the workers' own environment says."""
+    _, made, _ = alone
+    first = [job for job in made.jobs.values() if not job.inputs]
+    executor = ProcessExecutor(Store.at(tmp_path / "store"), (), 4, ["5", "7"])
+    try:
+        for job in first:
+            executor.start(job)
+        for _ in range(4 - len(first)):
+            executor._hire()
+        seen = []
+        for worker in executor._workers:
+            lines = Path(f"/proc/{worker.process.pid}/environ").read_bytes().split(b"\0")
+            seen += [line.partition(b"=")[2].decode() for line in lines if line.startswith(DEVICES.encode())]
+        assert sorted(seen) == ["5", "5", "7", "7"]
+    finally:
+        executor.close()
+
+
+def test_devices_are_named_among_those_that_may_be_seen(monkeypatch):
+    monkeypatch.delenv(DEVICES, raising=False)
+    assert [visible_as(each) for each in ("cuda:0", "cuda:3", "cpu")] == ["0", "3", ""]
+    monkeypatch.setenv(DEVICES, "4,6")
+    assert visible_as("cuda:1") == "6"
+    with pytest.raises(UserError, match="lets 2 be seen"):
+        visible_as("cuda:2")
+
+
+@pytest.mark.parametrize(
+    ("free", "cores", "workers"), [([], 6, 6), ([140_000], 16, 4), ([9_000, 30_000], 16, 3), ([140_000], 2, 2)]
+)
+def test_as_many_workers_as_cores_or_as_memory_on_gpus_takes(monkeypatch, free, cores, workers):
+    monkeypatch.setattr(computing, "_free_memory", lambda: free)
+    monkeypatch.setattr(computing, "cores", lambda: cores)
+    assert default_workers(len(free)) == workers
+
+
+def test_method_files_arrive_as_they_were(tmp_path, monkeypatch):
+    named, given = tmp_path / "named", tmp_path / "given"
+    for folder, text in ((named, "one = 1\n"), (given, "two = 'zwei'\n")):
+        folder.mkdir()
+        (folder / "method.py").write_text(text)
+    monkeypatch.setenv("ROSKDBENCH_METHODS", str(named))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", None)
+    shipped = packed([given])
+    places = unpacked(shipped)
+    assert [(place / "method.py").read_text() for place in places] == ["one = 1\n", "two = 'zwei'\n"]
+    assert unpacked(shipped) == places
+    assert "ROSKDBENCH_METHODS" not in os.environ
+    monkeypatch.setattr("tempfile.tempdir", None)
+
+
+def test_ctrl_c_leaves_no_ray_behind(tiny, tmp_path):
+    pytest.importorskip("ray")
+    before = _rays()
+    line = [
+        sys.executable,
+        "-m",
+        "roskdbench",
+        "run",
+        str(tiny),
+        "--store",
+        str(tmp_path / "store"),
+        "--executor",
+        "ray",
+    ]
+    process = subprocess.Popen([*line, "--workers", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    limit = time.monotonic() + 90
+    while not list((tmp_path / "store").glob("??/*/checksums.json")) and time.monotonic() < limit:
+        time.sleep(0.1)
+    process.send_signal(2)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command goes on from there" in said
+    limit = time.monotonic() + 20
+    while _rays() - before and time.monotonic() < limit:
+        time.sleep(0.2)
+    assert not _rays() - before
+
+
+def _rays():
+    """Processes of Ray that there are."""
+    listed = subprocess.run(["ps", "-eo", "pid,comm"], capture_output=True, text=True, check=True).stdout.splitlines()
+    return {line for line in listed if line.endswith(("raylet", "gcs_server"))}
