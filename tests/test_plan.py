@@ -6,7 +6,9 @@ import sys
 import pytest
 
 from roskdbench.errors import UserError
+from roskdbench.job import Job
 from roskdbench.plan import plan
+from roskdbench.plan.estimate import Speed, alone, speeds
 from roskdbench.registry import discover
 from roskdbench.suite import read_suite
 
@@ -202,3 +204,36 @@ def test_planning_does_not_import_torch():
         "assert not {'torch', 'timm', 'pandas', 'matplotlib'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_hours_come_from_the_nearest_thing_that_is_known():
+    """Of the kind with this network, of the network, of anything: in this order, and only where it took long enough."""
+    speed = Speed("a machine")
+    speed.learn("teacher", "small", 100.0, 10.0)  # 10 a second
+    speed.learn("bank", "small", 300.0, 10.0)
+    speed.learn("teacher", "large", 1000.0, 10.0)
+    speed.learn("attacks", "large", 1.0, 0.5)  # too short to count
+
+    def job(kind, network):
+        return Job(kind, {}, hints={"work": 60.0, "network": network})
+
+    assert speed.seconds(job("teacher", "small")) == pytest.approx(6)
+    assert speed.seconds(job("bank", "small")) == pytest.approx(2)
+    assert speed.seconds(job("landscape", "small")) == pytest.approx(60 * 20 / 400)
+    assert speed.seconds(job("attacks", "large")) == pytest.approx(60 * 10.5 / 1001)
+    assert speed.seconds(job("teacher", "unheard of")) == pytest.approx(60 * 30.5 / 1401)
+    assert speed.hours([job("teacher", "small")] * 600) == pytest.approx(1)
+    assert not Speed("another").known
+
+
+def test_scripts_that_share_nothing_do_every_job_again_for_each_cell(smoke):
+    made, store, _ = smoke
+    separate = alone(made)
+    assert sum(job.kind == "pixels" for job in separate) == len(made.cells)
+    # One for Baseline II, two each for III, its subset, IV, V, RoS-KD and the ensemble; a student for all but the last.
+    assert sum(job.kind == "teacher" for job in separate) == 2 * (1 + 2 * 6)
+    assert sum(job.kind == "trajectory" for job in separate) == 2 * 7
+    (known,) = speeds(store)
+    records = [store.open(each).record for each in made.jobs]
+    assert known.known
+    assert known._seconds["", ""] == pytest.approx(sum(each["seconds"] for each in records if each["network"]))

@@ -151,11 +151,48 @@ def plan(
     settings: Settings = None,
     folders: Folders = None,
     store: StoreFolder = STORE,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Time a few training steps here, to say how long the suite would take.")
+    ] = False,
 ) -> None:
-    """Show what a suite comes to: jobs by kind, what sharing saves, what is in the store."""
+    """Show what a suite comes to: jobs by kind, what sharing saves, what is in the store, how long the rest takes."""
     from roskdbench.store import Store
 
-    _print_plan(_plan(suite, settings, methods_found(folders), only, Store(store)), console(), Store(store))
+    planned = _plan(suite, settings, methods_found(folders), only, Store(store))
+    _print_plan(planned, console(), Store(store))
+    _print_hours(planned, console(), Store(store), measure)
+
+
+def _print_hours(planned: "Plan", screen: "Console", store: "Store", measure: bool) -> None:
+    from roskdbench.plan.estimate import Speed, alone, speeds
+    from roskdbench.plan.workshop import BACKWARD
+
+    found = speeds(store)
+    if measure:
+        from roskdbench.engine.device import prepare
+        from roskdbench.engine.precision import TRIED, step_seconds
+        from roskdbench.jobs.execution import environment
+
+        device = prepare()
+        steps = 1000  # as if so many had been taken
+        found = [Speed(environment()["device"])]
+        found[0].learn("", "", steps * BACKWARD * TRIED, steps * step_seconds(device))
+    left = list(planned.needed(each for each in planned.jobs if each in store).values())
+    for each in found:
+        unit = "GPU-hours" if each.is_gpu else "hours of one core"
+        whole, separate = each.hours(planned.jobs.values()), each.hours(alone(planned))
+        how = "a few steps of a ResNet-18" if measure else "jobs in this store"
+        said = (
+            f"On {each.device}, by the speed of {how}: {_hours(each.hours(left))} {unit} to do, {_hours(whole)} from "
+            f"an empty store. Scripts that share nothing would take {_hours(separate)}: {separate / whole:.1f} times."
+        )
+        screen.print(said, soft_wrap=True, markup=False)
+    if not found:
+        screen.print("How long it will take is not known yet: add --measure.", style="dim")
+
+
+def _hours(hours: float) -> str:
+    return f"{hours:.1f}" if hours >= 10 else f"{hours:.2f}" if hours >= 0.1 else f"{hours:.3f}"
 
 
 def _print_plan(planned: "Plan", screen: "Console", store: "Store") -> None:
@@ -179,7 +216,7 @@ def _print_plan(planned: "Plan", screen: "Console", store: "Store") -> None:
             soft_wrap=True,
         )
     screen.print(
-        "Work counts forward passes of one image through a ResNet-18; a training pass is three.",
+        "Work counts forward passes of one image of 64 pixels through a ResNet-18; a training pass is three.",
         style="dim",
         soft_wrap=True,
     )

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from roskdbench.errors import UserError, nearest
 from roskdbench.fingerprint import canonical_json
+from roskdbench.suite.protocol import SMALL_IMAGE
 
-SMALL_IMAGE = 64
 METADATA = "roskdbench"
 
 

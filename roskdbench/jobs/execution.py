@@ -40,6 +40,8 @@ def execute(
             "inputs": job.inputs,
             "code": job.code,
             "label": job.label,
+            "work": job.work,
+            "network": job.hints.get("network", ""),
         }
         started = time.perf_counter()
         with store.writing(job.fingerprint, record) as folder:

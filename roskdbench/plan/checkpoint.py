@@ -15,7 +15,7 @@ from roskdbench.job import Job
 from roskdbench.plan import measuring
 from roskdbench.plan.graph import Cell, Plan
 from roskdbench.plan.ground import Ground, Model
-from roskdbench.plan.workshop import Workshop, cost, job
+from roskdbench.plan.workshop import Workshop, job
 from roskdbench.suite import Suite
 from roskdbench.suite.experiments import Measure
 from roskdbench.suite.one_problem import EXPERIMENT
@@ -110,8 +110,9 @@ def _network(workshop: Workshop, ground: Ground, checkpoint: Checkpoint) -> Job:
         "deviation": checkpoint.deviation,
     }
     label, path = f"{checkpoint.path.name}", str(checkpoint.path.resolve())
-    passes = cost(NetworkSpec(model=checkpoint.model))
+    network = NetworkSpec(model=checkpoint.model)
+    passes, inputs = ground.cost(network), {"pixels": ground.pixels}
     return workshop.once(
         ("checkpoint",),
-        lambda: job("checkpoint", spec, {"pixels": ground.pixels}, label, 1.0, path=path, cost=passes),
+        lambda: job("checkpoint", spec, inputs, label, 1.0, path=path, cost=passes, network=network.key),
     )

@@ -33,6 +33,11 @@ class Model:
         """Of a pass, against a ResNet-18's."""
         return float(sum(each.hints["cost"] for each in self.inputs.values()))
 
+    @property
+    def network(self) -> str:
+        """What its speed is known by."""
+        return " ".join(sorted({each.hints["network"] for each in self.inputs.values()}))
+
 
 @dataclass(frozen=True)
 class Seat:
@@ -77,6 +82,10 @@ class Ground:
             raise UserError(f"method '{row.name}' trains no student and has no teachers")
         members = {f"member.{number}": seat.teacher for number, seat in enumerate(seats)}
         return Model(row.title, members, reading, self._ensemble([seat.teacher for seat in seats])), seats
+
+    def cost(self, network: NetworkSpec) -> float:
+        """Of a pass of an image."""
+        return cost(network, self.spec.size or 64, self.protocol.stem)
 
     def _pixels(self) -> Job:
         label, work = f"pixels of {self.problem}", self.samples * 0.05
@@ -123,7 +132,8 @@ class Ground:
         def make() -> Job:
             inputs = {"pixels": self.pixels, "split": self.split, "model": model}
             work = self.test_samples * model.hints["cost"]
-            return job("predictions", {"reading": reading}, inputs, f"predictions of {model.label}", work)
+            label, network = f"predictions of {model.label}", model.hints["network"]
+            return job("predictions", {"reading": reading}, inputs, label, work, network=network)
 
         return self.workshop.once(("predictions", model.fingerprint, reading), make)
 
@@ -150,11 +160,12 @@ class Ground:
                 spec,
                 {**self.base, **roles, **self._form(student)},
                 f"{row.name} {student.name} on {self.name}",
-                BACKWARD * self.samples * self.train_share * self.protocol.epochs * cost(student),
+                BACKWARD * self.samples * self.train_share * self.protocol.epochs * self.cost(student),
                 code=row.code,
                 method=row.name,
                 parameters=row.parameters,
-                cost=cost(student),
+                cost=self.cost(student),
+                network=student.key,
             )
 
         # The key leaves out the method's name: rows that train in the same way share the training.
@@ -188,8 +199,9 @@ class Ground:
                 spec,
                 inputs,
                 f"teacher {slot.network.name} on {self.name}{suffix}",
-                BACKWARD * self.samples * share * self.protocol.epochs * cost(slot.network),
-                cost=cost(slot.network),
+                BACKWARD * self.samples * share * self.protocol.epochs * self.cost(slot.network),
+                cost=self.cost(slot.network),
+                network=slot.network.key,
             )
 
         return self.workshop.once(("teacher", self.where, position, slot.network.key, slot.subset), make)
@@ -203,8 +215,8 @@ class Ground:
                 "seed": self.seed,
             }
             inputs = {"pixels": self.pixels, "split": self.split, "teacher": teacher, **self._form(network)}
-            work = self.samples * self.train_share * self.workshop.view_count * cost(network)
-            return job("bank", spec, inputs, f"bank of {teacher.label}", work)
+            work = self.samples * self.train_share * self.workshop.view_count * self.cost(network)
+            return job("bank", spec, inputs, f"bank of {teacher.label}", work, network=network.key)
 
         return self.workshop.once(("bank", teacher.fingerprint), make)
 

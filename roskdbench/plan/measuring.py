@@ -63,7 +63,8 @@ def _attacks(ground: Ground, attacks: Attacks, model: Model, substitute: Job | N
         images = min(attacks.images or ground.samples, ground.test_samples)
         passes = 1.5 * BACKWARD * sum(getattr(each, "steps", 1) for each in attacks.chosen)
         work = images * (passes + CHECKS * len(attacks.sweep)) * model.cost
-        return job("attacks", spec, inputs, f"attacks on {model.title} on {ground.name}", work)
+        label = f"attacks on {model.title} on {ground.name}"
+        return job("attacks", spec, inputs, label, work, network=model.network)
 
     key = ("attacks", model.predictions.fingerprint, attacks.model_dump_json(), model.reading)
     return ground.workshop.once(key, make)
@@ -77,7 +78,8 @@ def _landscape(ground: Ground, landscape: Landscape, model: Model) -> Job:
         spec = {**landscape.model_dump(mode="json", exclude={"measure", "clamp"}), "reading": model.reading}
         images = min(landscape.images or ground.samples, ground.test_samples)
         work = images * (landscape.points**2 + CURVATURE) * model.cost
-        return job("landscape", spec, inputs, f"landscape of {model.title} on {ground.name}", work)
+        label = f"landscape of {model.title} on {ground.name}"
+        return job("landscape", spec, inputs, label, work, network=model.network)
 
     drawn = landscape.model_dump_json(exclude={"clamp"})
     return ground.workshop.once(("landscape", model.predictions.fingerprint, drawn, ground.labels.fingerprint), make)
@@ -91,6 +93,7 @@ def _memorisation(ground: Ground, model: Job, reading: str, subset: Subset | Non
             inputs["subsets"] = ground.subsets(subset)
             spec["subset"] = subset.index
         work = ground.samples * ground.train_share * model.hints["cost"]
-        return job("memorisation", spec, inputs, f"memorisation of {model.label}", work)
+        label = f"memorisation of {model.label}"
+        return job("memorisation", spec, inputs, label, work, network=model.hints["network"])
 
     return ground.workshop.once(("memorisation", model.fingerprint, reading), make)

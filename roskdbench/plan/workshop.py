@@ -6,7 +6,7 @@ from typing import Any
 from roskdbench.data.content import Located
 from roskdbench.job import Job
 from roskdbench.suite import Suite
-from roskdbench.suite.protocol import NetworkSpec
+from roskdbench.suite.protocol import SMALL_IMAGE, NetworkSpec
 
 # Multiply-adds of a forward pass at 224 px against ResNet-18's 1.8 billion; others count as 1.
 RELATIVE_COST = {
@@ -16,6 +16,9 @@ RELATIVE_COST = {
     "mobilenetv2_100": 0.17,
     "densenet121": 1.6,
 }
+DENSENET = (6, 12, 24, 16)  # layers of the blocks of a DenseNet-121
+LEAST = 0.04  # of a ResNet-18: small networks wait for memory
+SMALL_STEM = 4.0  # what keeping the resolution of small images costs
 BACKWARD = 3.0  # a training pass against a forward pass
 
 
@@ -69,6 +72,21 @@ def job(
     return Job(kind, spec, prints, code, {"label": label, "work": work, **rest})
 
 
-def cost(network: NetworkSpec) -> float:
-    """The cost of a pass against ResNet-18's."""
-    return RELATIVE_COST.get(network.model, 1.0)
+def cost(network: NetworkSpec, size: int, stem: str) -> float:
+    """The cost of a pass against that of a ResNet-18 at 64 pixels with its usual stem."""
+    small = stem == "small" or (stem == "auto" and size < SMALL_IMAGE)
+    share = max(LEAST, RELATIVE_COST.get(network.model, 1.0) * _slimmed(network.options))
+    return share * (size / 64) ** 2 * (SMALL_STEM if small else 1.0)
+
+
+def _slimmed(options: Mapping[str, Any]) -> float:
+    """What options leave of a network's cost, as far as they are of a ResNet's or DenseNet's shape."""
+    if "channels" in options:
+        layers = options.get("layers", [2, 2, 2, 2])
+        stages = zip(options["channels"], layers, (64, 128, 256, 512), strict=False)
+        return float(sum(count * (width / usual) ** 2 for width, count, usual in stages)) / 8
+    if "block_config" in options or "growth_rate" in options:
+        blocks, growth = options.get("block_config", DENSENET), options.get("growth_rate", 32)
+        ours, theirs = (sum(count**2 / 4**place for place, count in enumerate(each)) for each in (blocks, DENSENET))
+        return float((growth / 32) ** 2 * ours / theirs)
+    return 1.0

@@ -11,6 +11,9 @@ from roskdbench.suite.declared import Declared
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
+SMALL_IMAGE = 64  # pixels: below, `auto` keeps the resolution of the first layers
+
+
 class NetworkSpec(Declared):
     """A network of timm's, with what its constructor is told."""
 

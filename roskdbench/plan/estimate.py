@@ -1,0 +1,79 @@
+"""How long a plan will take here: the work of its jobs at the speed of those in the store, or of a few steps."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from roskdbench.job import Job
+from roskdbench.plan.graph import Plan
+from roskdbench.store import RECORD, Store
+
+ENOUGH = 1.0  # seconds that jobs must have taken together before their speed says anything
+
+
+@dataclass
+class Speed:
+    """Work a second of one worker on a device: of a kind with a network if that is known, of a network, or of any."""
+
+    device: str
+    _work: dict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
+    _seconds: dict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
+
+    def learn(self, kind: str, network: str, work: float, seconds: float) -> None:
+        """Take in a job that was done."""
+        for key in ((kind, network), ("", network), ("", "")):
+            self._work[key] += work
+            self._seconds[key] += seconds
+
+    def seconds(self, job: Job) -> float:
+        """How long a job is likely to take."""
+        network = str(job.hints.get("network", ""))
+        for key in ((job.kind, network), ("", network), ("", "")):
+            if self._seconds[key] >= ENOUGH and self._work[key] > 0:
+                return job.work * self._seconds[key] / self._work[key]
+        return 0.0
+
+    @property
+    def known(self) -> bool:
+        """Whether anything can be said."""
+        return self._seconds["", ""] >= ENOUGH
+
+    def hours(self, jobs: Iterable[Job]) -> float:
+        """Of one worker, for these jobs."""
+        return sum(map(self.seconds, jobs)) / 3600
+
+    @property
+    def is_gpu(self) -> bool:
+        """Whether hours are GPU-hours."""
+        return "NVIDIA" in self.device
+
+
+def speeds(store: Store) -> list[Speed]:
+    """One for each device that jobs in the store were computed on, the busiest first."""
+    found: dict[str, Speed] = {}
+    for fingerprint in store.fingerprints():
+        try:
+            record = json.loads((store.path(fingerprint) / RECORD).read_text("utf-8"))
+            device, network = record["environment"]["device"], record["network"]
+            work, seconds = float(record["work"]), float(record["seconds"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if network:
+            found.setdefault(device, Speed(device)).learn(record["kind"], network, work, seconds)
+    known = [each for each in found.values() if each.known]
+    return sorted(known, key=lambda each: -each._seconds["", ""])
+
+
+def alone(plan: Plan) -> list[Job]:
+    """The jobs that scripts would do which share nothing: those behind each cell, again for each."""
+    found: list[Job] = []
+    for cell in plan.cells:
+        waiting, seen = [cell.scores, *(other for other, _ in cell.others)], set[str]()
+        while waiting:
+            each = waiting.pop()
+            if each not in seen:
+                seen.add(each)
+                found.append(plan.jobs[each])
+                waiting.extend(plan.jobs[each].inputs.values())
+    return found
