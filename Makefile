@@ -14,7 +14,7 @@ demo: .venv/installed
 	@echo "The pictures and the tables in all formats are in $(STORE)/reports/quick"
 
 test: .venv/installed-for-tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: .venv/installed-for-tests
 	$(BIN)/ruff check .
