@@ -1,6 +1,7 @@
 """Running a suite: complete, resumable at any moment, the same bytes whoever computes it, and honest about failures."""
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -354,6 +355,49 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tiny, tmp_path):
     assert "the same command goes on from there" in out
     assert "Traceback" not in err
     assert command(*arguments).returncode == 0
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of a megabyte, mounted for one test; the folder and a way to change it."""
+    place = tmp_path / "disk"
+    place.mkdir()
+
+    def mount(*options):
+        return subprocess.run(["mount", *options, str(place)], capture_output=True, text=True, check=False)
+
+    if os.geteuid() != 0 or mount("-t", "tmpfs", "-o", "size=1m", "tmpfs").returncode != 0:
+        pytest.skip("mounting a small disk takes the rights to mount")
+    yield place, mount
+    subprocess.run(["umount", str(place)], check=False)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(undisturbed, small_disk, workers):
+    path, made, store = undisturbed
+    place, mount = small_disk
+    arguments = ["run", path, "--store", place / "store", "--workers", workers]
+    done = command(*arguments)
+    assert done.returncode == 2
+    assert done.stderr == f"roskdbench: the store {place / 'store'} cannot take more; make room and run again\n"
+    kept = Store(place / "store")
+    assert 0 < len(list(kept.fingerprints())) < len(made.jobs)
+    assert all(each in kept for each in kept.fingerprints())
+    assert not list((kept.root / "tmp").iterdir())
+    mount("-o", "remount,size=64m")
+    assert command(*arguments).returncode == 0
+    assert payloads(Store(place / "store"), made) == payloads(store, made)
+    assert strays(Store(place / "store")) == []
+
+
+def test_a_read_only_disk_is_one_line(undisturbed, small_disk):
+    path, _, _ = undisturbed
+    place, mount = small_disk
+    mount("-o", "remount,ro")
+    done = command("run", path, "--store", place / "store")
+    assert done.returncode == 2
+    reason = f"cannot write to the store {place / 'store'}: read-only file system"
+    assert done.stderr == f"roskdbench: {reason}; name another with --store DIR\n"
 
 
 def test_runs_are_found_by_name_suite_or_as_the_latest(undisturbed, tmp_path):
