@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
+    from roskdbench.executors import Computing
+
 STORE = Path("roskdbench-store")
 
 
@@ -106,8 +108,10 @@ def run(
     methods: Iterable[str | Path] = (),
     data: Mapping[str, str | Path] | None = None,
     settings: Mapping[str, Any] | None = None,
+    computing: "Computing | None" = None,
 ) -> Run:
-    """Compute what a suite asks for and the store lacks. `settings` are like --set: {"protocol.epochs": 5}.
+    """Compute what a suite asks for and the store lacks. `settings` are like --set: {"protocol.epochs": 5}. `computing`
+    stands for --executor, --devices and the like: `Computing(kind="ray", workers=8)`.
 
     Only scripts that guard their code with `if __name__ == "__main__"` can have more than one worker.
     """
@@ -132,7 +136,7 @@ def run(
         found = locate(declared.problems, roots, kept, workers, lambda *progress: None)
         planned = plan(declared, registry, only, found)
     write_record(planned, kept, folders, {})
-    progress = walk(planned, kept, workers, folders)
+    progress = walk(planned, kept, workers, folders, computing=computing)
     write_record(planned, kept, folders, progress.reasons)
     return Run(collect(planned, kept, progress.reasons), kept)
 

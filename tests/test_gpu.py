@@ -3,14 +3,20 @@
 import numpy as np
 import pytest
 import torch
-from conftest import RECIPE, SEEDS, tiny_examples, tiny_network
+from conftest import RECIPE, SEEDS, TINY, tiny_examples, tiny_network
 
 from roskdbench.engine.bank import fill
 from roskdbench.engine.device import Form, prepare
 from roskdbench.engine.training import Training
 from roskdbench.engine.views import uniforms, views
+from roskdbench.executors import Computing
 from roskdbench.method import Method, RunningMean
+from roskdbench.plan import plan
+from roskdbench.registry import discover
+from roskdbench.store import CHECKSUMS, RECORD, Store
+from roskdbench.suite import read_suite
 from roskdbench.suite.augmentation import PRESETS
+from roskdbench.walk import run
 
 pytestmark = [
     pytest.mark.gpu,
@@ -82,3 +88,36 @@ def test_a_bank_row_is_what_the_teacher_says_of_the_students_view():
 
     Training("single-label", Spy(), tiny_network(), examples, [bank], RECIPE, SEEDS).run()
     assert all(same)
+
+
+MEASURED = TINY.replace(
+    "    noise: [own]",
+    """    noise: [own]
+    measures:
+      - scores
+      - calibration
+      - {measure: attacks, preset: paper, images: 24, sweep: [1/255, 4/255]}
+      - {measure: landscape, points: 5}
+""",
+)
+
+
+def test_every_measure_runs_and_workers_that_share_a_gpu_give_the_bytes_of_one(tmp_path):
+    (tmp_path / "tiny.yaml").write_text(MEASURED)
+    made, found = plan(read_suite(str(tmp_path / "tiny.yaml")), discover()), []
+    for workers in (1, 3):
+        store = Store.at(tmp_path / f"store-{workers}")
+        progress = run(made, store, computing=Computing(workers=workers, devices=("cuda:0",)))
+        assert progress.well, progress.reasons
+        found.append(
+            {
+                (each, path.name): path.read_bytes()
+                for each in made.jobs
+                for path in store.path(each).iterdir()
+                if path.name not in (RECORD, CHECKSUMS)
+            }
+        )
+        for job in made.jobs.values():
+            if job.kind in ("scores", "attacks", "landscape"):
+                assert "NVIDIA" in store.open(job.fingerprint).record["environment"]["device"] or job.kind == "scores"
+    assert found[0] == found[1]
