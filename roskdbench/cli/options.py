@@ -41,6 +41,9 @@ Workers = Annotated[
 ]
 
 
+WHERE = "Where it is computed"
+
+
 class ExecutorKind(StrEnum):
     """Who computes jobs."""
 
@@ -50,14 +53,24 @@ class ExecutorKind(StrEnum):
 
 
 Executor = Annotated[
-    ExecutorKind, typer.Option(help="Who computes jobs: this machine, a Ray cluster, or Slurm. Tables are the same.")
+    ExecutorKind,
+    typer.Option(
+        help="Who computes jobs: this machine, a Ray cluster, or Slurm. Tables are the same.", rich_help_panel=WHERE
+    ),
 ]
 Devices = Annotated[
     str | None,
-    typer.Option(metavar="DEVICE,…", help="What workers are spread over: cuda:0,cuda:1 or cpu. Default: every GPU."),
+    typer.Option(
+        metavar="DEVICE,…",
+        help="What workers are spread over: cuda:0,cuda:1 or cpu. Default: every GPU.",
+        rich_help_panel=WHERE,
+    ),
 ]
 Address = Annotated[
-    str | None, typer.Option(help="Of a Ray cluster, such as auto. Default: Ray on this machine, for this run.")
+    str | None,
+    typer.Option(
+        help="Of a Ray cluster, such as auto. Default: Ray on this machine, for this run.", rich_help_panel=WHERE
+    ),
 ]
 SlurmOptions = Annotated[
     list[str] | None,
@@ -65,6 +78,7 @@ SlurmOptions = Annotated[
         "--slurm",
         metavar="KEY=VALUE",
         help="An option of submitit, such as slurm_partition=gpu, gpus_per_node=1 or timeout_min=240. Repeatable.",
+        rich_help_panel=WHERE,
     ),
 ]
 Only = Annotated[

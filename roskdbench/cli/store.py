@@ -84,7 +84,8 @@ def how_large(folders: Folders = None, store: StoreFolder = STORE) -> None:
         )
     screen.print(grid)
     free = amount(shutil.disk_usage(there.root).free)
-    screen.print(f"{free} are free on its disk. Images that artifacts share with data/ count twice.", style="dim")
+    twice = " Images that artifacts share with data/ count twice." if size(there.root / "data") else ""
+    screen.print(f"{free} are free on its disk.{twice}", style="dim")
 
 
 @app.command()
