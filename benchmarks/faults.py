@@ -30,7 +30,7 @@ EXECUTORS = {
     "slurm": ["--workers", "2", "--executor", "slurm", "--slurm", "cluster=local"],
 }
 PARTS = {"inline": 0.4, "processes": 0.4, "ray": 0.12, "slurm": 0.08}  # of the kills
-SLOWEST = {"inline": 4.0, "processes": 5.0, "ray": 14.0, "slurm": 14.0}  # seconds before a kill, at most
+SLOWEST = {"inline": 8.0, "processes": 8.0, "ray": 16.0, "slurm": 16.0}  # seconds before a kill, at most
 
 
 def command(verb: str, store: Path, *further: str) -> list[str]:

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +17,16 @@ from roskdbench.store import RECORD, DamagedArtifactError, Store
 from roskdbench.suite import find_suite, read_suite
 
 ROOMS = {
-    "data": "decoded images of data on disk",
+    "data": "images being decoded, and notes of those that are",
     "partial": "checkpoints of trainings under way",
     "damaged": "what was damaged and set aside",
     "tmp": "drafts of jobs under way",
     "tracking": "files of trackers",
     "runs": "records of runs",
 }
+
+
+DECODED = "images"  # artifacts that no plan names: they take long to make, and every plan on these data reads them
 
 
 @dataclass(frozen=True)
@@ -42,15 +46,21 @@ def kept(store: Store) -> Iterator[Kept]:
         path = store.path(fingerprint)
         try:
             record = json.loads((path / RECORD).read_text("utf-8"))
-        except (OSError, ValueError):
-            record = {}
-        kind, label = str(record.get("kind", "unreadable")), str(record.get("label", ""))
-        yield Kept(fingerprint, kind, label, size(path), float(record.get("seconds", 0.0)))
+            kind, label, seconds = str(record["kind"]), str(record.get("label", "")), float(record.get("seconds", 0.0))
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            kind, label, seconds = "unreadable", "", 0.0
+        yield Kept(fingerprint, kind, label, size(path), seconds)
 
 
-def size(folder: Path) -> int:
-    """The bytes of a folder's files; those that other folders hold too count everywhere."""
-    return sum((Path(place) / name).lstat().st_size for place, _, names in os.walk(folder) for name in names)
+def size(place: Path) -> int:
+    """The bytes of a file, or of a folder's files; those that other folders hold too count everywhere."""
+    found = 0
+    for each in (
+        [place] if place.is_file() else (Path(top) / name for top, _, names in os.walk(place) for name in names)
+    ):
+        with suppress(FileNotFoundError):  # a job under way may be done with it by now
+            found += each.lstat().st_size
+    return found
 
 
 def damaged(store: Store, report: Callable[[float], None] = lambda done: None) -> list[tuple[str, str]]:
@@ -71,12 +81,11 @@ def needed(store: Store, names: Iterable[str], registry: Registry) -> set[str]:
     """The artifacts that these runs and suites rest on. A UserError for a name that is neither."""
     by_name, found = runs(store), set[str]()
     for name in names:
-        if name in by_name:
-            found |= planned_again(by_name[name]).jobs.keys()
-            continue
-        own = [each for each in by_name if each.rpartition("-")[0] == name]
+        own = runs_of(store, name)
         for each in own:
             found |= planned_again(by_name[each]).jobs.keys()
+        if name in by_name:
+            continue
         try:
             find_suite(name)
         except UserError:
@@ -86,6 +95,16 @@ def needed(store: Store, names: Iterable[str], registry: Registry) -> set[str]:
         suite = read_suite(name)
         found |= plan(suite, registry, located=last_located(suite, store)).jobs.keys()
     return found
+
+
+def runs_of(store: Store, name: str) -> set[str]:
+    """The run of this name, or all runs of a suite, which may be named by its file."""
+    by_name = runs(store)
+    if name in by_name:
+        return {name}
+    with suppress(UserError):
+        name = read_suite(name).suite
+    return {each for each in by_name if each.rpartition("-")[0] == name}
 
 
 @dataclass(frozen=True)
@@ -99,14 +118,12 @@ class Rubbish:
     @property
     def bytes(self) -> int:
         """How much room it takes."""
-        return sum(each.bytes for each in self.artifacts) + sum(
-            size(each) if each.is_dir() else each.stat().st_size for each in self.folders
-        )
+        return sum(each.bytes for each in self.artifacts) + sum(map(size, self.folders))
 
 
 def rubbish(store: Store, wanted: set[str], kept_runs: set[str]) -> Rubbish:
     """What neither the wanted artifacts nor a job under way needs."""
-    artifacts = [each for each in kept(store) if each.fingerprint not in wanted]
+    artifacts = [each for each in kept(store) if each.fingerprint not in wanted and each.kind != DECODED]
     folders = list((store.root / "damaged").glob("*"))
     for stray in [*(store.root / "tmp").glob("*-*"), *(store.root / "partial").glob("*")]:
         fingerprint = stray.name.partition("-")[0]
@@ -120,7 +137,7 @@ def take_away(store: Store, found: Rubbish) -> None:
     """Delete it. A run that reads an artifact at this moment makes it again."""
     for each in found.artifacts:
         gone = store.root / "tmp" / f"{each.fingerprint}-gone"
-        with store.locked(each.fingerprint):
+        with store.locked(each.fingerprint), suppress(FileNotFoundError):  # another collection was first
             store.path(each.fingerprint).rename(gone)
         shutil.rmtree(gone, ignore_errors=True)
     for folder in found.folders:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from roskdbench.errors import UserError, nearest
 from roskdbench.report.table import Table
-from roskdbench.results import Results, collect, find_run
+from roskdbench.results import Results, completed, find_run
 from roskdbench.runs import last_located
 from roskdbench.store import Store
 
@@ -121,7 +121,6 @@ def run(
     from roskdbench.data.roots import find_roots
     from roskdbench.plan import plan
     from roskdbench.registry import discover
-    from roskdbench.runs import write_record
     from roskdbench.suite import read_suite
     from roskdbench.walk import run as walk
 
@@ -135,10 +134,8 @@ def run(
     if roots:
         found = locate(declared.problems, roots, kept, workers, lambda *progress: None)
         planned = plan(declared, registry, only, found)
-    write_record(planned, kept, folders, {})
-    progress = walk(planned, kept, workers, folders, computing=computing)
-    write_record(planned, kept, folders, progress.reasons)
-    return Run(collect(planned, kept, progress.reasons), kept)
+    results, _ = completed(planned, kept, folders, lambda: walk(planned, kept, workers, folders, computing=computing))
+    return Run(results, kept)
 
 
 def load(name: str | None = None, store: str | Path = STORE) -> Run:

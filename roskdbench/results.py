@@ -11,10 +11,11 @@ from roskdbench.errors import UserError, nearest
 from roskdbench.measures import Number
 from roskdbench.plan import Cell, Plan, plan
 from roskdbench.registry import discover
-from roskdbench.runs import last_located, planned_again, reasons_in, run_name, runs
+from roskdbench.runs import last_located, planned_again, reasons_in, run_name, runs, write_record
 from roskdbench.statistics import DRAWN_FILE, DRAWS_FILE
 from roskdbench.store import RECORD, DamagedArtifactError, Store
 from roskdbench.suite import find_suite, read_suite
+from roskdbench.walk import Progress
 
 if TYPE_CHECKING:
     import numpy.typing
@@ -88,6 +89,22 @@ class Results:
         return run_name(self.plan)
 
 
+def completed(
+    plan: Plan, store: Store, method_folders: tuple[Path, ...], compute: Callable[[], Progress]
+) -> tuple[Results, Progress]:
+    """Compute a plan, write down what was run, and read its results; once more where artifacts that seemed to be there
+    turn out to be damaged or gone.
+    """
+    write_record(plan, store, method_folders, {})
+    for _ in range(2):
+        progress = compute()
+        results = collect(plan, store, progress.reasons)
+        if progress.reasons or not any(gap.state == "missing" for gap in results.gaps):
+            break
+    write_record(plan, store, method_folders, progress.reasons)
+    return results, progress
+
+
 def only(results: Results, experiments: Iterable[str]) -> Results:
     """The results of some experiments; all of them if none is named."""
     chosen = list(experiments)
@@ -143,11 +160,11 @@ def collect(plan: Plan, store: Store, reasons: dict[str, str] | None = None) -> 
 
 def made_with(store: Store, fingerprint: str, parts: Sequence[str] = MADE_WITH) -> str:
     """The libraries and the device that an artifact was made with; empty where there is no such artifact."""
-    path = store.path(fingerprint) / RECORD
-    if not path.is_file():
+    try:
+        where = json.loads((store.path(fingerprint) / RECORD).read_text("utf-8"))["environment"]
+        return ", ".join(f"{part} {where[part]}" for part in parts if part in where)
+    except (OSError, ValueError, KeyError, TypeError):  # whoever reads the artifact itself will say so
         return ""
-    where = json.loads(path.read_text("utf-8"))["environment"]
-    return ", ".join(f"{part} {where[part]}" for part in parts if part in where)
 
 
 def _made_with(plan: Plan, store: Store) -> list[str]:
@@ -155,7 +172,7 @@ def _made_with(plan: Plan, store: Store) -> list[str]:
     for fingerprint, job in plan.jobs.items():
         if job.kind in ("teacher", "trajectory") and fingerprint in store:
             found.add(made_with(store, fingerprint))
-    return sorted(found)
+    return sorted(found - {""})
 
 
 def _noise(plan: Plan, store: Store) -> dict[tuple[str, str, str], float]:
@@ -163,7 +180,10 @@ def _noise(plan: Plan, store: Store) -> dict[tuple[str, str, str], float]:
     drawn = dict.fromkeys((cell.experiment, cell.problem, cell.noise, cell.labels) for cell in plan.cells)
     for experiment, problem, noise, labels in drawn:
         if plan.jobs[labels].spec["noise"]["kind"] != "none" and labels in store:
-            facts = json.loads((store.path(labels) / "noise.json").read_text("utf-8"))
+            try:
+                facts = store.open(labels).json("noise.json")
+            except DamagedArtifactError:
+                continue
             rates.setdefault((experiment, problem, noise), []).append(facts["realised_rate"])
     return {place: sum(found) / len(found) for place, found in rates.items()}
 

@@ -39,14 +39,17 @@ def write_record(plan: Plan, store: Store, method_folders: tuple[Path, ...], rea
 
 def runs(store: Store) -> dict[str, Path]:
     """The records of the store's runs by their names, the latest last."""
-    found = sorted((store.root / "runs").glob("*.json"), key=lambda path: path.stat().st_mtime)
-    return {path.stem: path for path in found}
+    found = []
+    for path in (store.root / "runs").glob("*.json"):
+        with suppress(FileNotFoundError):
+            found.append((path.stat().st_mtime, path))
+    return {path.stem: path for _, path in sorted(found)}
 
 
 def reasons_in(path: Path) -> dict[str, str]:
     """Why jobs of a recorded run failed."""
-    reasons: dict[str, str] = _record(path)["reasons"]
-    return reasons
+    reasons = _record(path).get("reasons")
+    return {str(job): str(reason) for job, reason in reasons.items()} if isinstance(reasons, dict) else {}
 
 
 def planned_again(path: Path) -> Plan:
@@ -54,12 +57,14 @@ def planned_again(path: Path) -> Plan:
     record = _record(path)
     try:
         suite = Suite.model_validate(record["suite"])
-        contents = record["contents"]
-    except (ValueError, KeyError):
-        raise UserError(f"the run {path.stem} was made by another version of roskdbench; run its suite again") from None
-    folders = [Path(folder) for folder in record["method_folders"]]
-    located = {problem: Located(Content.of(facts)) for problem, facts in contents.items()}
-    return plan(suite, discover(folders), record["experiments"], located)
+        folders = [Path(folder) for folder in record["method_folders"]]
+        located = {problem: Located(Content.of(facts)) for problem, facts in record["contents"].items()}
+        experiments = [str(name) for name in record["experiments"]]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise UserError(
+            f"the run {path.stem} was made by another version of roskdbench: run its suite again, or delete {path}"
+        ) from None
+    return plan(suite, discover(folders), experiments, located)
 
 
 def last_located(suite: Suite, store: Store) -> dict[str, Located]:
@@ -79,7 +84,9 @@ def last_located(suite: Suite, store: Store) -> dict[str, Located]:
 
 def _record(path: Path) -> dict[str, Any]:
     try:
-        record: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        record = json.loads(path.read_text("utf-8"))
     except ValueError:
-        raise UserError(f"the record {path} cannot be read; delete it and run the suite again") from None
+        record = None
+    if not isinstance(record, dict):
+        raise UserError(f"the record {path} cannot be read; delete it and run the suite again")
     return record

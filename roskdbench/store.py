@@ -117,7 +117,7 @@ class Store:
     def open(self, fingerprint: str) -> Artifact:
         """The artifact, its bytes verified once per process; if they differ, it is set aside: DamagedArtifactError."""
         path = self.path(fingerprint)
-        if fingerprint not in self._verified:
+        if fingerprint not in self._verified or not path.is_dir():
             reason = _damage(path)
             if reason:
                 self.set_aside(fingerprint)
@@ -128,7 +128,13 @@ class Store:
     def diverged(self, fingerprint: str) -> str | None:
         """Why the training that made this artifact was ended, or None if it went well."""
         path = self.path(fingerprint) / DIVERGED
-        return str(json.loads(path.read_text("utf-8"))["reason"]) if path.exists() else None
+        try:
+            return str(json.loads(path.read_text("utf-8"))["reason"])
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError):
+            self.set_aside(fingerprint)
+            return None
 
     def keep(self, name: str, text: str) -> Path:
         """Write a small file of the store, such as runs/….json, as a whole or not at all."""

@@ -1,5 +1,6 @@
 """Trackers: others who want to be told of a run, such as TensorBoard. They see what is kept and change nothing."""
 
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from importlib import import_module
@@ -69,16 +70,21 @@ class TensorBoard:
 
 
 def tracker_for(name: str, folder: Path) -> Tracker:
-    """`tensorboard`, or a class of yours as `module:Name`."""
+    """`tensorboard`, or a class of yours as `module:Name`, the module in this folder or installed."""
     if name == "tensorboard":
         return TensorBoard(folder)
     module, colon, attribute = name.partition(":")
-    if not colon:
+    if not (module and colon and attribute):
         raise UserError(f"--track {name}: say tensorboard, or a tracker of yours as module:Name")
+    if "" not in sys.path:
+        sys.path.insert(0, "")
     try:
         made: Tracker = getattr(import_module(module), attribute)(folder)
-    except (ImportError, AttributeError) as error:
-        raise UserError(f"--track {name}: {error}") from None
+        missing = [each for each in ("trained", "measured", "close") if not callable(getattr(made, each, None))]
+    except Exception as error:
+        raise UserError(f"--track {name}: {type(error).__name__}: {' '.join(str(error).split())[:200]}") from None
+    if missing:
+        raise UserError(f"--track {name}: it has no method {missing[0]}")
     return made
 
 
@@ -88,6 +94,7 @@ class Tracked:
     def __init__(self, tracker: Tracker, plan: Plan, store: Store, watch: Watcher) -> None:
         self._tracker: Tracker | None = tracker
         self._plan, self._store, self._watch = plan, store, watch
+        self._progress = Progress(plan)
         self._cells: dict[str, list[Cell]] = {}
         for cell in plan.cells:
             for fingerprint in (cell.scores, *(each for each, _ in cell.others)):
@@ -97,10 +104,11 @@ class Tracked:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ask(lambda tracker: tracker.close(), Progress(self._plan))
+        self._ask(lambda tracker: tracker.close(), self._progress)
 
     def __call__(self, progress: Progress, event: Event | None) -> None:
         """Take note of where the run stands."""
+        self._progress = progress
         if event is None:
             for fingerprint in self._plan.jobs:
                 if fingerprint in self._store:

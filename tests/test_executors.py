@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from conftest import TINY, command
 
+from roskdbench.engine import GIVEN
+from roskdbench.engine.device import prepare
 from roskdbench.errors import UserError
 from roskdbench.executors import Computing, computing
 from roskdbench.executors.computing import default_workers, visible_as
@@ -134,6 +136,9 @@ def test_a_task_that_does_not_see_the_store_says_so(alone, tmp_path):
         (("--executor", "slurm"), "--executor slurm: Could not detect"),
         (("--executor", "slurm", "--slurm", "partition"), "--slurm partition: say KEY=VALUE"),
         (("--devices", "gpu:0"), "--devices gpu:0: say cpu, or cuda and a number"),
+        (("--devices", "cuda:99"), "--devices cuda:99: "),
+        (("--address", "auto"), "--address is for --executor ray, and this is local"),
+        (("--track", "mytracker"), "--track mytracker: say tensorboard"),
     ],
 )
 def test_a_mistake_is_one_line(tiny, tmp_path, arguments, said):
@@ -165,20 +170,41 @@ def test_workers_are_spread_over_devices(alone, tmp_path):
 
 def test_devices_are_named_among_those_that_may_be_seen(monkeypatch):
     monkeypatch.delenv(DEVICES, raising=False)
+    monkeypatch.setattr(
+        computing, "gpus", lambda: [computing.Gpu(str(number), f"GPU-{number}", 0) for number in range(7)]
+    )
     assert [visible_as(each) for each in ("cuda:0", "cuda:3", "cpu")] == ["0", "3", ""]
     monkeypatch.setenv(DEVICES, "4,6")
     assert visible_as("cuda:1") == "6"
-    with pytest.raises(UserError, match="lets 2 be seen"):
+    with pytest.raises(UserError, match="there are 2, from cuda:0 on"):
         visible_as("cuda:2")
 
 
 @pytest.mark.parametrize(
-    ("free", "cores", "workers"), [([], 6, 6), ([140_000], 16, 4), ([9_000, 30_000], 16, 3), ([140_000], 2, 2)]
+    ("free", "devices", "cores", "workers"),
+    [
+        ([], [], 6, 6),
+        ([140_000], ["0"], 16, 4),
+        ([9_000, 30_000], ["0", "1"], 16, 3),
+        ([9_000, 90_000], ["1"], 16, 4),
+        ([9_000, 90_000], ["GPU-1"], 16, 4),
+        ([90_000], ["MIG-of-some-name"], 16, 1),
+        ([90_000], [""], 16, 16),
+        ([140_000], ["0"], 2, 2),
+    ],
 )
-def test_as_many_workers_as_cores_or_as_memory_on_gpus_takes(monkeypatch, free, cores, workers):
-    monkeypatch.setattr(computing, "_free_memory", lambda: free)
+def test_as_many_workers_as_cores_or_as_memory_on_the_chosen_gpus_takes(monkeypatch, free, devices, cores, workers):
+    there = [computing.Gpu(str(number), f"GPU-{number}", each) for number, each in enumerate(free)]
+    monkeypatch.setattr(computing, "gpus", lambda: there)
     monkeypatch.setattr(computing, "cores", lambda: cores)
-    assert default_workers(len(free)) == workers
+    assert default_workers(devices) == workers
+
+
+def test_a_worker_that_was_given_a_gpu_does_not_make_do_without(monkeypatch):
+    monkeypatch.setenv(GIVEN, "1")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(UserError, match="torch does not see the GPU"):
+        prepare()
 
 
 def test_method_files_arrive_as_they_were(tmp_path, monkeypatch):

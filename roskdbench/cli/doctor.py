@@ -36,12 +36,20 @@ def doctor(data: Data = None, folders: Folders = None, store: StoreFolder = STOR
         _parts(),
     )
     for group in findings:
-        for state, what, said in group:
+        for state, what, said in _all(group):
             well = well and state != "no"
             screen.print(MARKS[state], end=" ")
             screen.print(f"{what}: {said}", markup=False, soft_wrap=True)
     if not well:
         raise typer.Exit(1)
+
+
+def _all(group: Iterator[Finding]) -> Iterator[Finding]:
+    """The findings of a group; what breaks it off is one of them."""
+    try:
+        yield from group
+    except Exception as error:
+        yield "no", "this installation", f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
 def _libraries() -> Iterator[Finding]:
@@ -61,7 +69,7 @@ def _libraries() -> Iterator[Finding]:
     yield "ok", "libraries", ", ".join(there)
     try:
         import_module("torchvision")
-    except (ImportError, RuntimeError) as error:
+    except (ImportError, RuntimeError, OSError) as error:
         said = f"it does not go with this torch ({' '.join(str(error).split())[:80]}); install both from one index"
         yield "no", "torchvision", said
 
@@ -76,7 +84,7 @@ def _device() -> Iterator[Finding]:
     from roskdbench.executors.computing import cores, default_devices, default_workers
     from roskdbench.jobs.execution import environment
 
-    device, jobs = prepare(), default_workers(len(default_devices()))
+    device, jobs = prepare(), default_workers(default_devices())
     yield "ok", "device", f"{environment()['device']}; {cores()} cores, {jobs} jobs at a time by default"
     if device.type == "cpu" and Path("/dev/nvidiactl").exists():
         yield "no", "GPU", "there is one, and torch does not see it: install a CUDA build of torch, or mend the driver"

@@ -23,6 +23,7 @@ def listing(
     """List what the store holds: kinds of artifacts and runs; or every artifact of a kind."""
     from rich.filesize import decimal as amount
     from rich.table import Table
+    from rich.text import Text
 
     from roskdbench.errors import UserError, nearest
     from roskdbench.keeping import kept
@@ -50,7 +51,7 @@ def listing(
     for heading in ("artifact", "what", "size", "took"):
         grid.add_column(heading, justify="right" if heading in ("size", "took") else "left", overflow="fold")
     for one in sorted(own, key=lambda one: one.label):
-        grid.add_row(one.fingerprint[:12], one.label, amount(one.bytes), duration(one.seconds))
+        grid.add_row(one.fingerprint[:12], Text(one.label), amount(one.bytes), duration(one.seconds))
     screen.print(grid)
 
 
@@ -120,12 +121,12 @@ def collect_garbage(
 ) -> None:
     """Delete what no kept run needs: artifacts, drafts and checkpoints of killed jobs, what was damaged.
 
-    Decoded images of data on disk stay: delete the store's folder data yourself if you want their room.
+    Decoded images of data on disk (the kind images) stay.
     """
     from rich.filesize import decimal as amount
 
     from roskdbench.errors import UserError
-    from roskdbench.keeping import needed, rubbish, take_away
+    from roskdbench.keeping import needed, rubbish, runs_of, take_away
     from roskdbench.runs import runs
 
     there, screen = _store(store), console()
@@ -134,7 +135,7 @@ def collect_garbage(
         raise UserError(
             f"{store} has no record of a run, so all of it would go: say what to --keep, or delete the folder"
         )
-    stay = {run for run in runs(there) if not keep or run in keep or run.rpartition("-")[0] in keep}
+    stay = set().union(*(runs_of(there, name) for name in names))
     found = rubbish(there, needed(there, names, methods_found(folders)), stay)
     said = (
         f"{len(found.artifacts)} artifacts, {len(found.folders)} drafts, checkpoints and records, {amount(found.bytes)}"

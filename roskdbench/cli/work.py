@@ -73,8 +73,7 @@ def run(
     """
     from roskdbench.data.roots import find_roots
     from roskdbench.executors import Computing
-    from roskdbench.results import collect
-    from roskdbench.runs import write_record
+    from roskdbench.results import completed
     from roskdbench.store import Store
 
     screen = console()
@@ -92,13 +91,13 @@ def run(
         data_found = located(planned.suite, roots, kept, workers, screen)
         planned = _plan(suite, settings, registry, only, kept, data_found)
     method_folders = tuple(folders or ())
-    write_record(planned, kept, method_folders, {})
-    progress = computed(planned, kept, computing, method_folders, screen, track)
-    write_record(planned, kept, method_folders, progress.reasons)
+    results, progress = completed(
+        planned, kept, method_folders, lambda: computed(planned, kept, computing, method_folders, screen, track)
+    )
     if not progress.state:
         screen.print("Nothing to do: everything this suite asks for is in the store.")
-    _print_tables(collect(planned, kept, progress.reasons), kept, screen)
-    if not progress.well:
+    _print_tables(results, kept, screen)
+    if not progress.well or results.gaps:
         raise typer.Exit(1)
 
 

@@ -1,5 +1,6 @@
 """The device that arithmetic happens on, and the form a network takes there."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -7,6 +8,9 @@ from typing import Any, Literal
 
 import torch
 from torch import nn
+
+from roskdbench.engine import GIVEN
+from roskdbench.errors import UserError
 
 # One thread a job, whatever the number of workers: with more, sums would come out in another order.
 THREADS = 1
@@ -18,6 +22,8 @@ def prepare() -> torch.device:
     torch.set_num_threads(THREADS)
     torch.set_flush_denormal(True)
     if not torch.cuda.is_available():
+        if os.environ.get(GIVEN):
+            raise UserError("torch does not see the GPU that this worker was given; see: roskdbench doctor")
         return torch.device("cpu")
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True

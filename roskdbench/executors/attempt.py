@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from roskdbench.errors import UserError
-from roskdbench.executors.events import Damaged, Event, Failed, Finished, Progressed
+from roskdbench.executors.events import Damaged, Event, Failed, Finished, Lost, Progressed
 from roskdbench.job import Job
 from roskdbench.jobs import execute
 from roskdbench.store import DamagedArtifactError, Store, StoreFullError
@@ -26,16 +26,23 @@ def attempt(job: Job, store: Store, method_folders: tuple[Path, ...], tell: Call
             tell(Progressed(job.fingerprint, done, note))
 
     try:
-        diverged = execute(job, store, report, method_folders)
-    except DamagedArtifactError as error:
-        return Damaged(job.fingerprint, error.fingerprint)
-    except StoreFullError as error:
-        return Failed(job.fingerprint, str(error), fatal=True)
-    except UserError as error:
-        return Failed(job.fingerprint, str(error))
+        return Finished(job.fingerprint, execute(job, store, report, method_folders) or "")
     except BrokenPipeError:
         raise
     except Exception as error:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        return Failed(job.fingerprint, reason, traceback=traceback.format_exc())
-    return Finished(job.fingerprint, diverged or "")
+        return _what_went_wrong(error, job, store)
+
+
+def _what_went_wrong(error: Exception, job: Job, store: Store) -> Event:
+    if isinstance(error, DamagedArtifactError):
+        return Damaged(job.fingerprint, error.fingerprint)
+    if isinstance(error, UserError):
+        return Failed(job.fingerprint, str(error), fatal=isinstance(error, StoreFullError))
+    if isinstance(error, FileNotFoundError):  # somebody may have taken an input away while it was read
+        gone = next((each for each in job.inputs.values() if each not in store), None)
+        if gone is not None:
+            return Damaged(job.fingerprint, gone)
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return Lost(job.fingerprint, "there was not enough memory")
+    reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    return Failed(job.fingerprint, reason, traceback="".join(traceback.format_exception(error)))

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +21,15 @@ MOST = 4  # jobs on a GPU: more of them wait for each other
 
 
 @dataclass(frozen=True)
+class Gpu:
+    """What the driver says of one."""
+
+    index: str
+    uuid: str
+    free: int  # MiB
+
+
+@dataclass(frozen=True)
 class Computing:
     """What the command line says of it. Tables do not depend on any of this."""
 
@@ -32,6 +42,21 @@ class Computing:
     options: Mapping[str, str] = field(default_factory=dict)
     """Of Slurm, by submitit's names."""
 
+    def __post_init__(self) -> None:
+        for option, kind, value in (
+            ("--devices", "local", self.devices),
+            ("--address", "ray", self.address),
+            ("--slurm", "slurm", self.options),
+        ):
+            if value and kind != self.kind:
+                raise UserError(f"{option} is for --executor {kind}, and this is {self.kind}")
+        for device in self.devices:
+            visible_as(device)
+
+    def visible(self) -> list[str]:
+        """For each device the CUDA_VISIBLE_DEVICES of a worker that is to see it alone."""
+        return [visible_as(device) for device in self.devices] or default_devices()
+
     def start(self, store: Store, method_folders: tuple[Path, ...], tell: Callable[[Event], None]) -> Executor:
         """Make the executor. Progress of a job in this very process goes to `tell`."""
         if self.kind == "ray":
@@ -42,11 +67,10 @@ class Computing:
             from roskdbench.executors.slurm import SlurmExecutor
 
             return SlurmExecutor(store, method_folders, tell, self.workers, self.options)
-        visible = [visible_as(device) for device in self.devices or default_devices()]
-        workers = self.workers or default_workers(len(visible))
+        workers = self.workers or default_workers(self.visible())
         if workers == 1 and not self.devices:
             return InlineExecutor(store, method_folders, tell)
-        return ProcessExecutor(store, method_folders, workers, visible)
+        return ProcessExecutor(store, method_folders, workers, self.visible())
 
 
 def cores() -> int:
@@ -55,16 +79,22 @@ def cores() -> int:
 
 
 def default_devices() -> list[str]:
-    """Every GPU that this process may use; none where there is none."""
-    return [f"cuda:{number}" for number in range(len(_free_memory()))]
+    """Every GPU that this process may use, as CUDA_VISIBLE_DEVICES names it; none where there is none."""
+    there = gpus()
+    if not there:
+        return []
+    allowed = _allowed()
+    return [each.index for each in there] if allowed is None else allowed
 
 
-def default_workers(gpus: int) -> int:
-    """A worker for each core; where there are GPUs, as many on each as its free memory takes."""
-    free = _free_memory()[:gpus]
-    if not free:
+def default_workers(visible: Sequence[str]) -> int:
+    """A worker for each core; on GPUs as many as the free memory of each takes, one where that is not known."""
+    chosen = [each for each in visible if each]
+    if not chosen:
         return cores()
-    return max(1, min(cores(), sum(max(1, min(MOST, each // SHARE)) for each in free)))
+    free = {name: each.free for each in gpus() for name in (each.index, each.uuid)}
+    fitting = [max(1, min(MOST, free.get(each, 0) // SHARE)) for each in chosen]
+    return max(1, min(cores(), sum(fitting)))
 
 
 def visible_as(device: str) -> str:
@@ -74,12 +104,11 @@ def visible_as(device: str) -> str:
         return ""
     if kind != "cuda" or not number.isdecimal():
         raise UserError(f"--devices {device}: say cpu, or cuda and a number, such as cuda:0,cuda:1")
-    allowed = _allowed()
-    if allowed is None:
-        return number
-    if int(number) >= len(allowed):
-        raise UserError(f"--devices {device}: CUDA_VISIBLE_DEVICES lets {len(allowed)} be seen, from cuda:0 on")
-    return allowed[int(number)]
+    there = default_devices()
+    if int(number) >= len(there):
+        known = f"there are {len(there)}, from cuda:0 on" if there else "no GPU is to be seen here"
+        raise UserError(f"--devices {device}: {known}")
+    return there[int(number)]
 
 
 def _allowed() -> list[str] | None:
@@ -87,8 +116,9 @@ def _allowed() -> list[str] | None:
     return None if said is None else [each.strip() for each in said.split(",") if each.strip()]
 
 
-def _free_memory() -> list[int]:
-    """MiB that are free on each GPU that may be used, as the driver says without torch."""
+@cache
+def gpus() -> list[Gpu]:
+    """All GPUs of the machine, as the driver lists them; without torch."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return []
@@ -96,8 +126,6 @@ def _free_memory() -> list[int]:
     try:
         said = subprocess.run(ask, capture_output=True, text=True, timeout=20, check=True).stdout
         found = [[part.strip() for part in line.split(",")] for line in said.splitlines() if line.strip()]
-        allowed = _allowed()
-        seen = [each for each in found if allowed is None or each[0] in allowed or each[1] in allowed]
-        return [int(each[2]) for each in seen]
-    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        return [Gpu(index, uuid, int(free)) for index, uuid, free in found]
+    except (OSError, subprocess.SubprocessError, ValueError):
         return []

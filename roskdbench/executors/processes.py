@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -11,8 +12,9 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from roskdbench.engine import GIVEN
 from roskdbench.executors.attempt import attempt
-from roskdbench.executors.events import Event, Lost, Progressed
+from roskdbench.executors.events import Event, Finished, Lost, Progressed
 from roskdbench.job import Job
 from roskdbench.store import Store
 
@@ -91,7 +93,8 @@ class ProcessExecutor:
         process = self._context.Process(target=_serve, args=arguments, daemon=True)
         taken = [worker.visible for worker in self._workers]
         visible = min(self._visible, key=taken.count) if self._visible else None
-        with _environment(dict.fromkeys(ONE_THREAD, "1") | ({} if visible is None else {DEVICES: visible})):
+        seen = {} if visible is None else {DEVICES: visible, GIVEN: "1" if visible else ""}
+        with _environment(dict.fromkeys(ONE_THREAD, "1") | seen):
             process.start()
         theirs.close()
         worker = _Worker(process, ours, visible)
@@ -128,9 +131,17 @@ def _serve(pipe: Connection, store_root: Path, method_folders: tuple[Path, ...])
     try:
         while True:
             job: Job = pipe.recv()
-            pipe.send(attempt(job, store, method_folders, pipe.send))
+            event = attempt(job, store, method_folders, pipe.send)
+            pipe.send(event)
+            if not isinstance(event, Finished) and _used_gpu():  # what went wrong may have spoilt it for this process
+                return
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
+
+
+def _used_gpu() -> bool:
+    torch: Any = sys.modules.get("torch")
+    return torch is not None and bool(torch.cuda.is_initialized())
 
 
 def _follow_parent() -> None:

@@ -16,6 +16,7 @@ from roskdbench.job import Job
 from roskdbench.store import Store
 
 TRAINS = ("teacher", "trajectory", "bank", "predictions", "memorisation", "attacks", "landscape", "features", "form")
+MOST = 4  # jobs on a GPU
 PAUSE = 0.1  # seconds between two looks
 
 
@@ -43,7 +44,8 @@ class RayExecutor:
             raise UserError(f"no Ray cluster at {address}: {' '.join(str(error).split())[:150]}") from None
         there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         self._limit = workers or int(there.get("CPU", 1))
-        self._share = min(1.0, there.get("GPU", 0) / self._limit)
+        # Where there are more workers than GPUs take, Ray lets them wait.
+        self._share = min(1.0, max(there["GPU"] / self._limit, 1 / MOST)) if there.get("GPU") else 0.0
         self._told: Any = ray.remote(_Told).options(num_cpus=0).remote()
         self._compute = ray.remote(_compute)
         self._running: dict[Any, Job] = {}

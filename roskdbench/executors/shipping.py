@@ -1,6 +1,7 @@
 """Method files on their way to other machines: as text, and as files again where the work is done."""
 
 import os
+import stat
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,8 +10,21 @@ from roskdbench.errors import UserError
 from roskdbench.fingerprint import fingerprint
 from roskdbench.registry import VARIABLE
 
+BYTES = "latin-1"  # every byte is a letter, whatever the file's own encoding
 Shipped = tuple[Mapping[str, str], ...]
 """For each folder its method files, by name."""
+
+
+def make_private(folder: Path) -> None:
+    """A folder whose files will be run: nobody else may write there. A UserError where somebody might have."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.lstat()
+    except OSError as error:
+        raise UserError(f"cannot make the folder {folder}: {(error.strerror or str(error)).lower()}") from None
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise UserError(f"{folder} can be written by others, and what is in it will be run; remove it, or chmod 700 it")
+    folder.chmod(0o700)
 
 
 def packed(folders: Iterable[Path]) -> Shipped:
@@ -22,23 +36,21 @@ def packed(folders: Iterable[Path]) -> Shipped:
 def _files(folder: Path) -> dict[str, str]:
     if not folder.is_dir():
         raise UserError(f"no folder of methods at {folder}")
-    return {file.name: file.read_text("utf-8") for file in sorted(folder.glob("*.py"))}
+    return {file.name: file.read_bytes().decode(BYTES) for file in sorted(folder.glob("*.py"))}
 
 
 def unpacked(shipped: Shipped) -> tuple[Path, ...]:
     """Folders with these files, written once for each content and user of this machine."""
     os.environ.pop(VARIABLE, None)  # what it named there has come along
     top = Path(tempfile.gettempdir()) / f"roskdbench-methods-{os.getuid()}"
-    top.mkdir(mode=0o700, exist_ok=True)
-    if top.stat().st_uid != os.getuid():
-        raise UserError(f"{top} belongs to someone else; remove it, or set TMPDIR")
+    make_private(top)
     places = []
     for files in shipped:
         place = top / fingerprint(dict(files))
         if not place.is_dir():
             draft = Path(tempfile.mkdtemp(dir=top))
             for name, text in files.items():
-                (draft / name).write_text(text, "utf-8")
+                (draft / name).write_bytes(text.encode(BYTES))
             try:
                 draft.rename(place)
             except OSError:  # another worker was first

@@ -12,7 +12,7 @@ from roskdbench.executors.attempt import attempt
 from roskdbench.executors.events import Event, Failed, Lost, Progressed
 from roskdbench.executors.inline import InlineExecutor
 from roskdbench.executors.processes import ONE_THREAD
-from roskdbench.executors.shipping import Shipped, packed, unpacked
+from roskdbench.executors.shipping import Shipped, make_private, packed, unpacked
 from roskdbench.job import Job
 from roskdbench.store import Store
 
@@ -45,7 +45,7 @@ class SlurmExecutor:
         self._root, self._shipped = store.root.resolve(), packed(method_folders)
         self._here = InlineExecutor(store, method_folders, tell)
         self._folder = self._root.with_name(f"{self._root.name}-slurm")
-        self._folder.mkdir(mode=0o700, exist_ok=True)
+        make_private(self._folder)
         chosen: dict[str, Any] = {**USUAL, **{name: _number(value) for name, value in options.items()}}
         cluster = chosen.pop("cluster", "slurm")
         self._limit = workers or ARRAY
@@ -74,8 +74,11 @@ class SlurmExecutor:
     def wait(self) -> list[Event]:
         """Submit what is ready, and see how the others stand."""
         if self._ready:
-            with self._submit.batch():
-                tasks = [self._submit.submit(self._task(job)) for job in self._ready]
+            try:
+                with self._submit.batch():
+                    tasks = [self._submit.submit(self._task(job)) for job in self._ready]
+            except (RuntimeError, OSError) as error:
+                raise UserError(f"Slurm takes no jobs: {' '.join(str(error).split())[:300]}") from None
             self._running |= {job.fingerprint: task for job, task in zip(self._ready, tasks, strict=True)}
             self._ready = []
         if not self._here.room:

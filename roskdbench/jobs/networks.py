@@ -87,6 +87,8 @@ def train(work: Work, training: Training, described: Mapping[str, Any]) -> str |
     """Train and write last.safetensors, averaged.safetensors (where averaging started) and history.json; or return
     why the training diverged.
     """
+    if work.partial.is_dir():
+        work.notes["resumed"] = True
     try:
         training.run()
     except DivergedError as error:

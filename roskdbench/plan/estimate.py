@@ -56,11 +56,12 @@ def speeds(store: Store) -> list[Speed]:
         try:
             record = json.loads((store.path(fingerprint) / RECORD).read_text("utf-8"))
             device, network = record["environment"]["device"], record["network"]
-            work, seconds = float(record["work"]), float(record["seconds"])
-        except (OSError, ValueError, KeyError, TypeError):
+            kind, work, seconds = record["kind"], float(record["work"]), float(record["seconds"])
+            whole = not record.get("resumed")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
-        if network:
-            found.setdefault(device, Speed(device)).learn(record["kind"], network, work, seconds)
+        if network and whole:
+            found.setdefault(device, Speed(device)).learn(kind, network, work, seconds)
     known = [each for each in found.values() if each.known]
     return sorted(known, key=lambda each: -each._seconds["", ""])
 

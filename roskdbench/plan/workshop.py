@@ -75,7 +75,11 @@ def job(
 def cost(network: NetworkSpec, size: int, stem: str) -> float:
     """The cost of a pass against that of a ResNet-18 at 64 pixels with its usual stem."""
     small = stem == "small" or (stem == "auto" and size < SMALL_IMAGE)
-    share = max(LEAST, RELATIVE_COST.get(network.model, 1.0) * _slimmed(network.options))
+    try:
+        left = _slimmed(network.options)
+    except (TypeError, ValueError):  # timm will say what is wrong with them
+        left = 1.0
+    share = max(LEAST, RELATIVE_COST.get(network.model, 1.0) * left)
     return share * (size / 64) ** 2 * (SMALL_STEM if small else 1.0)
 
 

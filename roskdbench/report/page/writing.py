@@ -88,6 +88,7 @@ def _table(table: Table, places: Places, experiment: str) -> dict[str, Any]:
             shown.append({"text": _text(cell), "value": _value(cell), "kind": kind, "id": link, "more": _more(cell)})
         rows.append({"labels": labels, "page": own, "cells": shown})
     return {
+        "name": table.name,
         "title": table.title,
         "labels": table.labels,
         "groups": [{"name": name, "span": span} for name, span in spans],
@@ -195,10 +196,10 @@ def _joined(tables: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows of one table under one heading."""
     found: dict[str, dict[str, Any]] = {}
     for table in tables:
-        if table["title"] in found:
-            found[table["title"]]["rows"] = [*found[table["title"]]["rows"], *table["rows"]]
+        if table["name"] in found:
+            found[table["name"]]["rows"] = [*found[table["name"]]["rows"], *table["rows"]]
         else:
-            found[table["title"]] = dict(table)
+            found[table["name"]] = dict(table)
     return list(found.values())
 
 
