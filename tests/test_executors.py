@@ -8,15 +8,17 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from conftest import TINY, command
 
 from roskdbench.engine import GIVEN
 from roskdbench.engine.device import prepare
 from roskdbench.errors import UserError
-from roskdbench.executors import Computing, computing
+from roskdbench.executors import Computing, Damaged, Lost, computing
+from roskdbench.executors import attempt as attempts
 from roskdbench.executors.computing import default_workers, visible_as
 from roskdbench.executors.processes import DEVICES, ProcessExecutor
-from roskdbench.executors.shipping import packed, unpacked
+from roskdbench.executors.shipping import make_private, packed, unpacked
 from roskdbench.plan import plan
 from roskdbench.registry import discover
 from roskdbench.store import CHECKSUMS, RECORD, Store
@@ -222,6 +224,36 @@ def test_method_files_arrive_as_they_were(tmp_path, monkeypatch):
     assert unpacked(shipped) == places
     assert "ROSKDBENCH_METHODS" not in os.environ
     monkeypatch.setattr("tempfile.tempdir", None)
+
+
+def test_a_folder_that_others_may_write_to_is_not_used(tmp_path):
+    """What is in it would be run."""
+    (tmp_path / "open").mkdir(mode=0o777)
+    (tmp_path / "open").chmod(0o777)
+    with pytest.raises(UserError, match="can be written by others"):
+        make_private(tmp_path / "open")
+    (tmp_path / "link").symlink_to(tmp_path)
+    with pytest.raises(UserError, match="can be written by others"):
+        make_private(tmp_path / "link")
+    make_private(tmp_path / "new")
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+
+
+def test_not_enough_memory_is_tried_again_and_a_vanished_input_made_again(alone, tmp_path, monkeypatch):
+    _, made, _ = alone
+    store = Store.at(tmp_path / "store")
+    job = next(job for job in made.jobs.values() if job.kind == "split")
+
+    def raising(error):
+        def execute(*arguments):
+            raise error
+
+        return execute
+
+    monkeypatch.setattr(attempts, "execute", raising(torch.OutOfMemoryError("CUDA out of memory")))
+    assert isinstance(attempts.attempt(job, store, (), print), Lost)
+    monkeypatch.setattr(attempts, "execute", raising(FileNotFoundError("images.npy")))
+    assert attempts.attempt(job, store, (), print) == Damaged(job.fingerprint, job.inputs["pixels"])
 
 
 def test_ctrl_c_leaves_no_ray_behind(tiny, tmp_path):

@@ -1,17 +1,18 @@
 """The store is looked after: what is in it, whether it is whole; what nobody needs goes, and nothing else."""
 
 import fcntl
+import json
 import shutil
 
 import pytest
 from conftest import command
 
 from roskdbench.errors import UserError
-from roskdbench.keeping import damaged, kept, needed, rubbish, size, take_away
+from roskdbench.keeping import damaged, kept, needed, rubbish, runs_of, size, take_away
 from roskdbench.plan import plan
 from roskdbench.registry import discover
 from roskdbench.runs import run_name, write_record
-from roskdbench.store import Store
+from roskdbench.store import DamagedArtifactError, Store
 from roskdbench.suite import read_suite
 
 
@@ -73,6 +74,53 @@ def test_what_kept_runs_need_stays_and_the_rest_goes(copied):
         each for each in before if each.startswith(f"{alien[:2]}/{alien[2:]}")
     }
     assert damaged(store) == []
+
+
+def test_decoded_images_stay_though_no_plan_names_them(copied):
+    made, store = copied
+    with store.writing("33" + "0" * 62, {"kind": "images", "label": "decoded"}) as folder:
+        (folder / "images.npy").write_bytes(b"0" * 1000)
+    found = rubbish(store, set(made.jobs), {run_name(made)})
+    assert (list(found.artifacts), list(found.folders)) == ([], [])
+
+
+def test_what_is_taken_away_while_it_is_read_is_noticed(copied):
+    made, store = copied
+    pixels = next(job for job in made.jobs.values() if job.kind == "pixels")
+    store.open(pixels.fingerprint)
+    take_away(store, rubbish(store, set(made.jobs) - {pixels.fingerprint}, {run_name(made)}))
+    with pytest.raises(DamagedArtifactError):
+        store.open(pixels.fingerprint)
+
+
+def test_a_suites_file_keeps_all_its_runs(copied, tiny):
+    _, store = copied
+    runs_made = [plan(read_suite(str(tiny), settings), discover()) for settings in ([], ["protocol.epochs=3"])]
+    for each in runs_made:
+        write_record(each, store, (), {})
+    names = {run_name(each) for each in runs_made}
+    assert runs_of(store, str(tiny)) == runs_of(store, "tiny") == names
+    assert runs_of(store, run_name(runs_made[0])) == {run_name(runs_made[0])}
+    assert needed(store, [str(tiny)], discover()) == runs_made[0].jobs.keys() | runs_made[1].jobs.keys()
+
+
+def test_labels_and_records_from_elsewhere_are_text(copied):
+    made, store = copied
+    for fingerprint, record in (
+        ("44" + "0" * 62, {"kind": "teacher", "label": "net[/x] [red]"}),
+        ("55" + "0" * 62, None),
+    ):
+        with store.writing(fingerprint, {"kind": "teacher"}) as folder:
+            (folder / "payload.txt").write_text("x")
+        (store.path(fingerprint) / "job.json").write_text(json.dumps(record))
+    done = command("store", "ls", "teacher", "--store", store.root)
+    assert done.returncode == 0, done.stderr
+    assert "net[/x] [red]" in done.stdout
+    assert "unreadable" in command("store", "ls", "--store", store.root).stdout
+    (store.root / "runs" / "odd-00000000.json").write_text("[]")
+    done = command("store", "gc", "--store", store.root)
+    assert done.returncode == 2
+    assert "odd-00000000.json cannot be read; delete it" in done.stderr
 
 
 def test_a_suites_name_keeps_all_its_runs(copied):

@@ -241,6 +241,21 @@ def test_a_truncated_score_is_computed_again_from_its_predictions(undisturbed, t
     assert payloads(store, made) == payloads(original, made)
 
 
+@pytest.mark.parametrize(("kind", "name"), [("scores", "numbers.json"), ("trajectory", "job.json")])
+def test_a_flipped_byte_in_what_is_only_read_for_tables_is_no_gap_and_no_traceback(undisturbed, tmp_path, kind, name):
+    path, made, original = undisturbed
+    store = copied(original, tmp_path / "store")
+    file = store.path(next(job.fingerprint for job in made.jobs.values() if job.kind == kind)) / name
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    done = command("run", path, "--store", store.root, "--workers", "1")
+    assert done.returncode == 0, done.stderr
+    assert "missing" not in done.stdout
+    assert "Traceback" not in done.stderr
+    assert payloads(store, made) == payloads(original, made)
+
+
 def test_a_training_that_diverges_ends_its_cells_and_no_other(tiny, tmp_path):
     wild = "experiments.main.methods=[baseline-i, {method: wild, title: Wild}]"
     folder = tmp_path / "methods"
