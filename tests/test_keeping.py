@@ -105,7 +105,7 @@ def test_a_suites_file_keeps_all_its_runs(copied, tiny):
 
 
 def test_labels_and_records_from_elsewhere_are_text(copied):
-    made, store = copied
+    _, store = copied
     for fingerprint, record in (
         ("44" + "0" * 62, {"kind": "teacher", "label": "net[/x] [red]"}),
         ("55" + "0" * 62, None),
