@@ -127,7 +127,7 @@ def collect(plan: Plan, store: Store, reasons: dict[str, str] | None = None) -> 
     import pandas
 
     reasons = reasons or {}
-    rows: list[tuple[Any, ...]] = []
+    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     gaps: list[Gap] = []
     found: dict[str, list[Number] | None] = {}
     for cell in plan.cells:
@@ -149,11 +149,13 @@ def collect(plan: Plan, store: Store, reasons: dict[str, str] | None = None) -> 
             cell.seed,
         )
         for each, who in measured.items():
-            rows += [
-                (*head, f"{condition}, {who}" if who else condition, *number, each)
-                for condition, *number in found[each] or ()
-            ]
-    frame = pandas.DataFrame(rows, columns=list(COLUMNS))
+            numbers = found[each] or []
+            for name, value in zip(COLUMNS, head, strict=False):
+                columns[name] += [value] * len(numbers)
+            for name, values in zip(COLUMNS[len(head) : -1], zip(*numbers, strict=True), strict=bool(numbers)):
+                columns[name] += [f"{value}, {who}" for value in values] if who and name == "condition" else values
+            columns["fingerprint"] += [each] * len(numbers)
+    frame = pandas.DataFrame(columns)
     frame["value"] = frame["value"].astype(float)
     return Results(plan, frame, gaps, reasons, _made_with(plan, store), _noise(plan, store), partial(_draws, store))
 

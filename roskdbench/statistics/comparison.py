@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from roskdbench.statistics.intervals import interval
 
@@ -53,6 +52,8 @@ def over_seeds(differences: Sequence[float], level: float) -> Difference:
 
 
 def _by_t(mean: float, error: float, freedom: int, level: float) -> Difference:
+    from scipy import special  # quicker to import than scipy.stats
+
     if error == 0:
         return Difference(mean, mean, mean, 1.0 if mean == 0 else 0.0)
     reach = float(special.stdtrit(freedom, (1 + level) / 2)) * error
@@ -105,6 +106,8 @@ def delong(
     truth: NDArray[np.bool_], one: NDArray[np.floating], other: NDArray[np.floating], level: float
 ) -> Difference:
     """DeLong's test of two areas under ROC curves on the same independent samples: a cross-check of the bootstrap."""
+    from scipy import special
+
     areas, from_positives, from_negatives = zip(*(_placements(truth, scores) for scores in (one, other)), strict=True)
     covariance = np.cov(from_positives) / truth.sum() + np.cov(from_negatives) / (~truth).sum()
     variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
