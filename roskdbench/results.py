@@ -155,7 +155,7 @@ def collect(plan: Plan, store: Store, reasons: dict[str, str] | None = None) -> 
             for name, values in zip(COLUMNS[len(head) : -1], zip(*numbers, strict=True), strict=bool(numbers)):
                 columns[name] += [f"{value}, {who}" for value in values] if who and name == "condition" else values
             columns["fingerprint"] += [each] * len(numbers)
-    frame = pandas.DataFrame(columns)
+    frame = pandas.DataFrame(columns, dtype=None if columns["value"] else object)
     frame["value"] = frame["value"].astype(float)
     return Results(plan, frame, gaps, reasons, _made_with(plan, store), _noise(plan, store), partial(_draws, store))
 

@@ -258,10 +258,9 @@ def test_landscapes_are_painted_and_turn_by_the_keyboard(tmp_path):
     found = in_browser(
         tmp_path / "page",
         """const [first, second] = document.querySelectorAll(".landscape");
-        const canvas = first.querySelector("canvas"), wait = () => new Promise((done) => requestAnimationFrame(done));
+        const canvas = first.querySelector("canvas");
         const painted = () => canvas.toDataURL(), before = painted();
         canvas.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowLeft"}));
-        await wait();
         const turned = painted(), choice = first.querySelector("select");
         choice.selectedIndex = choice.options.length - 1; choice.dispatchEvent(new Event("change"));
         return {turned: turned !== before, chosen: painted() !== turned, rows: choice.options.length,

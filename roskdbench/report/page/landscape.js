@@ -52,7 +52,7 @@ function paintAll() {
 }
 function turn(turned, tilted) {
   view.turn += turned; view.tilt = Math.min(Math.max(view.tilt + tilted, 0), Math.PI / 2);
-  requestAnimationFrame(paintAll);
+  paintAll();
 }
 for (const [choice, canvas] of pictures) {
   choice.addEventListener("change", paintAll);
