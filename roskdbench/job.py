@@ -29,6 +29,8 @@ REVISIONS = {
     "scores": 4,
 }
 
+TRAININGS = ("teacher", "trajectory")
+
 
 @dataclass(frozen=True)
 class Job:

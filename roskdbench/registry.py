@@ -79,11 +79,15 @@ def register(name: str) -> Callable[[type[Method]], type[Method]]:
     return keep
 
 
+def named_folders() -> list[Path]:
+    """The folders of methods that the environment names."""
+    return [Path(part) for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part]
+
+
 def discover(directories: Iterable[Path] = ()) -> Registry:
     """Every method there is: bundled, of installed packages, in ROSKDBENCH_METHODS and in `directories`."""
     registry = Registry()
-    named = [Path(part) for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part]
-    places = [bundled("methods"), *named, *directories]
+    places = [bundled("methods"), *named_folders(), *directories]
     for point in entry_points(group=GROUP):
         try:
             point.load()

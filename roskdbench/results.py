@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from roskdbench.errors import UserError, nearest
+from roskdbench.job import TRAININGS
 from roskdbench.measures import Number
 from roskdbench.plan import Cell, Plan, plan
 from roskdbench.registry import discover
@@ -172,7 +173,7 @@ def made_with(store: Store, fingerprint: str, parts: Sequence[str] = MADE_WITH) 
 def _made_with(plan: Plan, store: Store) -> list[str]:
     found = set()
     for fingerprint, job in plan.jobs.items():
-        if job.kind in ("teacher", "trajectory") and fingerprint in store:
+        if job.kind in TRAININGS and fingerprint in store:
             found.add(made_with(store, fingerprint))
     return sorted(found - {""})
 

@@ -7,15 +7,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from roskdbench.errors import UserError
+from roskdbench.errors import UserError, one_line
 from roskdbench.executors import Event, Finished
+from roskdbench.job import TRAININGS
 from roskdbench.measures import Number
 from roskdbench.plan import Cell, Plan
 from roskdbench.runs import run_name
 from roskdbench.store import DamagedArtifactError, Store
 from roskdbench.walk import Progress, Watcher
-
-TRAININGS = ("teacher", "trajectory")
 
 
 class Tracker(Protocol):
@@ -82,7 +81,7 @@ def tracker_for(name: str, folder: Path) -> Tracker:
         made: Tracker = getattr(import_module(module), attribute)(folder)
         missing = [each for each in ("trained", "measured", "close") if not callable(getattr(made, each, None))]
     except Exception as error:
-        raise UserError(f"--track {name}: {type(error).__name__}: {' '.join(str(error).split())[:200]}") from None
+        raise UserError(f"--track {name}: {one_line(error)}") from None
     if missing:
         raise UserError(f"--track {name}: it has no method {missing[0]}")
     return made
@@ -140,7 +139,7 @@ class Tracked:
             tell(self._tracker)
         except Exception as error:
             self._tracker = None
-            progress.messages.append(f"the tracker failed and is told no more: {type(error).__name__}: {error}")
+            progress.messages.append(f"the tracker failed and is told no more: {one_line(error)}")
 
 
 def tracked(name: str, plan: Plan, store: Store, watch: Watcher) -> Tracked:

@@ -20,7 +20,7 @@ from roskdbench.engine.training import Recipe, Seeds
 from roskdbench.plan import plan
 from roskdbench.registry import discover
 from roskdbench.runs import write_record
-from roskdbench.store import Store
+from roskdbench.store import CHECKSUMS, RECORD, Store
 from roskdbench.suite import read_suite
 from roskdbench.suite.augmentation import PRESETS
 from roskdbench.walk import run
@@ -91,6 +91,16 @@ def smoke(tmp_path_factory):
     progress = run(planned, store, workers=2)
     write_record(planned, store, (), progress.reasons)
     return planned, store, progress
+
+
+def payloads(store, plan):
+    """The bytes of every artifact but its record, which tells how long it took."""
+    return {
+        (fingerprint, path.name): path.read_bytes()
+        for fingerprint in plan.jobs
+        for path in sorted(store.path(fingerprint).iterdir())
+        if path.name not in (RECORD, CHECKSUMS)
+    }
 
 
 def command(*arguments, cwd=None, **variables):

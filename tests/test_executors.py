@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import TINY, command
+from conftest import TINY, command, payloads
 
 from roskdbench.engine import GIVEN
 from roskdbench.engine.device import prepare
@@ -21,7 +21,7 @@ from roskdbench.executors.processes import DEVICES, ProcessExecutor
 from roskdbench.executors.shipping import make_private, packed, unpacked
 from roskdbench.plan import plan
 from roskdbench.registry import discover
-from roskdbench.store import CHECKSUMS, RECORD, Store
+from roskdbench.store import Store
 from roskdbench.suite import read_suite
 from roskdbench.walk import run
 
@@ -53,16 +53,6 @@ def alone(tmp_path_factory):
     store = Store.at(folder / "store")
     assert run(made, store, method_folders=(folder / "mine",)).well
     return folder, made, payloads(store, made)
-
-
-def payloads(store, made):
-    """The bytes of every artifact but its record, which tells how long it took."""
-    return {
-        (fingerprint, path.name): path.read_bytes()
-        for fingerprint in made.jobs
-        for path in sorted(store.path(fingerprint).iterdir())
-        if path.name not in (RECORD, CHECKSUMS)
-    }
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import RECIPE, SEEDS, TINY, tiny_examples, tiny_network
+from conftest import RECIPE, SEEDS, TINY, payloads, tiny_examples, tiny_network
 
 from roskdbench.engine.bank import fill
 from roskdbench.engine.device import Form, prepare
@@ -13,7 +13,7 @@ from roskdbench.executors import Computing
 from roskdbench.method import Method, RunningMean
 from roskdbench.plan import plan
 from roskdbench.registry import discover
-from roskdbench.store import CHECKSUMS, RECORD, Store
+from roskdbench.store import Store
 from roskdbench.suite import read_suite
 from roskdbench.suite.augmentation import PRESETS
 from roskdbench.walk import run
@@ -109,15 +109,8 @@ def test_every_measure_runs_and_workers_that_share_a_gpu_give_the_bytes_of_one(t
         store = Store.at(tmp_path / f"store-{workers}")
         progress = run(made, store, computing=Computing(workers=workers, devices=("cuda:0",)))
         assert progress.well, progress.reasons
-        found.append(
-            {
-                (each, path.name): path.read_bytes()
-                for each in made.jobs
-                for path in store.path(each).iterdir()
-                if path.name not in (RECORD, CHECKSUMS)
-            }
-        )
+        found.append(payloads(store, made))
         for job in made.jobs.values():
-            if job.kind in ("scores", "attacks", "landscape"):
-                assert "NVIDIA" in store.open(job.fingerprint).record["environment"]["device"] or job.kind == "scores"
+            if job.kind in ("attacks", "landscape"):
+                assert "NVIDIA" in store.open(job.fingerprint).record["environment"]["device"]
     assert found[0] == found[1]

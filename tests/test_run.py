@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import command
+from conftest import command, payloads
 
 from roskdbench.executors.events import Lost
 from roskdbench.executors.inline import InlineExecutor
@@ -18,23 +18,13 @@ from roskdbench.plan import plan
 from roskdbench.registry import discover
 from roskdbench.results import collect, find_run
 from roskdbench.runs import run_name, write_record
-from roskdbench.store import CHECKSUMS, RECORD, Store
+from roskdbench.store import Store
 from roskdbench.suite import read_suite
 from roskdbench.walk import run
 
 
 def planned(path, *settings, folders=()):
     return plan(read_suite(path, settings), discover(folders))
-
-
-def payloads(store, plan):
-    """The bytes of every artifact but its record, which tells how long it took."""
-    found = {}
-    for fingerprint in plan.jobs:
-        for path in sorted(store.path(fingerprint).iterdir()):
-            if path.name not in (RECORD, CHECKSUMS):
-                found[fingerprint, path.name] = path.read_bytes()
-    return found
 
 
 def strays(store):

@@ -46,10 +46,12 @@ def doctor(data: Data = None, folders: Folders = None, store: StoreFolder = STOR
 
 def _all(group: Iterator[Finding]) -> Iterator[Finding]:
     """The findings of a group; what breaks it off is one of them."""
+    from roskdbench.errors import one_line
+
     try:
         yield from group
     except Exception as error:
-        yield "no", "this installation", f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        yield "no", "this installation", one_line(error)
 
 
 def _libraries() -> Iterator[Finding]:

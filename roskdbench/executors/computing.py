@@ -53,10 +53,6 @@ class Computing:
         for device in self.devices:
             visible_as(device)
 
-    def visible(self) -> list[str]:
-        """For each device the CUDA_VISIBLE_DEVICES of a worker that is to see it alone."""
-        return [visible_as(device) for device in self.devices] or default_devices()
-
     def start(self, store: Store, method_folders: tuple[Path, ...], tell: Callable[[Event], None]) -> Executor:
         """Make the executor. Progress of a job in this very process goes to `tell`."""
         if self.kind == "ray":
@@ -67,10 +63,11 @@ class Computing:
             from roskdbench.executors.slurm import SlurmExecutor
 
             return SlurmExecutor(store, method_folders, tell, self.workers, self.options)
-        workers = self.workers or default_workers(self.visible())
+        visible = [visible_as(device) for device in self.devices] or default_devices()
+        workers = self.workers or default_workers(visible)
         if workers == 1 and not self.devices:
             return InlineExecutor(store, method_folders, tell)
-        return ProcessExecutor(store, method_folders, workers, self.visible())
+        return ProcessExecutor(store, method_folders, workers, visible)
 
 
 def cores() -> int:

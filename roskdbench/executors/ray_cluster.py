@@ -9,6 +9,7 @@ from typing import Any
 from roskdbench import __version__
 from roskdbench.errors import UserError
 from roskdbench.executors.attempt import attempt
+from roskdbench.executors.computing import MOST
 from roskdbench.executors.events import Event, Failed, Lost
 from roskdbench.executors.processes import ONE_THREAD
 from roskdbench.executors.shipping import Shipped, packed, unpacked
@@ -16,7 +17,6 @@ from roskdbench.job import Job
 from roskdbench.store import Store
 
 TRAINS = ("teacher", "trajectory", "bank", "predictions", "memorisation", "attacks", "landscape", "features", "form")
-MOST = 4  # jobs on a GPU
 PAUSE = 0.1  # seconds between two looks
 
 

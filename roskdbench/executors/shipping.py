@@ -8,7 +8,7 @@ from pathlib import Path
 
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import fingerprint
-from roskdbench.registry import VARIABLE
+from roskdbench.registry import VARIABLE, named_folders
 
 BYTES = "latin-1"  # every byte is a letter, whatever the file's own encoding
 Shipped = tuple[Mapping[str, str], ...]
@@ -29,8 +29,7 @@ def make_private(folder: Path) -> None:
 
 def packed(folders: Iterable[Path]) -> Shipped:
     """The files of these folders and of those that the environment names."""
-    named = [Path(part) for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part]
-    return tuple(_files(folder) for folder in (*named, *folders))
+    return tuple(_files(folder) for folder in (*named_folders(), *folders))
 
 
 def _files(folder: Path) -> dict[str, str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from roskdbench.data.content import Located
-from roskdbench.job import Job
+from roskdbench.job import TRAININGS, Job
 from roskdbench.suite import Suite
 
 
@@ -69,7 +69,7 @@ class Plan:
     @property
     def trainings(self) -> int:
         """Networks that are trained."""
-        return sum(job.kind in ("teacher", "trajectory") for job in self.jobs.values())
+        return sum(job.kind in TRAININGS for job in self.jobs.values())
 
     @property
     def trainings_alone(self) -> int:

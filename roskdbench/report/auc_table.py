@@ -21,7 +21,7 @@ def auc_table(results: Results, experiment: str, beside: Beside | None = None) -
     """
     laid = layout(results, experiment)
     values, columns = _areas(laid)
-    if not columns or not _shows_classes(laid):
+    if not columns:
         return None
     table = Table(f"{experiment}-auc", f"{laid.title}: AUC by class", laid.labels, columns)
     for row in laid.rows:
@@ -46,7 +46,7 @@ def auc_differences(results: Results, experiment: str) -> Table | None:
     reference = reference_of(laid)
     values, columns = _areas(laid)
     columns = [column for column in columns if column.metric]
-    if reference is None or len(laid.methods) < 2 or not columns or not _shows_classes(laid):
+    if reference is None or len(laid.methods) < 2 or not columns:
         return None
     found: dict[Key, Difference] = {}
     for problem in laid.problems:
@@ -77,12 +77,12 @@ def auc_differences(results: Results, experiment: str) -> Table | None:
     return table
 
 
-def _shows_classes(laid: Layout) -> bool:
-    return laid.declared.folds > 1 or laid.declared.paper == "table3"
-
-
 def _areas(laid: Layout) -> tuple[dict[Key, dict[Run, float]], list[Column]]:
-    """Of every row on a problem each class's area, and their mean under no class; and a column for each of them."""
+    """Of every row on a problem each class's area, and their mean under no class; and a column for each of them. None
+    of it where the experiment shows no classes.
+    """
+    if laid.declared.folds == 1 and laid.declared.paper != "table3":
+        return {}, []
     part = laid.frame[(laid.frame["condition"] == CLEAN) & laid.frame["metric"].isin(["auc", "auc-macro"])]
     part = part[part["value"].notna()]
     classes = dict.fromkeys(zip(part["problem"].tolist(), part["class"].tolist(), strict=True))
