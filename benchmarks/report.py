@@ -27,7 +27,7 @@ from roskdbench.report.contents import tables_of
 from roskdbench.report.page import writing
 from roskdbench.results import collect
 from roskdbench.runs import write_record
-from roskdbench.statistics import DRAWN_FILE, DRAWS_FILE
+from roskdbench.statistics.kept import write_draws
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
 
@@ -57,8 +57,7 @@ def made_up(store: Store, rows: int) -> tuple[Plan, int]:
             shown = [f"{metric}-macro{suffix}" for metric in ("precision", "recall", "f1") for suffix in ("", "@tuned")]
             names = [*shown, "auc-macro", *(f"auc|{label}" for label in "abcdefgh")]
             values = random.random((len(names), 2000), dtype=np.float32)
-            np.save(folder / DRAWS_FILE, values, allow_pickle=False)
-            (folder / DRAWN_FILE).write_text(json.dumps(names))
+            write_draws(folder, dict(zip(names, values, strict=True)))
         count += len(numbers) * sum(cell.scores == scores for cell in planned.cells)
     write_record(planned, store, (), {})
     return planned, count

@@ -26,7 +26,7 @@ REVISIONS = {
     "attacks": 3,
     "calibration": 1,
     "landscape": 1,
-    "scores": 4,
+    "scores": 5,
 }
 
 TRAININGS = ("teacher", "trajectory")

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,7 +12,7 @@ from roskdbench.measures import Number
 from roskdbench.plan import Cell, Plan, plan
 from roskdbench.registry import discover
 from roskdbench.runs import last_located, planned_again, reasons_in, run_name, runs, write_record
-from roskdbench.statistics import DRAWN_FILE, DRAWS_FILE
+from roskdbench.statistics.kept import read_draws
 from roskdbench.store import RECORD, DamagedArtifactError, Store
 from roskdbench.suite import find_suite, read_suite
 from roskdbench.walk import Progress
@@ -24,22 +23,9 @@ if TYPE_CHECKING:
 
 Drawn = Callable[[str], "Mapping[str, numpy.typing.NDArray[Any]]"]
 MADE_WITH = ("torch", "timm", "device")  # what of an environment numbers may depend on
-COLUMNS = (
-    "experiment",
-    "problem",
-    "method",
-    "student",
-    "overlap",
-    "noise",
-    "fold",
-    "seed",
-    "condition",
-    "metric",
-    "class",
-    "value",
-    "n",
-    "fingerprint",
-)
+PLACE = ("experiment", "problem", "method", "student", "overlap", "noise", "fold", "seed")
+NUMBER = ("condition", "metric", "class", "value", "n")
+COLUMNS = (*PLACE, *NUMBER, "fingerprint")
 
 
 @dataclass(frozen=True)
@@ -125,10 +111,8 @@ def only(results: Results, experiments: Iterable[str]) -> Results:
 
 def collect(plan: Plan, store: Store, reasons: dict[str, str] | None = None) -> Results:
     """The numbers of a plan's cells that are in the store. `reasons` tells of jobs that failed."""
-    import pandas
-
     reasons = reasons or {}
-    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+    blocks: list[tuple[Cell, str, list[Number]]] = []
     gaps: list[Gap] = []
     found: dict[str, list[Number] | None] = {}
     for cell in plan.cells:
@@ -139,26 +123,31 @@ def collect(plan: Plan, store: Store, reasons: dict[str, str] | None = None) -> 
         if any(found[each] is None for each in measured):
             gaps.append(_gap(cell, plan, store, reasons))
             continue
-        head = (
-            cell.experiment,
-            cell.problem,
-            cell.method,
-            cell.student,
-            cell.overlap,
-            cell.noise,
-            cell.fold,
-            cell.seed,
-        )
         for each, who in measured.items():
             numbers = found[each] or []
-            for name, value in zip(COLUMNS, head, strict=False):
-                columns[name] += [value] * len(numbers)
-            for name, values in zip(COLUMNS[len(head) : -1], zip(*numbers, strict=True), strict=bool(numbers)):
-                columns[name] += [f"{value}, {who}" for value in values] if who and name == "condition" else values
-            columns["fingerprint"] += [each] * len(numbers)
-    frame = pandas.DataFrame(columns, dtype=None if columns["value"] else object)
-    frame["value"] = frame["value"].astype(float)
-    return Results(plan, frame, gaps, reasons, _made_with(plan, store), _noise(plan, store), partial(_draws, store))
+            blocks.append((cell, each, [(f"{row[0]}, {who}", *row[1:]) for row in numbers] if who else numbers))
+    return Results(
+        plan,
+        _frame(blocks),
+        gaps,
+        reasons,
+        _made_with(plan, store),
+        _noise(plan, store),
+        lambda scores: read_draws(store.path(scores)),
+    )
+
+
+def _frame(blocks: list[tuple[Cell, str, list[Number]]]) -> "pandas.DataFrame":
+    """The numbers of cells, each from one artifact, as one table."""
+    import pandas
+
+    places = pandas.DataFrame(
+        [(*(getattr(cell, name) for name in PLACE), each) for cell, each, _ in blocks], columns=[*PLACE, "fingerprint"]
+    )
+    repeated = [place for place, (*_, numbers) in enumerate(blocks) for _ in numbers]
+    rows = pandas.DataFrame([row for *_, numbers in blocks for row in numbers], columns=NUMBER)
+    rows["value"] = rows["value"].astype(float)
+    return pandas.concat([places.iloc[repeated].reset_index(drop=True), rows], axis=1)[list(COLUMNS)]
 
 
 def made_with(store: Store, fingerprint: str, parts: Sequence[str] = MADE_WITH) -> str:
@@ -189,16 +178,6 @@ def _noise(plan: Plan, store: Store) -> dict[tuple[str, str, str], float]:
                 continue
             rates.setdefault((experiment, problem, noise), []).append(facts["realised_rate"])
     return {place: sum(found) / len(found) for place, found in rates.items()}
-
-
-def _draws(store: Store, scores: str) -> "dict[str, numpy.typing.NDArray[Any]]":
-    import numpy
-
-    folder = store.path(scores)
-    if not (folder / DRAWS_FILE).is_file():
-        return {}
-    names = json.loads((folder / DRAWN_FILE).read_bytes())
-    return dict(zip(names, numpy.load(folder / DRAWS_FILE, allow_pickle=False), strict=True))
 
 
 def _numbers(store: Store, fingerprint: str) -> list[Number] | None:

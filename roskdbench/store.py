@@ -98,14 +98,15 @@ class Store:
 
     def path(self, fingerprint: str) -> Path:
         """Where the artifact is, or would be."""
-        return self.root / fingerprint[:2] / fingerprint[2:]
+        return self.root / f"{fingerprint[:2]}/{fingerprint[2:]}"
 
     def __contains__(self, fingerprint: str) -> bool:
         """Whether the artifact is there with every file at its full size (cheap; `open` also checks the bytes)."""
         path = self.path(fingerprint)
         try:
             listed = json.loads((path / CHECKSUMS).read_bytes())
-            return all((path / name).stat().st_size == size for name, (size, _) in listed.items())
+            there = _sizes(path)
+            return all(there.get(name) == size for name, (size, _) in listed.items())
         except (OSError, ValueError, TypeError, AttributeError):
             return False
 
@@ -244,13 +245,12 @@ def _damage(path: Path) -> str | None:
     """What is wrong with the artifact's files, or None."""
     try:
         listed = json.loads((path / CHECKSUMS).read_bytes())
+        there = _sizes(path)
         for name, (size, digest) in listed.items():
-            try:
-                there = (path / name).stat().st_size
-            except FileNotFoundError:
+            if name not in there:
                 return f"{name} is missing"
-            if there != size:
-                return f"{name} is {there} bytes instead of {size}"
+            if there[name] != size:
+                return f"{name} is {there[name]} bytes instead of {size}"
             if file_digest(path / name) != digest:
                 return f"{name} has other bytes than were written"
     except FileNotFoundError:
@@ -258,6 +258,12 @@ def _damage(path: Path) -> str | None:
     except (ValueError, TypeError, AttributeError):
         return f"{CHECKSUMS} cannot be read"
     return None
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """The bytes of each file in a folder."""
+    with os.scandir(folder) as files:
+        return {file.name: file.stat().st_size for file in files}
 
 
 def _same_file(descriptor: int, path: Path) -> bool:

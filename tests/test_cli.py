@@ -238,7 +238,8 @@ def test_the_schema_describes_every_key():
     schema = json.loads(command("schema").stdout)
     assert set(schema["properties"]) == {"suite", "title", "problems", "protocol", "experiments", "extends"}
     assert schema["additionalProperties"] is False
-    assert "epochs" in schema["$defs"]["Protocol"]["properties"]
+    average = schema["$defs"]["Protocol"]["properties"]["average"]
+    assert average["description"].startswith("How precision, recall and F1 are averaged")
 
 
 def test_a_new_method_starts_with_a_file_and_a_test_that_passes(tmp_path):

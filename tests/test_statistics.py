@@ -21,6 +21,7 @@ from roskdbench.statistics.comparison import (
     paired,
 )
 from roskdbench.statistics.intervals import interval, over_runs
+from roskdbench.statistics.kept import read_draws, write_draws
 from roskdbench.statistics.ranks import cliques, ranks
 
 CLASSES = tuple("abcd")
@@ -264,3 +265,18 @@ def test_cliques_are_the_longest_runs_within_the_critical_difference():
     assert cliques(np.array([1.0, 1.5, 2.4, 4.0, 4.1]), 1.0) == [(0, 1), (1, 2), (3, 4)]
     assert cliques(np.array([3.0, 1.0, 2.0]), 5.0) == [(0, 2)]
     assert cliques(np.array([1.0, 3.0]), 1.0) == []
+
+
+def test_draws_come_back_from_the_store_as_they_were(tmp_path):
+    random = np.random.default_rng(0)
+    drawn = {
+        name: random.random(50, dtype=np.float32)
+        for name in ("f1-macro", "auc|Pneumonia, \u201cearly\u201d", "auc-macro")
+    }
+    drawn["auc-macro"][3] = np.nan
+    assert read_draws(tmp_path) == {}
+    write_draws(tmp_path, drawn)
+    found = read_draws(tmp_path)
+    assert list(found) == list(drawn)
+    for name, values in drawn.items():
+        np.testing.assert_array_equal(found[name], values)

@@ -3,9 +3,11 @@
 import json
 
 import pytest
+from pydantic import BaseModel
 
 from roskdbench.errors import UserError
 from roskdbench.suite import Suite, find_suite, read_suite, suite_names
+from roskdbench.suite.declared import Declared
 
 GOOD = """suite: mine
 problems:
@@ -237,3 +239,31 @@ def test_an_unknown_suite_is_answered_with_the_nearest(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="did you mean 'quick'"):
         find_suite("quik")
     assert find_suite("suites/quick.yaml").name == "quick.yaml"
+
+
+def test_the_text_under_a_field_describes_it_as_pydantic_would():
+    class Shared(Declared):
+        wide: float = 1.0
+        """Of both."""
+
+    class Own(Shared):
+        plain: int
+        long: Shared | None = None
+        """Over
+        two lines.
+        """
+
+    class Peer(BaseModel, use_attribute_docstrings=True):
+        wide: float = 1.0
+        """Of both."""
+        plain: int
+        long: Shared | None = None
+        """Over
+        two lines.
+        """
+
+    ours, peer = (each.model_json_schema()["properties"] for each in (Own, Peer))
+    assert {name: field.get("description") for name, field in ours.items()} == {
+        name: field.get("description") for name, field in peer.items()
+    }
+    assert ours["long"]["description"] == "Over\ntwo lines."

@@ -61,6 +61,11 @@ class Layout:
         return self.results.frame[self.results.frame["experiment"] == self.experiment]
 
     @cached_property
+    def conditions(self) -> set[str]:
+        """Under which anything was measured."""
+        return set(self.frame["condition"].unique())
+
+    @cached_property
     def evidence(self) -> Evidence:
         """The draws behind the rows."""
         return Evidence(self.results, self.experiment, self.axes)

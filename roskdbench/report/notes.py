@@ -1,6 +1,7 @@
 """The notes under a table: what its numbers are, and what they are not."""
 
 from roskdbench.measures import BEFORE, BINS, CALIBRATION, CHECKS, CORRECTED, EPSILON, LANDSCAPE, SAME_OF_ALL
+from roskdbench.report.layout import Layout, layout
 from roskdbench.results import Results
 from roskdbench.suite import Suite
 from roskdbench.suite.attacks import Attacks
@@ -10,16 +11,15 @@ from roskdbench.suite.noise import NoiseSpec
 
 def notes(results: Results, experiment: str) -> list[str]:
     """Runs, averages, thresholds, noise, where the data come from, and what is missing."""
-    suite = results.plan.suite
-    declared = suite.experiments[experiment]
+    laid = layout(results, experiment)
+    suite, declared = results.plan.suite, laid.declared
     runs = declared.folds * len(declared.seeds)
     lines = [f"Mean ± standard deviation over {runs} runs (folds x seeds)." if runs > 1 else "One run: no spread."]
     lines[0] += f" Averages over classes: {suite.protocol.average}."
     if runs > 1:
         lines.append("Bold: better than every other row, with intervals widened by Holm's steps; no bold is a tie.")
     problems = declared.problems or list(suite.problems)
-    part = results.frame[results.frame["experiment"] == experiment]
-    if part["metric"].str.endswith("@tuned").any():
+    if any(metric.endswith("@tuned") for metric in laid.frame["metric"].unique()):
         thresholds = {"tuned": "tuned per class on validation", "half": "0.5"}[suite.protocol.threshold]
         lines.append(f"Multi-label thresholds: {thresholds}.")
     phantoms = [problem for problem in problems if suite.problems[problem].dataset.startswith("phantom")]
@@ -27,9 +27,9 @@ def notes(results: Results, experiment: str) -> list[str]:
         drawn = f"{' and '.join(phantoms)} {'is a phantom' if len(phantoms) == 1 else 'are phantoms'}: drawn images."
         lines.append(f"{drawn} They do not tell how methods rank on patients.")
     lines += [f"{problem}: {remark}" for problem, remark in results.remarks.items() if problem in problems]
-    lines += _noise_notes(results, experiment, problems)
-    lines += _calibration_notes(results, experiment)
-    lines += _landscape_notes(results, experiment)
+    lines += _noise_notes(laid, problems)
+    lines += _calibration_notes(laid)
+    lines += _landscape_notes(laid)
     if len(results.made_with) > 1:
         lines.append(f"Made with different libraries or devices: {'; '.join(results.made_with)}.")
     for state in ("diverged", "failed", "missing"):
@@ -41,27 +41,25 @@ def notes(results: Results, experiment: str) -> list[str]:
     return lines
 
 
-def _noise_notes(results: Results, experiment: str, problems: list[str]) -> list[str]:
-    suite = results.plan.suite
-    part = results.frame[results.frame["experiment"] == experiment]
+def _noise_notes(laid: Layout, problems: list[str]) -> list[str]:
+    suite = laid.results.plan.suite
     lines = []
-    noises = {noise.name: noise for noise in suite.experiments[experiment].noise}
-    for (where, problem, noise), rate in results.noise.items():
-        if where == experiment and problem in problems and noise in noises:
+    noises = {noise.name: noise for noise in laid.declared.noise}
+    for (where, problem, noise), rate in laid.results.noise.items():
+        if where == laid.experiment and problem in problems and noise in noises:
             lines.append(f"Training labels of {problem}, {_asked(noises[noise], suite, problem)}: {rate:.1%} flipped.")
-    if part["condition"].str.startswith("flipped labels").any():
+    if any(condition.startswith("flipped labels") for condition in laid.conditions):
         lines.append(
             "Flipped training labels: the share that a model reproduces (memorised) and sets right (corrected); "
             "by teachers: the mean over teachers, each of those it was trained on."
         )
-    if (part["condition"] == CORRECTED).any():
+    if CORRECTED in laid.conditions:
         lines.append("Corrected labels: scores against the data's second label set, on the test images that have it.")
     return lines
 
 
-def _calibration_notes(results: Results, experiment: str) -> list[str]:
-    part = results.frame[results.frame["experiment"] == experiment]
-    if not (part["condition"] == CALIBRATION).any():
+def _calibration_notes(laid: Layout) -> list[str]:
+    if CALIBRATION not in laid.conditions:
         return []
     return [
         f"Calibration on the test part: ECE over {BINS} equal bins; Brier scores (single-label) sum over classes.",
@@ -69,12 +67,12 @@ def _calibration_notes(results: Results, experiment: str) -> list[str]:
     ]
 
 
-def _landscape_notes(results: Results, experiment: str) -> list[str]:
-    part = results.frame[(results.frame["experiment"] == experiment) & (results.frame["condition"] == LANDSCAPE)]
-    declared = [each for each in results.plan.suite.experiments[experiment].measures if isinstance(each, Landscape)]
-    if part.empty:
+def _landscape_notes(laid: Layout) -> list[str]:
+    declared = [each for each in laid.declared.measures if isinstance(each, Landscape)]
+    if LANDSCAPE not in laid.conditions:
         return []
-    points, counts = declared[0].points, ", ".join(f"{count:,}" for count in sorted(set(part["n"])))
+    found = set(laid.frame.loc[laid.frame["condition"] == LANDSCAPE, "n"])
+    points, counts = declared[0].points, ", ".join(f"{count:,}" for count in sorted(found))
     where = {"test": "test images", "train": "training images with the labels that training saw"}[declared[0].part]
     return [
         f"Loss landscape over {counts} {where}, {points} x {points} points, filter-normalised, the same directions and "
@@ -87,12 +85,11 @@ def _landscape_notes(results: Results, experiment: str) -> list[str]:
 
 def attack_notes(results: Results, experiment: str) -> list[str]:
     """What was attacked, and which checks failed on what."""
-    part = results.frame[results.frame["experiment"] == experiment]
-    before, judged = part[part["condition"] == BEFORE], part[part["condition"] == CHECKS]
-    if before.empty:
+    laid = layout(results, experiment)
+    if BEFORE not in laid.conditions:
         return []
-    declared = results.plan.suite.experiments[experiment].measures
-    swept = any(isinstance(each, Attacks) and each.sweep for each in declared)
+    before, judged = (laid.frame[laid.frame["condition"] == condition] for condition in (BEFORE, CHECKS))
+    swept = any(isinstance(each, Attacks) and each.sweep for each in laid.declared.measures)
     images = ", ".join(f"{count:,}" for count in sorted(set(before[before["metric"] == "auc-macro"]["n"])))
     lines = [
         f"On {images} test images, the same for every method; radii in grey levels, l2 over the whole image.",

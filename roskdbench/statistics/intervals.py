@@ -40,4 +40,4 @@ def over_runs(runs: NDArray[np.floating]) -> NDArray[np.float64]:
 def _runs_drawn(count: int, draws: int) -> NDArray[np.float64]:
     """How often each run is in each draw. [R, D]"""
     random = np.random.default_rng(seed_for("runs", count, draws))
-    return random.multinomial(count - 1, np.full(count, 1 / count), size=draws).T.astype(np.float64)
+    return random.multinomial(count - 1, np.full(count, 1 / count), size=draws).T.astype(np.float64, order="C")

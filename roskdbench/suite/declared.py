@@ -1,9 +1,40 @@
 """The base of everything that a suite file declares: frozen, and strict about its keys."""
 
-from pydantic import BaseModel, ConfigDict
+import ast
+import inspect
+from textwrap import dedent
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
 
 
 class Declared(BaseModel):
     """A frozen record. A key that it does not know is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """The JSON schema, where a field is described by the text under it. Pydantic can read those texts too, but does
+        so for every class that is made, and only the schema needs them.
+        """
+        schema = handler(core_schema)
+        fields = handler.resolve_ref_schema(schema).get("properties", {})
+        for name, text in _texts(cls).items():
+            if name in fields:
+                fields[name].setdefault("description", text)
+        return schema
+
+
+def _texts(declared: type[Declared]) -> dict[str, str]:
+    """The texts under the fields of a class and of those that it is made from."""
+    found: dict[str, str] = {}
+    for each in reversed(declared.__mro__):
+        if issubclass(each, Declared):
+            (described,) = ast.parse(dedent(inspect.getsource(each))).body
+            assert isinstance(described, ast.ClassDef)
+            for field, text in zip(described.body, described.body[1:], strict=False):
+                match field, text:
+                    case ast.AnnAssign(target=ast.Name(name)), ast.Expr(ast.Constant(str(words))):
+                        found[name] = inspect.cleandoc(words)
+    return found

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
 from roskdbench.suite.attacks import Attacks
 from roskdbench.suite.declared import Declared
@@ -11,10 +11,10 @@ from roskdbench.suite.noise import NO_NOISE, Noise
 from roskdbench.suite.protocol import Network, NetworkSpec, Share
 
 
-class _MethodChoice(BaseModel):
+class _MethodChoice(Declared):
     """A method of the registry, with parameters if they are not to be its defaults."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="allow")
 
     method: str
     """The name it is registered under."""
