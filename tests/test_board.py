@@ -335,6 +335,9 @@ def test_the_commands_from_a_run_to_a_merged_board(made, tmp_path):
     assert done.returncode == 0, done.stderr
     board = tmp_path / "leaderboards" / "tiny"
     assert sorted(path.name for path in board.iterdir()) == sorted(FILES)
+    assert (
+        command("leaderboard", "verify", "tiny", cwd=tmp_path).stdout == command("leaderboard", "verify", board).stdout
+    )
     done = command("leaderboard", "verify", board)
     assert done.returncode == 0, done.stdout
     assert "ok: the board is what its predictions" in done.stdout

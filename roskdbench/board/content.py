@@ -109,6 +109,8 @@ def write_board(board: Board, folder: Path, readme: str) -> list[Path]:
 
 def read_board(folder: Path) -> Board:
     """The board in a folder; a UserError for anything that is not one."""
+    if not folder.is_dir():
+        raise UserError(f"there is no folder {folder}; a board is made with: leaderboard add RUN")
     missing = [name for name in (RESULTS, PREDICTIONS, PROVENANCE) if not (folder / name).is_file()]
     if missing:
         raise UserError(f"{folder} is no board: {', '.join(missing)} is missing; make one with: leaderboard add RUN")

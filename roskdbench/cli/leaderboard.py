@@ -10,7 +10,17 @@ from roskdbench.cli.options import STORE, Folders, StoreFolder, console, methods
 app = typer.Typer(help="Boards that others can check: results, predictions, and what made them.", no_args_is_help=True)
 
 BOARDS = Path("leaderboards")
-Board = Annotated[Path, typer.Argument(metavar="BOARD", help="A board's folder, such as leaderboards/quick.")]
+
+
+def _folder(board: Path) -> Path:
+    """A board may be called by its name, as the suite it is of."""
+    return BOARDS / board if (BOARDS / board).is_dir() and not board.exists() else board
+
+
+Board = Annotated[
+    Path,
+    typer.Argument(metavar="BOARD", help="A board's folder or its name under leaderboards/.", callback=_folder),
+]
 
 
 @app.command()
