@@ -17,6 +17,7 @@ from roskdbench.engine.device import prepare
 from roskdbench.engine.examples import Examples
 from roskdbench.engine.networks import build
 from roskdbench.engine.training import Recipe, Seeds
+from roskdbench.measures import CLEAN
 from roskdbench.plan import plan
 from roskdbench.registry import discover
 from roskdbench.runs import write_record
@@ -29,6 +30,8 @@ settings.register_profile("suite", deadline=None, derandomize=True)
 settings.load_profile("suite")
 
 ROOT = Path(__file__).parent.parent
+
+SHOWN = [f"{metric}-macro{at}" for metric in ("precision", "recall", "f1") for at in ("", "@tuned")] + ["auc-macro"]
 
 TINY = """
 suite: tiny
@@ -113,6 +116,22 @@ def command(*arguments, cwd=None, **variables):
         env={**os.environ, "COLUMNS": "120", **variables},
         check=False,
     )
+
+
+def moved_and_spread(run_of, precision):
+    """Of the shown scores in float32 and in a precision, both over the same seeds, root mean squares over rows: how far
+    the means are apart, and how far seeds are in float32. `run_of(precision)` gives results as a frame.
+    """
+    by_seed = []
+    for each in ("float32", precision):
+        frame = run_of(each)
+        frame = frame[(frame["condition"] == CLEAN) & (frame["class"] == "") & frame["metric"].isin(SHOWN)]
+        by_seed.append(frame.pivot_table(index=["problem", "method", "metric"], columns="seed", values="value"))
+    exact, rounded = by_seed
+    assert exact.shape == rounded.shape
+    assert not exact.equals(rounded)  # the precision was really another
+    moved, spread = (rounded - exact).mean(axis=1), exact.std(axis=1, ddof=1)
+    return ((moved**2).mean() ** 0.5, (spread**2).mean() ** 0.5)
 
 
 ARCHITECTURE = {"model": "resnet18", "options": {"channels": [8, 8, 8, 8], "layers": [1, 1, 1, 1]}}

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from conftest import RECIPE, SEEDS, TINY, payloads, tiny_examples, tiny_network
+from conftest import RECIPE, SEEDS, TINY, moved_and_spread, payloads, tiny_examples, tiny_network
 
+import roskdbench as rb
 from roskdbench.engine.bank import fill
 from roskdbench.engine.device import Form, prepare
 from roskdbench.engine.training import Training
@@ -68,6 +69,15 @@ def test_training_is_deterministic_and_close_to_the_cpus():
 
 def test_bf16_is_close_to_float32():
     assert training(prepare(), "bf16").history["loss"] == pytest.approx(training(prepare()).history["loss"], rel=0.05)
+
+
+def test_bf16_moves_the_tables_of_quick_no_further_than_seeds_do(tmp_path):
+    def frame(precision):
+        settings = {"protocol.precision": precision, "experiments.table1.seeds": [0, 1, 2]}
+        return rb.run("quick", store=tmp_path / "store", only=["table1"], settings=settings).results
+
+    moved, spread = moved_and_spread(frame, "bf16")
+    assert moved <= spread
 
 
 def test_a_bank_row_is_what_the_teacher_says_of_the_students_view():

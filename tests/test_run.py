@@ -10,8 +10,9 @@ import time
 
 import numpy as np
 import pytest
-from conftest import command, payloads
+from conftest import command, moved_and_spread, payloads
 
+import roskdbench as rb
 from roskdbench.executors.events import Lost
 from roskdbench.executors.inline import InlineExecutor
 from roskdbench.plan import plan
@@ -504,3 +505,30 @@ def test_an_idle_worker_that_died_is_replaced(tiny, tmp_path):
         executor.close()
     assert first.fingerprint in store
     assert second.fingerprint in store
+
+
+def test_bf16_moves_the_scores_of_quick_no_further_than_seeds_do(tmp_path):
+    """A part of quick: bf16 is slow where the processor has no instructions for it. `benchmarks/precisions.py` and the
+    tests on a GPU hold all of its first table to this.
+    """
+    settings = {
+        "problems.lesion": {"dataset": "phantom-lesion", "size": 32, "samples": 600},
+        "protocol.epochs": 8,
+        "protocol.optimiser.milestones": [6],
+        "protocol.averaging_warmup": 4,
+        "experiments.table1.problems": ["lesion"],
+        "experiments.table1.methods": ["baseline-i"],
+        "experiments.table1.noise": ["none"],
+        "experiments.table1.seeds": [0, 1, 2],
+    }
+    areas = []
+
+    def frame(precision):
+        said = {**settings, "protocol.precision": precision}
+        found = rb.run("quick", store=tmp_path / "store", only=["table1"], settings=said).results
+        areas.append(found.loc[found["metric"] == "auc-macro", "value"].mean())
+        return found
+
+    moved, spread = moved_and_spread(frame, "bf16")
+    assert min(areas) > 0.55  # both learn: two networks that know nothing would agree as well
+    assert moved <= spread
