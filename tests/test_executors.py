@@ -153,8 +153,12 @@ def test_workers_are_spread_over_devices(alone, tmp_path):
             executor._hire()
         seen = []
         for worker in executor._workers:
-            lines = Path(f"/proc/{worker.process.pid}/environ").read_bytes().split(b"\0")
+            place = Path(f"/proc/{worker.process.pid}/environ")
+            while (lines := place.read_bytes().split(b"\0")) == [b""]:  # it is just being started
+                assert worker.process.is_alive()
+                time.sleep(0.01)
             seen += [line.partition(b"=")[2].decode() for line in lines if line.startswith(DEVICES.encode())]
+            assert f"{GIVEN}=2".encode() in lines
         assert sorted(seen) == ["5", "5", "7", "7"]
     finally:
         executor.close()

@@ -5,11 +5,14 @@ import sys
 
 import pytest
 
+from roskdbench.engine import GIVEN
 from roskdbench.errors import UserError
 from roskdbench.job import Job
+from roskdbench.jobs.execution import environment
 from roskdbench.plan import plan
 from roskdbench.plan.estimate import Speed, alone, speeds
 from roskdbench.registry import discover
+from roskdbench.store import Store
 from roskdbench.suite import read_suite
 
 
@@ -224,6 +227,20 @@ def test_hours_come_from_the_nearest_thing_that_is_known():
     assert speed.seconds(job("teacher", "unheard of")) == pytest.approx(60 * 30.5 / 1401)
     assert speed.hours([job("teacher", "small")] * 600) == pytest.approx(1)
     assert not Speed("another").known
+
+
+def test_the_hours_of_a_gpu_that_workers_share_are_counted_once(tmp_path, monkeypatch):
+    """Four workers on one GPU, ten seconds each for what alone takes 2.5."""
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "NVIDIA X")
+    monkeypatch.setenv(GIVEN, "4")
+    store = Store.at(tmp_path)
+    record = {"kind": "teacher", "network": "small", "work": 100.0, "seconds": 10.0, "environment": environment()}
+    with store.writing("ab" * 32, record):
+        pass
+    (speed,) = speeds(store)
+    assert speed.is_gpu
+    assert speed.seconds(Job("teacher", {}, hints={"work": 100.0, "network": "small"})) == pytest.approx(2.5)
 
 
 def test_scripts_that_share_nothing_do_every_job_again_for_each_cell(smoke):

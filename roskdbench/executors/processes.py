@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import cycle, islice
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -93,13 +94,18 @@ class ProcessExecutor:
         process = self._context.Process(target=_serve, args=arguments, daemon=True)
         taken = [worker.visible for worker in self._workers]
         visible = min(self._visible, key=taken.count) if self._visible else None
-        seen = {} if visible is None else {DEVICES: visible, GIVEN: "1" if visible else ""}
+        seen = {} if visible is None else {DEVICES: visible, GIVEN: self._sharing(visible)}
         with _environment(dict.fromkeys(ONE_THREAD, "1") | seen):
             process.start()
         theirs.close()
         worker = _Worker(process, ours, visible)
         self._workers.append(worker)
         return worker
+
+    def _sharing(self, visible: str) -> str:
+        """How many workers the GPU is for; empty where it is none."""
+        places = list(islice(cycle(self._visible), self._limit))
+        return str(places.count(visible)) if visible else ""
 
 
 @contextmanager

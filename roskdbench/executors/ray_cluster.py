@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from roskdbench import __version__
+from roskdbench.engine import GIVEN
 from roskdbench.errors import UserError
 from roskdbench.executors.attempt import attempt
 from roskdbench.executors.computing import MOST
@@ -59,7 +60,8 @@ class RayExecutor:
         """Hand the job to the cluster."""
         gpus = self._share if job.kind in TRAINS else 0
         task = self._compute.options(num_cpus=1, num_gpus=gpus, max_retries=0, name=job.label)
-        self._running[task.remote(job, str(self._store_root), self._shipped, self._told, __version__)] = job
+        given = str(int(1 / gpus)) if gpus else ""
+        self._running[task.remote(job, str(self._store_root), self._shipped, self._told, __version__, given)] = job
 
     def wait(self) -> list[Event]:
         """Progress that was told, and how tasks ended; whose machine is gone, is Lost."""
@@ -123,7 +125,7 @@ class _Told:
         return found
 
 
-def _compute(job: Job, store_root: str, shipped: Shipped, told: Any, version: str) -> Event:
+def _compute(job: Job, store_root: str, shipped: Shipped, told: Any, version: str, given: str) -> Event:
     """One job, on whichever machine Ray chose."""
     if version != __version__:
         reason = f"the machine {os.uname().nodename} has roskdbench {__version__}, and this run is of {version}"
@@ -131,5 +133,6 @@ def _compute(job: Job, store_root: str, shipped: Shipped, told: Any, version: st
     if not Path(store_root).is_dir():
         reason = f"the machine {os.uname().nodename} does not see the store {store_root}; put it where all of them do"
         return Failed(job.fingerprint, reason, fatal=True)
+    os.environ[GIVEN] = given
     tell: Callable[[Event], None] = told.tell.remote
     return attempt(job, Store(Path(store_root)), unpacked(shipped), tell)

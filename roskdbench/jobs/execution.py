@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from roskdbench.engine import GIVEN
 from roskdbench.fingerprint import canonical_json
 from roskdbench.job import Job
 from roskdbench.jobs.work import Work
@@ -66,7 +67,10 @@ def environment() -> dict[str, str]:
             continue
     torch: Any = sys.modules.get("torch")
     if torch is not None:
-        found["device"] = torch.cuda.get_device_name() if torch.cuda.is_available() else _processor()
+        on_gpu = torch.cuda.is_available()
+        found["device"] = torch.cuda.get_device_name() if on_gpu else _processor()
+        if on_gpu and os.environ.get(GIVEN):
+            found["sharing"] = os.environ[GIVEN]
     found["cpus"] = str(os.cpu_count())
     return found
 

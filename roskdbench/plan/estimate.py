@@ -57,6 +57,7 @@ def speeds(store: Store) -> list[Speed]:
             record = json.loads((store.path(fingerprint) / RECORD).read_text("utf-8"))
             device, network = record["environment"]["device"], record["network"]
             kind, work, seconds = record["kind"], float(record["work"]), float(record["seconds"])
+            seconds /= int(record["environment"].get("sharing", 1))  # of a GPU that others worked on as well
             whole = not record.get("resumed")
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
