@@ -7,6 +7,7 @@ from typing import Any
 
 from roskdbench.measures import BEFORE, CLEAN
 from roskdbench.plan import Cell
+from roskdbench.report.layout import METRICS
 from roskdbench.report.table import Number
 from roskdbench.results import Results
 from roskdbench.suite.attacks import PAPER
@@ -19,7 +20,6 @@ ROWS = {
     "baseline-v": "V",
     "ros-kd": "RoS-KD",
 }
-METRICS = ("precision", "recall", "f1")
 OWN_AUC = "RoS-KD(DenseNet-121)"  # the row of Table III that is the paper's own
 ATTACKS = {attack.name for attack in PAPER}
 MISPRINT = "printed_as_III_before_equals_II"  # what Table II prints for cardio's Baseline III under attack
