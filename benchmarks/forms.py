@@ -1,0 +1,116 @@
+"""In which form a network trains fastest on this machine: precision, layout, eager or compiled; and threads by workers.
+
+    python benchmarks/forms.py [SIZE] [BATCH] [ROUNDS]
+
+The forms take turns, a step each a round, after one step that is not counted. `suite.protocol.precision: auto` chooses
+among the eager ones; what torch.compile would give, and what it costs to begin, stands beside. On a GPU the compiled
+form is a CUDA graph. Last: as many steps of a ResNet-18 by two workers of one thread as by one worker of two.
+"""
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from multiprocessing import get_context
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from roskdbench.engine.device import Form, prepare
+from roskdbench.engine.networks import build
+from roskdbench.engine.precision import FORMS
+
+NETWORKS = ("resnet18", "mobilenetv2_100", "densenet121")
+PIXELS = {"mean": [0.5] * 3, "deviation": [0.25] * 3}
+
+
+def stepper(
+    model: str, form: Form, size: int, batch: int, device: torch.device, compiled: bool = False
+) -> Callable[[], None]:
+    """Takes one training step when called."""
+    network = build({"model": model, "options": {}}, 3, 8, size, "standard", PIXELS, seed=0).to(device).train()
+    form = form.lay_out(network)
+    optimiser = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9)
+    images = form.images(torch.rand(batch, 3, size, size, device=device))
+    targets = torch.arange(batch, device=device) % 8
+    forward: nn.Module = network
+    if compiled:
+        forward = torch.compile(network, mode="reduce-overhead" if device.type == "cuda" else None)  # type: ignore[assignment]
+
+    def step() -> None:
+        with form.computing(device):
+            logits = forward(images)
+        loss = functional.cross_entropy(logits.float(), targets)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        loss.item()
+
+    return step
+
+
+def seconds(step: Callable[[], None]) -> float:
+    start = time.perf_counter()
+    step()
+    return time.perf_counter() - start
+
+
+def forms(model: str, size: int, batch: int, rounds: int, device: torch.device) -> None:
+    steps = {str(form): stepper(model, form, size, batch, device) for form in FORMS}
+    steps["float32, compiled"] = stepper(model, FORMS[0], size, batch, device, compiled=True)
+    first = {name: seconds(step) for name, step in steps.items()}
+    found: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(rounds):
+        for name, step in steps.items():
+            found[name].append(seconds(step))
+    usual = statistics.median(found[str(FORMS[0])])
+    print(f"{model}, {size} px, {batch} images, a step")
+    for name, each in found.items():
+        low, middle, high = min(each), statistics.median(each), max(each)
+        begun = f"; first step {first[name]:.0f} s" if "compiled" in name else ""
+        print(f"  {name:24} {middle:6.3f} s ({low:.3f}-{high:.3f})  {usual / middle:4.2f} times{begun}", flush=True)
+
+
+def work(threads: int, steps: int, size: int, batch: int, ready: Any, done: Any) -> None:
+    torch.set_num_threads(threads)
+    step = stepper("resnet18", Form(), size, batch, torch.device("cpu"))
+    step()
+    ready.wait()
+    for _ in range(steps):
+        step()
+    done.put(time.time())
+
+
+def together(workers: int, threads: int, steps: int, size: int, batch: int) -> float:
+    """Seconds until all of the workers have taken their share of the steps."""
+    context = get_context("spawn")
+    ready, done = context.Barrier(workers + 1), context.Queue()
+    arguments = (threads, steps // workers, size, batch, ready, done)
+    processes = [context.Process(target=work, args=arguments) for _ in range(workers)]
+    for each in processes:
+        each.start()
+    ready.wait()
+    start = time.time()
+    end = max(done.get() for _ in processes)
+    for each in processes:
+        each.join()
+    return end - start
+
+
+def main(size: int = 64, batch: int = 64, rounds: int = 5) -> None:
+    device = prepare()
+    for model in NETWORKS:
+        forms(model, size, batch, rounds, device)
+        torch.compiler.reset()
+    ratios = []
+    for _ in range(3):
+        one, two = (together(workers, threads, 4 * rounds, size, batch) for workers, threads in ((1, 2), (2, 1)))
+        ratios.append(one / two)
+    low, middle, high = sorted(ratios)
+    print(f"two workers of one thread over one of two: {middle:.2f} times ({low:.2f}-{high:.2f})")
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
