@@ -2,9 +2,9 @@
 
     python benchmarks/forms.py [SIZE] [BATCH] [ROUNDS]
 
-The forms take turns, a step each a round, after one step that is not counted. `suite.protocol.precision: auto` chooses
-among the eager ones; what torch.compile would give, and what it costs to begin, stands beside. On a GPU the compiled
-form is a CUDA graph. Last: as many steps of a ResNet-18 by two workers of one thread as by one worker of two.
+First: as many steps of a ResNet-18 by two workers of one thread as by one worker of two. Then the forms take turns, a
+step each a round, after one step that is not counted. `protocol.precision: auto` chooses among the eager ones; what
+torch.compile would give, and what it costs to begin, stands beside. On a GPU the compiled form is a CUDA graph.
 """
 
 import statistics
@@ -93,23 +93,23 @@ def together(workers: int, threads: int, steps: int, size: int, batch: int) -> f
         each.start()
     ready.wait()
     start = time.time()
-    end = max(done.get() for _ in processes)
+    ends: list[float] = [done.get() for _ in processes]
     for each in processes:
         each.join()
-    return end - start
+    return max(ends) - start
 
 
 def main(size: int = 64, batch: int = 64, rounds: int = 5) -> None:
-    device = prepare()
-    for model in NETWORKS:
-        forms(model, size, batch, rounds, device)
-        torch.compiler.reset()
     ratios = []
     for _ in range(3):
         one, two = (together(workers, threads, 4 * rounds, size, batch) for workers, threads in ((1, 2), (2, 1)))
         ratios.append(one / two)
     low, middle, high = sorted(ratios)
-    print(f"two workers of one thread over one of two: {middle:.2f} times ({low:.2f}-{high:.2f})")
+    print(f"one CPU worker of two threads over two of one: {middle:.2f} times the time ({low:.2f}-{high:.2f})")
+    device = prepare()
+    for model in NETWORKS:
+        forms(model, size, batch, rounds, device)
+        torch.compiler.reset()
 
 
 if __name__ == "__main__":

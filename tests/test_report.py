@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pandas
 import pytest
+from matplotlib.figure import Figure
 from rich.console import Console
 from scipy import special, stats
 from scipy.special import expit
@@ -23,6 +24,7 @@ from roskdbench.report.figures import PALETTE, colours, draw_all
 from roskdbench.report.folder import write_folder
 from roskdbench.report.formats import as_csv, as_json, latex, markdown, plain_number
 from roskdbench.report.layout import stored_names
+from roskdbench.report.legend import below
 from roskdbench.report.paper import Paper
 from roskdbench.report.table import Column, Number, Table
 from roskdbench.report.tables import score_table
@@ -438,3 +440,17 @@ def test_results_of_some_experiments_are_only_theirs(results):
     assert only(results, []) is results
     assert only(results, ["table1"]).frame.equals(results.frame)
     assert json.loads(as_json(only(results, ["table1"])))["run"]
+
+
+@pytest.mark.parametrize(("title", "columns"), [("B", 4), ("Baseline III (subset)", 2), ("A very long title " * 2, 1)])
+def test_a_legend_has_as_many_columns_as_its_figure_is_wide(title, columns):
+    figure = Figure(figsize=(3.4, 2.9), layout="constrained")
+    panel = figure.subplots()
+    for number in range(8):
+        panel.plot([0, 1], [0, number], label=f"{title} {number}")
+    below(figure, panel, 4)
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    box = legend.get_window_extent()
+    assert legend._ncols == columns
+    assert 0 <= box.x0 < box.x1 <= figure.bbox.width

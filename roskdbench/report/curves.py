@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from roskdbench.measures import CLEAN
 from roskdbench.plan import Cell
 from roskdbench.report.layout import Layout, layout, number_of
+from roskdbench.report.legend import below
 from roskdbench.report.table import Number
 from roskdbench.results import Results
 
@@ -37,7 +38,7 @@ def along_axis(results: Results, experiment: str, axis: str, palette: Mapping[st
         panel.grid(color="#dddddd", linewidth=0.5)
         panel.set_axisbelow(True)
     panels[0].set_ylabel(f"F1 ({results.plan.suite.protocol.average})")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=7)
+    below(figure, panels[0], 4)
     return figure
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from roskdbench.plan import Cell
 from roskdbench.report.layout import text_of, varying_axes
+from roskdbench.report.legend import below
 from roskdbench.results import Results
 from roskdbench.store import Artifact, Store
 from roskdbench.suite.experiments import Landscape
@@ -101,7 +102,7 @@ def lines(results: Results, store: Store, experiment: str, palette: Mapping[str,
             panel.ticklabel_format(axis="y", useOffset=False)
         panels[0, column].set_title(problem)
         panels[1, column].set_xticks([0, 1], ["last\nweights", "averaged\nweights"])
-    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=7)
+    below(figure, panels[0, 0], 3)
     return figure
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from roskdbench.measures import BEFORE, BINS, CALIBRATION
 from roskdbench.report.layout import shown_metric
+from roskdbench.report.legend import below
 from roskdbench.results import Results
 from roskdbench.store import Store
 from roskdbench.suite.attacks import radius_of
@@ -48,7 +49,7 @@ def robustness_curves(results: Results, experiment: str, palette: Mapping[str, s
         panel.grid(color="#dddddd", linewidth=0.5)
     for panel in axes[:: len(norms)]:
         panel.set_ylabel(f"F1 ({results.plan.suite.protocol.average})")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=7)
+    below(figure, axes[0], 3)
     return figure
 
 
@@ -143,7 +144,7 @@ def reliability_diagrams(results: Results, experiment: str, palette: Mapping[str
             panel.grid(color="#dddddd", linewidth=0.5)
     for panel in axes[::2]:
         panel.set_ylabel("was so")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=7)
+    below(figure, axes[0], 4)
     return figure
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
+from roskdbench.report.legend import below
 from roskdbench.results import Results
 from roskdbench.store import Store
 
@@ -32,16 +33,16 @@ def curves(results: Results, store: Store, experiment: str, palette: Mapping[str
             lower.plot(epochs, [float("nan") if score is None else score for score in history["validation"]], **look)
         upper.set_title(problem)
         upper.set_yscale("log")  # with and without soft labels, losses are of different size
-        for axis_format in (upper.yaxis.set_major_formatter, upper.yaxis.set_minor_formatter):
-            axis_format("{x:g}")
-        upper.tick_params(axis="y", which="minor", labelsize=6)
+        upper.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        upper.yaxis.set_major_formatter("{x:g}")
+        upper.yaxis.set_minor_formatter(NullFormatter())
         lower.set_xlabel("epoch")
         lower.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         for panel in (upper, lower):
             panel.grid(color="#dddddd", linewidth=0.5)
     losses[0].set_ylabel("training loss")
     scores[0].set_ylabel("AUC on validation, mean")
-    figure.legend(*losses[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=7)
+    below(figure, losses[0], 3)
     return figure
 
 
@@ -67,8 +68,7 @@ def weights(results: Results, store: Store, experiment: str) -> Figure | None:
                 _draw(panel, training[1])
                 panel.set_title(f"{problem}: {' = '.join(training[0])}", fontsize=7)
         line[0].set_ylabel("weight of a teacher")
-    handles = max((panel.get_legend_handles_labels() for panel in panels.ravel()), key=lambda each: len(each[1]))
-    figure.legend(*handles, loc="outside lower center", ncols=5, fontsize=7)
+    below(figure, max(panels.ravel(), key=lambda panel: len(panel.get_legend_handles_labels()[1])), 5)
     return figure
 
 
