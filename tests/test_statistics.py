@@ -11,6 +11,7 @@ from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 from roskdbench.measures.scores import auc, score_table
 from roskdbench.statistics.bootstrap import auc_draws, score_draws, weights_of_groups
 from roskdbench.statistics.comparison import (
+    agreed,
     delong,
     false_discovery,
     false_discovery_levels,
@@ -147,6 +148,25 @@ def test_draws_over_runs_hold_the_spread_between_trainings():
     assert drawn.mean() == pytest.approx(0.7, abs=0.005)
     assert drawn.std() == pytest.approx(np.std([0.6, 0.7, 0.8], ddof=1) / 3**0.5, rel=0.05)
     assert np.array_equal(over_runs(runs[:1]), runs[0])
+
+
+@pytest.mark.parametrize("runs", [2, 3, 5])
+@pytest.mark.parametrize("test_part", [0.0, 0.5, 1.0, 2.0])
+def test_over_few_runs_a_difference_of_nothing_is_seldom_sure_and_by_draws_alone_often(runs, test_part):
+    """No difference, but chance in training (standard deviation 1) and in the test part that all runs share."""
+    random = np.random.default_rng(runs)
+    simulations, false, false_by_draws = 1000, 0, 0
+    for _ in range(simulations):
+        found = random.normal(0, 1, runs) + random.normal(0, test_part)
+        drawn = over_runs(found[:, None] + random.normal(0, test_part, 400))
+        by_draws = paired(found.mean(), drawn, 0.95)
+        both = agreed(by_draws, over_seeds(found, 0.95))
+        false_by_draws += by_draws.sure
+        false += both.sure
+        assert both.sure == (by_draws.sure and over_seeds(found, 0.95).sure)
+    assert false / simulations <= 0.08
+    if runs < 5 and test_part == 0:
+        assert false_by_draws / simulations > 0.2
 
 
 # Two methods

@@ -27,10 +27,11 @@ def auc_table(results: Results, experiment: str, beside: Beside | None = None) -
     for row in laid.rows:
         found: list[Value] = []
         for column in columns:
-            number = number_of(values.get((*row, column.problem, column.metric)))
-            if number and number.runs == 1:
+            runs = values.get((*row, column.problem, column.metric))
+            number = number_of(runs)
+            if runs and number and number.runs == 1:
                 name = f"auc|{column.metric}" if column.metric else "auc-macro"
-                low, high = laid.evidence.interval((*row, column.problem), [name]) or (None, None)
+                low, high = laid.evidence.interval((*row, column.problem), runs, [name]) or (None, None)
                 number = Number(number.mean, None, 1, low=low, high=high)
             found.append(laid.states.get((*row, column.problem)) or number)
         table.rows.append(([text_of(value) for value in row], found))
@@ -71,8 +72,9 @@ def auc_differences(results: Results, experiment: str) -> Table | None:
             shifts: list[Value] = [found.get((*row, column.problem, column.metric)) for column in columns]
             table.rows.append(([text_of(value) for value in row], shifts))
     table.notes = [
-        f"Row minus {reference}. Bold: the interval leaves zero out. The classes and rows of a problem are many "
-        "questions: by Benjamini and Hochberg's steps at most one in twenty bold differences is expected to be false."
+        f"Row minus {reference}. Bold: the interval leaves zero out, and p is .05 at most. The classes and rows of a "
+        "problem are many questions: by Benjamini and Hochberg's steps at most one in twenty bold differences is "
+        "expected to be false."
     ]
     return table
 

@@ -67,11 +67,12 @@ def _notes(laid: Layout, reference: str) -> list[str]:
     if declared.folds > 1:
         how = "Nadeau and Bengio's corrected t over folds"
     else:
-        runs = " and of the runs" if len(declared.seeds) > 1 else ""
-        how = f"paired bootstrap of the test part's patients or lesions{runs} ({DRAWS:,} draws)"
+        how = f"paired bootstrap of the test part's patients or lesions ({DRAWS:,} draws)"
+        if len(declared.seeds) > 1:
+            how += f", of the runs too, and the paired t over {len(declared.seeds)} runs, whichever reaches further"
     lines = [
         f"Row minus {reference}, with 95 % intervals by {how}, widened by Holm's steps over {count} rows. Bold: the "
-        "interval leaves zero out."
+        "interval leaves zero out, and p is .05 at most."
     ]
     if declared.folds * len(declared.seeds) == 1:
         lines.append("One training each: these are differences between trained models, not between methods.")

@@ -55,10 +55,11 @@ def _curve(
     found: list[tuple[float, Number, tuple[float, float] | None]] = []
     for number, place in enumerate(places):
         row = (cells[0].method, place, cells[0].problem)
-        mean = number_of(laid.values.get((*row, CLEAN, "f1")))
-        if mean is not None:
+        runs = laid.values.get((*row, CLEAN, "f1"))
+        mean = number_of(runs)
+        if runs and mean:
             x = float(place) if isinstance(place, int | float) else number + shift
-            found.append((x, mean, laid.evidence.interval(row, laid.names["f1"]) if alone else None))
+            found.append((x, mean, laid.evidence.interval(row, runs, laid.names["f1"]) if alone else None))
     if not found:
         return
     found.sort(key=lambda each: each[0])

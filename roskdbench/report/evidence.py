@@ -1,7 +1,8 @@
 """What the runs of a row say of it, and of its difference from another: values, draws, intervals.
 
-A row's runs are its folds and seeds. Over folds differences are judged by Nadeau and Bengio's corrected t; else by
-draws of the test set's groups and, where there are several, of the runs.
+A row's runs are its folds and seeds. Over folds differences are judged by Nadeau and Bengio's corrected t. Else by
+draws of the test set's groups and of the runs; where there are several runs, the t over them has to agree, for draws of
+a few runs cannot tell how far the next one may lie.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from roskdbench.plan import Cell
 from roskdbench.results import Results
-from roskdbench.statistics.comparison import Difference, holm, holm_levels, over_folds, paired
+from roskdbench.statistics.comparison import Difference, agreed, holm, holm_levels, over_folds, over_seeds, paired
 from roskdbench.statistics.intervals import interval, over_runs
 
 LEVEL = 0.95
@@ -42,10 +43,17 @@ class Evidence:
                 row = (cell.method, *(getattr(cell, axis) for axis in axes), cell.problem)
                 self._cells.setdefault(row, {})[cell.fold, cell.seed] = cell
 
-    def interval(self, row: Key, names: Sequence[str]) -> tuple[float, float] | None:
+    def interval(self, row: Key, values: Values, names: Sequence[str]) -> tuple[float, float] | None:
         """Where the mean over the row's runs lies. `names` are those a metric may be stored under."""
-        draws = self._draws(row, sorted(self._cells.get(row, {})), names)
-        return None if draws is None else interval(over_runs(draws), LEVEL)
+        draws = self._draws(row, sorted(values), names)
+        if draws is None:
+            return None
+        low, high = interval(over_runs(draws), LEVEL)
+        between = self._between(values)
+        if between:
+            _, lower, higher, _ = between(LEVEL)
+            low, high = max(0.0, min(low, lower)), min(1.0, max(high, higher))
+        return low, high
 
     def difference(
         self, one: Key, other: Key, values: Values, others: Values, names: Sequence[str]
@@ -64,18 +72,26 @@ class Evidence:
     def judge(self, one: Key, other: Key, values: Values, others: Values, names: Sequence[str]) -> Judge | None:
         """The difference at any level; None where nothing can be said."""
         runs = sorted(values.keys() & others.keys())
-        each = [values[run] - others[run] for run in runs]
+        each = {run: values[run] - others[run] for run in runs}
+        between = self._between(each)
         if self.folds > 1:
-            found = sorted({fold for fold, _ in runs})
-            # Seeds of one fold share its test part: their mean is one value.
-            folds = [
-                float(np.mean([one for run, one in zip(runs, each, strict=True) if run[0] == fold])) for fold in found
-            ]
-            return partial(over_folds, folds, self._test_share) if len(folds) > 1 else None
+            return between
         draws, against = (self._draws(row, runs, names) for row in (one, other))
         if draws is None or against is None:
             return None
-        return partial(paired, float(np.mean(each)), over_runs(draws - against))
+        drawn = partial(paired, float(np.mean(list(each.values()))), over_runs(draws - against))
+        return partial(_agreed, drawn, between) if between else drawn
+
+    def _between(self, values: Values) -> Judge | None:
+        """The mean by the t over runs; None where there is one."""
+        if self.folds > 1:
+            # Seeds of one fold share its test part: their mean is one value.
+            folds = [
+                float(np.mean([value for (where, _), value in values.items() if where == fold]))
+                for fold in sorted({fold for fold, _ in values})
+            ]
+            return partial(over_folds, folds, self._test_share) if len(folds) > 1 else None
+        return partial(over_seeds, [values[run] for run in sorted(values)]) if len(values) > 1 else None
 
     def same(self, one: Key, other: Key) -> bool:
         """Whether two rows are the same models: a method that does not know an axis has one for all of it."""
@@ -101,6 +117,12 @@ class Evidence:
         found = [self._results.draws(cells[run].scores, names) for run in runs]
         kept = [each for each in found if each is not None]
         return (runs, np.stack(kept).astype(np.float64)) if kept and len(kept) == len(runs) else None
+
+
+def _agreed(one: Judge, other: Judge, level: float) -> Difference:
+    """Both ways, as far as a difference of scores can reach."""
+    value, low, high, p = agreed(one(level), other(level))
+    return Difference(value, max(-1.0, low), min(1.0, high), p)
 
 
 def corrected(

@@ -44,9 +44,10 @@ def score_table(results: Results, experiment: str, beside: Beside | None = None)
             if column.source:
                 row.append(number_beside(beside, found.get(column.problem), column))
                 continue
-            number = number_of(laid.values.get((*key, *_what(column))))
-            if number and column.condition == CLEAN:
-                between = laid.evidence.interval((*key, column.problem), laid.names[column.metric])
+            runs = laid.values.get((*key, *_what(column)))
+            number = number_of(runs)
+            if runs and number and column.condition == CLEAN:
+                between = laid.evidence.interval((*key, column.problem), runs, laid.names[column.metric])
                 number = _with_interval(number, between)
             row.append(laid.states.get((*key, column.problem)) or number)
         table.rows.append(([text_of(value) for value in key], row))

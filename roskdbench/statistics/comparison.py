@@ -46,7 +46,7 @@ def over_folds(differences: Sequence[float], test_share: float, level: float) ->
 
 
 def over_seeds(differences: Sequence[float], level: float) -> Difference:
-    """The paired t over trainings from different seeds."""
+    """The paired t over trainings from different seeds; of values themselves, the t interval of their mean."""
     values = np.asarray(differences, dtype=float)
     return _by_t(float(values.mean()), float(values.std(ddof=1) / len(values) ** 0.5), len(values) - 1, level)
 
@@ -58,6 +58,11 @@ def _by_t(mean: float, error: float, freedom: int, level: float) -> Difference:
         return Difference(mean, mean, mean, 1.0 if mean == 0 else 0.0)
     reach = float(special.stdtrit(freedom, (1 + level) / 2)) * error
     return Difference(mean, mean - reach, mean + reach, float(2 * special.stdtr(freedom, -abs(mean) / error)))
+
+
+def agreed(one: Difference, other: Difference) -> Difference:
+    """What two ways say of one difference where both have to hold: the outer ends of their intervals, the larger p."""
+    return Difference(one.value, min(one.low, other.low), max(one.high, other.high), max(one.p, other.p))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
