@@ -20,6 +20,10 @@ def main() -> None:
     except KeyboardInterrupt:
         print("roskdbench: interrupted", file=sys.stderr)
         sys.exit(130)
+    except SystemExit as end:  # typer makes one of an interrupt, too, and says nothing
+        if isinstance(getattr(end.__context__, "__cause__", None), KeyboardInterrupt):
+            print("roskdbench: interrupted", file=sys.stderr)
+        raise
     except BrokenPipeError:  # the reader of our output has seen enough
         sys.stderr.close()
         sys.exit(0)

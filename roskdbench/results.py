@@ -115,13 +115,14 @@ def collect(plan: Plan, store: Store, reasons: dict[str, str] | None = None) -> 
     blocks: list[tuple[Cell, str, list[Number]]] = []
     gaps: list[Gap] = []
     found: dict[str, list[Number] | None] = {}
+    damaged: dict[str, str] = {}
     for cell in plan.cells:
         measured = {cell.scores: "", **dict(cell.others)}
         for each in measured:
             if each not in found:
-                found[each] = _numbers(store, each)
+                found[each] = _numbers(store, each, damaged)
         if any(found[each] is None for each in measured):
-            gaps.append(_gap(cell, plan, store, reasons))
+            gaps.append(_gap(cell, plan, store, reasons, damaged))
             continue
         for each, who in measured.items():
             numbers = found[each] or []
@@ -180,16 +181,17 @@ def _noise(plan: Plan, store: Store) -> dict[tuple[str, str, str], float]:
     return {place: sum(found) / len(found) for place, found in rates.items()}
 
 
-def _numbers(store: Store, fingerprint: str) -> list[Number] | None:
+def _numbers(store: Store, fingerprint: str, damaged: dict[str, str]) -> list[Number] | None:
     if not store.path(fingerprint).exists():
         return None
     try:
         return [tuple(row) for row in store.open(fingerprint).json("numbers.json")]
-    except DamagedArtifactError:
+    except DamagedArtifactError as error:
+        damaged[fingerprint] = f"{error}; run the suite again"
         return None
 
 
-def _gap(cell: Cell, plan: Plan, store: Store, reasons: dict[str, str]) -> Gap:
+def _gap(cell: Cell, plan: Plan, store: Store, reasons: dict[str, str], damaged: dict[str, str]) -> Gap:
     """Why a cell has no numbers: something it rests on diverged, failed, or was not run."""
     waiting, seen = [cell.scores, *(each for each, _ in cell.others)], set()
     while waiting:
@@ -203,7 +205,8 @@ def _gap(cell: Cell, plan: Plan, store: Store, reasons: dict[str, str]) -> Gap:
     for each in plan.jobs:
         if each in seen and each in reasons:
             return Gap(cell, "failed", f"{plan.jobs[each].label}: {reasons[each]}")
-    return Gap(cell, "missing", "it has not been run")
+    reason = next((damaged[each] for each in seen if each in damaged), "it has not been run")
+    return Gap(cell, "missing", reason)
 
 
 def find_run(name: str | None, store: Store, settings: tuple[str, ...], folders: tuple[Path, ...]) -> Results:

@@ -21,7 +21,7 @@ from roskdbench.plan import plan
 from roskdbench.registry import discover
 from roskdbench.report.contents import tables_of
 from roskdbench.report.formats import markdown
-from roskdbench.results import collect
+from roskdbench.results import COLUMNS, collect
 from roskdbench.runs import write_record
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
@@ -133,6 +133,31 @@ def test_other_numbers_are_held_against_predictions_too(copy, condition):
     assert condition in objection
 
 
+def without_checks(rows):
+    rows[:] = [row for row in rows if "checks" not in row[8]]
+
+
+def other_counts(rows):
+    next(row for row in rows if row[9] == "f1-macro" and row[8] == "clean")[12] = "999999"
+
+
+@pytest.mark.parametrize(("change", "said"), [(without_checks, "checks of its attacks"), (other_counts, "999999")])
+def test_what_stands_beside_the_numbers_cannot_be_changed_either(copy, change, said):
+    rewrite(copy / RESULTS, change)
+    objections = verify(read_board(copy), discover()).objections
+    assert objections
+    assert all(said in line for line in objections)
+
+
+def test_a_row_that_goes_by_another_methods_name_is_named(copy):
+    said = json.loads((copy / PROVENANCE).read_text())
+    for cell in said["cells"]:
+        cell["registered"] = "ros-kd"
+    (copy / PROVENANCE).write_text(json.dumps(said))
+    (objection,) = verify(read_board(copy), discover()).objections
+    assert "tells otherwise of it" in objection
+
+
 def test_tampered_predictions_are_noticed(copy):
     with np.load(copy / PREDICTIONS) as archive:
         arrays = {name: archive[name] for name in archive.files}
@@ -210,6 +235,7 @@ def test_a_page_that_says_other_numbers_is_not_handed_in(copy, tmp_path):
     (copy / README).write_text(text.replace("| RoS-KD | .", "| RoS-KD | 9.", 1))
     with pytest.raises(UserError, match=r"the tables in README\.md are not those of its results"):
         submit(read_board(copy), copy, discover(), tmp_path / "entry.zip")
+    assert "no: the tables in README.md" in command("leaderboard", "verify", copy).stdout
 
 
 def test_damaged_predictions_are_one_line(copy):
@@ -243,12 +269,42 @@ def test_a_payload_that_could_run_code_is_refused(copy):
         (PROVENANCE, '{"version": 9}', "is of version 9"),
         (RESULTS, "a,b\n1,2\n", "has other columns than a board's"),
         (RESULTS, None, "is no board: results.csv is missing"),
+        (RESULTS, ",".join(COLUMNS) + "\n" + "x" * 200_000 + "\n", "cannot be read: field larger"),
+        (PROVENANCE, "[" * 100_000, "cannot be read as one of ours"),
     ],
 )
 def test_what_is_no_board_is_one_line(copy, name, text, said):
     (copy / name).write_text(text) if text is not None else (copy / name).unlink()
     with pytest.raises(UserError, match=said):
         read_board(copy)
+
+
+@pytest.mark.parametrize(("key", "value"), [("noise", [[1, 2]]), ("noise", [["a", "b", "c", "d"]]), ("made", {"a": 1})])
+def test_provenance_of_another_shape_is_one_line(copy, key, value):
+    said = json.loads((copy / PROVENANCE).read_text())
+    (copy / PROVENANCE).write_text(json.dumps(said | {key: value}))
+    with pytest.raises(UserError, match="cannot be read as one of ours"):
+        read_board(copy)
+
+
+def test_a_board_without_labels_is_not_merged(made, copy):
+    said = json.loads((copy / PROVENANCE).read_text())
+    for facts in said["made"].values():
+        facts.pop("split", None)
+    (copy / PROVENANCE).write_text(json.dumps(said))
+    with pytest.raises(UserError, match="no usable predictions"):
+        merge([made[3], read_board(copy)])
+
+
+def test_what_cannot_be_read_or_written_is_one_line(copy, tmp_path):
+    done = command("leaderboard", "submit", copy, "--out", tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "cannot write" in done.stderr
+    (copy / README).write_bytes(b"\xff\xfe" + (copy / README).read_bytes())
+    for verb in ("verify", "submit"):
+        done = command("leaderboard", verb, copy)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert "README.md cannot be read" in done.stderr
 
 
 def test_what_people_write_around_the_tables_stays(made, tmp_path):
@@ -307,6 +363,21 @@ def test_boards_that_disagree_about_a_cell_are_not_merged(made):
     other.cells = [type(cell)(**{**vars_of(cell), "scores": "0" * 64}) for cell in other.cells]
     with pytest.raises(UserError, match="the boards disagree about"):
         merge([board, other])
+
+
+def test_boards_whose_machines_disagree_are_not_merged(made):
+    folder, _, _, board = made
+    other = read_board(folder / "board")
+    name = f"{other.cells[0].scores}/test"
+    other.arrays[name] = other.arrays[name] + 0.25
+    with pytest.raises(UserError, match="the same job came out differently"):
+        merge([board, other])
+    other = read_board(folder / "board")
+    place = next(place for place, row in enumerate(other.rows) if row[9] == "f1-macro")
+    other.rows[place] = (*other.rows[place][:11], 0.5, *other.rows[place][12:])
+    with pytest.raises(UserError, match="the same job came out differently"):
+        merge([board, other])
+    assert len(merge([board, read_board(folder / "board")]).rows) == len(board.rows)
 
 
 def vars_of(cell):

@@ -389,7 +389,7 @@ def test_a_cell_without_numbers_says_so(smoke, tmp_path):
     files.rmtree(Store(copy).path(cell.scores))
     table = score_table(collect(made, Store(copy)), "table1")
     assert number(table, "RoS-KD", "lesion", "F1") == "missing"
-    assert "missing: 1 cells. it has not been run" in table.notes
+    assert "missing: 1 cell. it has not been run" in table.notes
 
 
 def test_a_report_folder_is_reproducible_to_the_byte(smoke, results, tmp_path):

@@ -531,4 +531,4 @@ def test_bf16_moves_the_scores_of_quick_no_further_than_seeds_do(tmp_path):
 
     moved, spread = moved_and_spread(frame, "bf16")
     assert min(areas) > 0.55  # both learn: two networks that know nothing would agree as well
-    assert moved <= spread
+    assert moved <= spread * (2 / 3) ** 0.5  # how far the means of three other seeds are to be expected

@@ -96,7 +96,7 @@ class Board:
 
 def write_board(board: Board, folder: Path, readme: str) -> list[Path]:
     """Write the four files; equal boards give equal bytes."""
-    texts = {RESULTS: _as_csv(board.rows), PROVENANCE: _provenance(board), README: readme}
+    texts = {RESULTS: as_csv(board.rows), PROVENANCE: _provenance(board), README: readme}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
@@ -123,9 +123,14 @@ def read_board(folder: Path) -> Board:
         rest = [said[name] for name in ("made", "contents", "entries", "noise")]
         for facts in said["contents"].values():
             Content.of(facts)
+        for *names, rate in said["noise"]:
+            experiment, problem, noise = names
+            "".join([experiment, problem, noise, f"{rate:.3f}"])
+        for facts in said["made"].values():
+            "".join([facts.get(name, "") for name in ("split", "kind", "made with")])
         for entry in said["entries"]:
             " ".join([entry["run"], entry["by"], entry["date"], entry["roskdbench"], *entry["data"].values()])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{folder / PROVENANCE} cannot be read as one of ours: {reason}") from None
     return Board(suite, cells, _from_csv(folder / RESULTS), read_arrays(folder / PREDICTIONS), *rest)
@@ -164,7 +169,8 @@ def _cell(facts: Mapping[str, Any]) -> Cell:
     return Cell(**{**facts, "others": others})
 
 
-def _as_csv(rows: Iterable[Row]) -> str:
+def as_csv(rows: Iterable[Row]) -> str:
+    """The rows under their heads, as results.csv has them."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -194,7 +200,7 @@ def _from_csv(path: Path) -> list[Row]:
                 except ValueError:
                     raise UserError(f"{path}:{number}: not a row of results: {','.join(row)[:120]}") from None
             return rows
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path} cannot be read: {error}") from None
 
 

@@ -4,11 +4,14 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from roskdbench.board.content import FILES, README, Board
-from roskdbench.board.readme import page
-from roskdbench.board.verifying import KEYS, verify
+import numpy as np
+
+from roskdbench.board.content import FILES, Board, as_csv
+from roskdbench.board.readme import objection
+from roskdbench.board.verifying import KEYS, predictions_of, verify
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import fingerprint
+from roskdbench.plan import Cell
 from roskdbench.registry import Registry
 from roskdbench.suite import Experiment, Suite
 
@@ -21,10 +24,14 @@ def merge(boards: Sequence[Board]) -> Board:
     first = boards[0]
     merged = Board(_merged_suite([board.suite for board in boards]), [], [], {}, {}, {}, [])
     cells: dict[tuple[object, ...], str] = {}
+    rows: dict[tuple[object, ...], list[str]] = {}
     for board in boards:
         if board.contents != first.contents:
             raise UserError("the boards were made on other data; they cannot stand in one table")
         added = set()
+        own: dict[tuple[object, ...], list[str]] = {}
+        for row in board.rows:
+            own.setdefault(tuple(row[: len(KEYS)]), []).append(as_csv([row]))
         for cell in board.cells:
             key = tuple(getattr(cell, name) for name in KEYS)
             if key not in cells:
@@ -36,6 +43,13 @@ def merge(boards: Sequence[Board]) -> Board:
                     f"the boards disagree about {cell.method} on {cell.problem} (seed {cell.seed}): it comes from "
                     "other code or settings; give one of the rows another title"
                 )
+            elif rows[key] != own.get(key) or not _same_predictions(merged, board, cell):
+                raise UserError(
+                    f"the boards disagree about {cell.method} on {cell.problem} (seed {cell.seed}): the same job came "
+                    "out differently, as it may on another machine; leave it out of one of them"
+                )
+            predictions_of(board, cell)
+        rows |= {key: own.get(key, []) for key in added}
         merged.rows += [row for row in board.rows if tuple(row[: len(KEYS)]) in added]
         merged.arrays |= board.arrays
         merged.made |= board.made
@@ -43,6 +57,13 @@ def merge(boards: Sequence[Board]) -> Board:
         merged.entries += [entry for entry in board.entries if entry not in merged.entries]
     merged.contents = first.contents
     return merged
+
+
+def _same_predictions(one: Board, other: Board, cell: Cell) -> bool:
+    """Whether all that two boards keep of a cell's jobs is the same."""
+    jobs = tuple(f"{fingerprint}/" for fingerprint in (cell.scores, *(each for each, _ in cell.others)))
+    kept, seen = ({name for name in board.arrays if name.startswith(jobs)} for board in (one, other))
+    return kept == seen and all(np.array_equal(one.arrays[name], other.arrays[name]) for name in kept)
 
 
 def _merged_suite(suites: Sequence[Suite]) -> Suite:
@@ -75,12 +96,14 @@ def submit(board: Board, folder: Path, registry: Registry, target: Path) -> Path
     if missing:
         raise UserError(f"the board is not ready: {', '.join(missing)} is missing; make it with: leaderboard add RUN")
     verdict = verify(board, registry)
-    if page(board, folder) != (folder / README).read_text("utf-8"):
-        verdict.objections.append(f"the tables in {README} are not those of its results")
+    verdict.objections += objection(board, folder)
     if verdict.objections:
         more = f" (and {len(verdict.objections) - 1} more)" if len(verdict.objections) > 1 else ""
         raise UserError(f"the board is not ready: {verdict.objections[0]}{more}; see: leaderboard verify {folder}")
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in FILES:
-            archive.writestr(zipfile.ZipInfo(f"{board.suite.suite}/{name}", EPOCH), (folder / name).read_bytes())
+    try:
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name in FILES:
+                archive.writestr(zipfile.ZipInfo(f"{board.suite.suite}/{name}", EPOCH), (folder / name).read_bytes())
+    except OSError as error:
+        raise UserError(f"cannot write {target}: {(error.strerror or str(error)).lower()}") from None
     return target

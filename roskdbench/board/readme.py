@@ -3,10 +3,17 @@
 from pathlib import Path
 
 from roskdbench.board.content import README, Board
+from roskdbench.errors import UserError
 from roskdbench.report.contents import tables_of
 from roskdbench.report.formats import escape_markdown, markdown
 
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
+
+
+def objection(board: Board, folder: Path) -> list[str]:
+    """What is to be said against the README that is there: nothing, or that its tables are others."""
+    same = not (folder / README).is_file() or page(board, folder) == _written(folder)
+    return [] if same else [f"the tables in {README} are not those of its results"]
 
 
 def page(board: Board, folder: Path) -> str:
@@ -14,13 +21,20 @@ def page(board: Board, folder: Path) -> str:
     results = board.results()
     tables = markdown([table for name in results.plan.experiments for table in tables_of(results, name)])
     block = f"{BEGIN}\n\n{_made(board)}\n\n{tables}\n{END}\n"
-    before = (folder / README).read_text("utf-8") if (folder / README).is_file() else ""
+    before = _written(folder) if (folder / README).is_file() else ""
     head, begin, rest = before.partition(BEGIN)
     _, end, tail = rest.partition(END)
     if begin and end:
         return head + block.rstrip("\n") + tail
     heading = before or f"# {board.suite.suite}: {board.suite.title or 'a leaderboard'}\n"
     return f"{heading.rstrip()}\n\n{block}"
+
+
+def _written(folder: Path) -> str:
+    try:
+        return (folder / README).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{folder / README} cannot be read: {error}") from None
 
 
 def _made(board: Board) -> str:

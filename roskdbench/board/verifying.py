@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from math import isclose, isnan
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from roskdbench.board.content import Board, Row
 from roskdbench.data.content import Content, Located
 from roskdbench.errors import UserError
-from roskdbench.measures import CHECKS, Number
+from roskdbench.measures import BEFORE, CHECKS, Number
+from roskdbench.measures.tested import Tested
 from roskdbench.plan import Cell, Plan, plan
 from roskdbench.registry import Registry
 from roskdbench.results import COLUMNS
@@ -18,9 +22,14 @@ from roskdbench.results import COLUMNS
 TOLERANCE = 1e-9
 KEYS = ("experiment", "problem", "method", "student", "overlap", "noise", "fold", "seed")
 TRUSTED = {"landscape", "memorisation"}  # kinds of job whose numbers need the model
-PLACE, CONDITION, METRIC, LABEL, VALUE, FINGERPRINT = (
-    COLUMNS.index(name) for name in ("experiment", "condition", "metric", "class", "value", "fingerprint")
+CONDITION, METRIC, LABEL, VALUE, COUNT, FINGERPRINT = (
+    COLUMNS.index(name) for name in ("condition", "metric", "class", "value", "n", "fingerprint")
 )
+
+Place = tuple[str, str, str]
+"""Condition, metric and class."""
+Known = dict[Place, tuple[float | None, int]]
+"""The numbers of a job, and of how many samples each is."""
 
 
 @dataclass
@@ -44,7 +53,7 @@ def verify(board: Board, registry: Registry) -> Verdict:
     by_cell: dict[Row, dict[str, list[Row]]] = {}
     for row in board.rows:
         by_cell.setdefault(tuple(row[: len(KEYS)]), {}).setdefault(row[FINGERPRINT], []).append(row)
-    known: dict[str, dict[tuple[str, str, str], float | None] | None] = {}
+    known: dict[str, Known | None] = {}
     for cell in board.cells:
         own = by_cell.pop(_key(cell), {})
         for fingerprint, who in ((cell.scores, ""), *cell.others):
@@ -66,9 +75,15 @@ def _name(cell: Cell) -> str:
     return f"{cell.method} on {cell.problem} ({cell.experiment}, fold {cell.fold + 1}, seed {cell.seed})"
 
 
-def _recomputed(
-    board: Board, cell: Cell, fingerprint: str, planned: Plan
-) -> dict[tuple[str, str, str], float | None] | None:
+def predictions_of(board: Board, cell: Cell) -> tuple[Tested, dict[str, NDArray[np.float32]]]:
+    """The labels and logits of a cell; a UserError where the board has none that can be used."""
+    try:
+        return board.tested(board.made[cell.scores]["split"]), board.logits(cell.scores)
+    except (KeyError, IndexError, ValueError, TypeError) as error:
+        raise UserError(f"the board keeps no usable predictions for {_name(cell)}: {error}") from None
+
+
+def _recomputed(board: Board, cell: Cell, fingerprint: str, planned: Plan) -> Known | None:
     """Numbers of a job from what the board keeps of it; None where they cannot be had without the model. Of what kind a
     job is, the suite says; the board is asked only about jobs that the suite does not have, which are objected to.
     """
@@ -77,8 +92,8 @@ def _recomputed(
     kind = "scores" if fingerprint == cell.scores else kind
     if kind in TRUSTED:
         return None
+    tested, logits = predictions_of(board, cell)
     try:
-        tested, logits = board.tested(board.made[cell.scores]["split"]), board.logits(cell.scores)
         rows: list[Number]
         if kind == "scores":
             rows = tested.clean(logits)
@@ -91,12 +106,10 @@ def _recomputed(
             rows = tested.attacked(logits, *attacked)
     except (KeyError, IndexError, ValueError, TypeError) as error:
         raise UserError(f"the board keeps no usable predictions for {_name(cell)}: {error}") from None
-    return {(condition, metric, label): value for condition, metric, label, value, _ in rows}
+    return {(condition, metric, label): (value, count) for condition, metric, label, value, count in rows}
 
 
-def _compare(
-    verdict: Verdict, cell: Cell, who: str, rows: list[Row], wanted: dict[tuple[str, str, str], float | None] | None
-) -> None:
+def _compare(verdict: Verdict, cell: Cell, who: str, rows: list[Row], wanted: Known | None) -> None:
     if not rows:
         verdict.objections.append(f"{_name(cell)}: its results are missing{f' ({who})' if who else ''}")
         return
@@ -112,14 +125,21 @@ def _compare(
             else:
                 verdict.objections.append(f"{_name(cell)}: {_said(place)} is no number of its predictions")
             continue
-        value = left.pop(place)
+        value, count = left.pop(place)
         verdict.recomputed += 1
+        if row[COUNT] != count:
+            verdict.objections.append(
+                f"{_name(cell)}: {_said(place)} is of {row[COUNT]} samples on the board; its predictions are of {count}"
+            )
         if not _same(row[VALUE], value):
             verdict.objections.append(
                 f"{_name(cell)}: {_said(place)} is {row[VALUE]:.6g} on the board; its predictions give "
                 f"{'nothing' if value is None else format(value, '.6g')}"
             )
     verdict.objections += [f"{_name(cell)}: {_said(place)} is missing" for place in left]
+    attacked = any(condition == BEFORE for condition, _, _ in wanted)
+    if attacked and not any(row[CONDITION] == CHECKS for row in rows):
+        verdict.objections.append(f"{_name(cell)}: the checks of its attacks are missing")
 
 
 def _same(found: float, wanted: float | None) -> bool:
@@ -128,7 +148,7 @@ def _same(found: float, wanted: float | None) -> bool:
     return isclose(found, wanted, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
 
 
-def _said(place: tuple[str, str, str]) -> str:
+def _said(place: Place) -> str:
     condition, metric, label = place
     return f"{metric}{f' of {label}' if label else ''} ({condition})"
 
@@ -148,5 +168,7 @@ def _of_plan(board: Board, planned: Plan) -> Iterator[str]:
             yield f"{_name(cell)}: {other}"
         elif ours.others != cell.others:
             yield f"{_name(cell)}: its other measures are not those of the suite"
+        elif ours != cell:
+            yield f"{_name(cell)}: the board tells otherwise of it than the suite does"
     for cell in wanted.values():
         yield f"{_name(cell)}: the suite has this cell, and the board does not"

@@ -51,12 +51,16 @@ def add(
 def verify(board: Board, folders: Folders = None) -> None:
     """Compute every number of a board again from its predictions, and hold its rows against suite and methods here."""
     from roskdbench.board.content import read_board
+    from roskdbench.board.readme import objection
     from roskdbench.board.verifying import verify as verify_board
 
-    verdict = verify_board(read_board(board), methods_found(folders))
+    read = read_board(board)
+    verdict = verify_board(read, methods_found(folders))
+    verdict.objections += objection(read, board)
     screen = console()
     screen.print(f"{verdict.recomputed:,} numbers computed again from predictions, {verdict.trusted:,} taken on trust "
-                 "(they need the model: landscapes, memorisation, checks of attacks).", soft_wrap=True)  # fmt: skip
+                 "(they need the model: landscapes, memorisation, checks of attacks). So are rates of noise, who the "
+                 "images are of, and where trainings were made.", soft_wrap=True)  # fmt: skip
     for line in verdict.objections[:20]:
         screen.print(f"no: {line}", style="red", markup=False, soft_wrap=True)
     if len(verdict.objections) > 20:
@@ -79,7 +83,7 @@ def merge(
 
     if len(boards) < 2:
         raise UserError("merging takes two boards or more")
-    merged = merge_boards([read_board(folder) for folder in boards])
+    merged = merge_boards([read_board(_folder(board)) for board in boards])
     for path in write_board(merged, to, page(merged, to)):
         typer.echo(f"wrote {path}")
 

@@ -14,7 +14,9 @@ ENOUGH = 1.0  # seconds that jobs must have taken together before their speed sa
 
 @dataclass
 class Speed:
-    """Work a second of one worker on a device: of a kind with a network if that is known, of a network, or of any."""
+    """Work a second of a core, or of a GPU with all workers that share it: of a kind with a network if that is known,
+    of a network, or of any.
+    """
 
     device: str
     _work: dict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
@@ -40,7 +42,7 @@ class Speed:
         return self._seconds["", ""] >= ENOUGH
 
     def hours(self, jobs: Iterable[Job]) -> float:
-        """Of one worker, for these jobs."""
+        """Of a core or a GPU, for these jobs."""
         return sum(map(self.seconds, jobs)) / 3600
 
     @property
@@ -57,7 +59,7 @@ def speeds(store: Store) -> list[Speed]:
             record = json.loads((store.path(fingerprint) / RECORD).read_text("utf-8"))
             device, network = record["environment"]["device"], record["network"]
             kind, work, seconds = record["kind"], float(record["work"]), float(record["seconds"])
-            seconds /= int(record["environment"].get("sharing", 1))  # of a GPU that others worked on as well
+            seconds /= max(1, int(record["environment"].get("sharing", 1)))
             whole = not record.get("resumed")
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue

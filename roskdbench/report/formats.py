@@ -20,8 +20,9 @@ CSV_COLUMNS = ("table", "row", "problem", "metric", "source", "mean", "spread", 
 
 def plain_number(value: float) -> str:
     """Three digits without the leading zero, as the paper prints them; four digits in all from 10 on."""
-    text = f"{value:.{DIGITS}f}" if abs(value) < 10 else f"{value:.4g}"
-    return text[1:] if text.startswith("0.") else text
+    text = f"{abs(value):.{DIGITS}f}" if abs(value) < 10 else f"{abs(value):.4g}"
+    minus = "-" if value < 0 and float(text) else ""
+    return minus + (text[1:] if text.startswith("0.") else text)
 
 
 def signed(value: float) -> str:

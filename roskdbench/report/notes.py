@@ -37,7 +37,7 @@ def notes(results: Results, experiment: str) -> list[str]:
         if gaps:
             reasons = list(dict.fromkeys(gap.reason for gap in gaps))
             more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
-            lines.append(f"{state}: {len(gaps)} cells. {reasons[0]}{more}")
+            lines.append(f"{state}: {len(gaps)} cell{'s' * (len(gaps) > 1)}. {reasons[0]}{more}")
     return lines
 
 
