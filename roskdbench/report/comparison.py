@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas
 
 COMPARED = ("f1", "auc")
+FEW = 5  # runs, with fewer of which a t reaches far
 
 
 def comparison_table(results: Results, experiment: str) -> Table | None:
@@ -76,6 +77,10 @@ def _notes(laid: Layout, reference: str) -> list[str]:
     ]
     if declared.folds * len(declared.seeds) == 1:
         lines.append("One training each: these are differences between trained models, not between methods.")
+    elif declared.folds == 1 and len(declared.seeds) < FEW:
+        lines.append(
+            f"{len(declared.seeds)} runs say little of the next one, so intervals reach far; {FEW} seeds or more help."
+        )
     blocks = _blocks(laid)
     if len(blocks) < FEWEST or len(blocks.columns) < LEAST:
         lines.append(
