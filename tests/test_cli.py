@@ -292,6 +292,11 @@ def test_torchattacks_is_the_version_whose_behaviour_we_build_on():
     assert version("loss-landscapes") == "3.0.6"
 
 
+def test_standalone_is_for_latex(smoke):
+    done = command("report", "--standalone", "--store", smoke[1].root)
+    assert (done.returncode, done.stderr.strip()) == (2, "roskdbench: --standalone is for --format latex")
+
+
 def test_the_schema_knows_the_short_forms():
     """An editor must not mark `methods: [ros-kd]`, `students: [resnet18]` or `measures: [scores]`."""
     definitions = json.loads(command("schema").stdout)["$defs"]

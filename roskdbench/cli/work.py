@@ -262,6 +262,8 @@ def report(
     kept = Store(store)
     results = only_some(find_run(name, kept, tuple(settings or ()), tuple(folders or ())), only or ())
     beside = beside_of("paper" if table and compare == "none" else compare, results, kept, tuple(folders or ()))
+    if standalone and form is not Format.latex:
+        raise UserError("--standalone is for --format latex")
     if table and form is Format.html:
         raise UserError("--table prints one table; pages have them all: leave one of --table and --format html out")
     by_experiment = [] if table else [(each, tables_of(results, each, beside)) for each in results.plan.experiments]
