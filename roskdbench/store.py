@@ -9,6 +9,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ CHECKSUMS = "checksums.json"
 RECORD = "job.json"
 DIVERGED = "diverged.json"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+FULL_IN_WORDS = re.compile(r"No space left|\d+ requested and \d+ written")  # safetensors, numpy
 NO_ROOM = 1 << 16  # bytes free on a disk that counts as full
 
 
@@ -163,8 +165,8 @@ class Store:
 
         `record` is written to job.json at the end, so the block may still add to it (seconds, memory).
         """
-        draft = self.root / "tmp" / f"{fingerprint}-{os.getpid()}"
-        shutil.rmtree(draft, ignore_errors=True)
+        self.drop_draft(fingerprint, os.getpid())
+        draft = self._draft(fingerprint, os.getpid())
         draft.mkdir(parents=True)
         try:
             with self.room():
@@ -173,7 +175,14 @@ class Store:
                 self._seal(draft)
                 self._publish(draft, fingerprint)
         finally:
-            shutil.rmtree(draft, ignore_errors=True)
+            self.drop_draft(fingerprint, os.getpid())
+
+    def _draft(self, fingerprint: str, process: int) -> Path:
+        return self.root / "tmp" / f"{fingerprint}-{process}"
+
+    def drop_draft(self, fingerprint: str, process: int) -> None:
+        """Remove what a process that is gone had begun to write."""
+        shutil.rmtree(self._draft(fingerprint, process), ignore_errors=True)
 
     @contextmanager
     def room(self) -> Iterator[None]:
@@ -186,8 +195,12 @@ class Store:
             raise
 
     def _is_full(self, error: Exception) -> bool:
-        """Whether there was no room. Not every library passes the system's reason on, so the disk is asked too."""
-        return getattr(error, "errno", None) in FULL or shutil.disk_usage(self.root).free < NO_ROOM
+        """Whether there was no room. Not every library passes the system's reason on: some tell it in words, and for
+        the rest the disk is asked, though somebody may have made room by now.
+        """
+        if getattr(error, "errno", None) in FULL or FULL_IN_WORDS.search(str(error)):
+            return True
+        return shutil.disk_usage(self.root).free < NO_ROOM
 
     def _seal(self, draft: Path) -> None:
         sums = {file.name: (file.stat().st_size, file_digest(file)) for file in sorted(draft.iterdir())}
@@ -222,7 +235,7 @@ class Store:
         """
         path = self.root / "locks" / fingerprint
         while True:
-            with path.open("w") as handle:
+            with self.room(), path.open("w") as handle:
                 fcntl.flock(handle, fcntl.LOCK_EX)
                 if not _same_file(handle.fileno(), path):
                     continue  # the holder before us has removed the file we waited on

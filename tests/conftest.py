@@ -1,6 +1,7 @@
 """A tiny suite, tiny networks and a store that was run once, for all tests."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -116,6 +117,11 @@ def command(*arguments, cwd=None, **variables):
         env={**os.environ, "COLUMNS": "120", **variables},
         check=False,
     )
+
+
+def listen_to_ctrl_c():
+    """Before a process starts: a shell's background jobs, and all they start, are deaf to it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def moved_and_spread(run_of, precision):

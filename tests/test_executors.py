@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import TINY, command, payloads
+from conftest import TINY, command, listen_to_ctrl_c, payloads
 
 from roskdbench.engine import GIVEN
 from roskdbench.engine.device import prepare
@@ -264,7 +264,13 @@ def test_ctrl_c_leaves_no_ray_behind(tiny, tmp_path):
         "--executor",
         "ray",
     ]
-    process = subprocess.Popen([*line, "--workers", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*line, "--workers", "2"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=listen_to_ctrl_c,  # noqa: PLW1509 (it sets a signal, and no thread runs yet)
+    )
     limit = time.monotonic() + 90
     while not list((tmp_path / "store").glob("??/*/checksums.json")) and time.monotonic() < limit:
         time.sleep(0.1)

@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import command, moved_and_spread, payloads
+from conftest import command, listen_to_ctrl_c, moved_and_spread, payloads
 
 import roskdbench as rb
 from roskdbench.executors.events import Lost
@@ -337,11 +337,6 @@ def test_a_worker_process_that_is_killed_is_replaced(tiny, tmp_path):
     assert any("its worker was killed (out of memory, perhaps); it is tried again" in m for m in progress.messages)
 
 
-def listen_to_ctrl_c():
-    """A shell's background jobs, and all they start, are deaf to it."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tiny, tmp_path):
     arguments = ["run", str(tiny), "--store", str(tmp_path / "store"), "--workers", "2"]
     arguments += ["--set", "experiments.main.seeds=[0, 1, 2]"]
@@ -384,7 +379,7 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(undistur
     place, mount = small_disk
     arguments = ["run", path, "--store", place / "store", "--workers", workers]
     done = command(*arguments)
-    assert done.returncode == 2
+    assert done.returncode == 2, done.stdout
     assert done.stderr == f"roskdbench: the store {place / 'store'} cannot take more; make room and run again\n"
     kept = Store(place / "store")
     assert 0 < len(list(kept.fingerprints())) < len(made.jobs)

@@ -86,6 +86,8 @@ class ProcessExecutor:
         for worker in self._workers:
             worker.process.join()
             worker.pipe.close()
+            if worker.job is not None and worker.process.pid is not None:
+                self._store.drop_draft(worker.job.fingerprint, worker.process.pid)
         self._workers.clear()
 
     def _hire(self) -> _Worker:
