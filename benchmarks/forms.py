@@ -11,44 +11,25 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from multiprocessing import get_context
 from typing import Any
 
 import torch
-from torch import nn
-from torch.nn import functional
 
 from roskdbench.engine.device import Form, prepare
-from roskdbench.engine.networks import build
-from roskdbench.engine.precision import FORMS
+from roskdbench.engine.precision import FORMS, training_step
 
 NETWORKS = ("resnet18", "mobilenetv2_100", "densenet121")
-PIXELS = {"mean": [0.5] * 3, "deviation": [0.25] * 3}
 
 
 def stepper(
     model: str, form: Form, size: int, batch: int, device: torch.device, compiled: bool = False
 ) -> Callable[[], None]:
     """Takes one training step when called."""
-    network = build({"model": model, "options": {}}, 3, 8, size, "standard", PIXELS, seed=0).to(device).train()
-    form = form.lay_out(network)
-    optimiser = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9)
-    images = form.images(torch.rand(batch, 3, size, size, device=device))
-    targets = torch.arange(batch, device=device) % 8
-    forward: nn.Module = network
-    if compiled:
-        forward = torch.compile(network, mode="reduce-overhead" if device.type == "cuda" else None)  # type: ignore[assignment]
-
-    def step() -> None:
-        with form.computing(device):
-            logits = forward(images)
-        loss = functional.cross_entropy(logits.float(), targets)
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        loss.item()
-
-    return step
+    mode = "reduce-overhead" if device.type == "cuda" else None
+    wraps: dict[str, Any] = {"called": partial(torch.compile, mode=mode)} if compiled else {}
+    return training_step(form, {"model": model, "options": {}}, 3, size, "standard", batch, device, **wraps)
 
 
 def seconds(step: Callable[[], None]) -> float:

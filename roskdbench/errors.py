@@ -21,6 +21,11 @@ def one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
+def refusal(error: OSError) -> str:
+    """Why the system refused, as the end of a sentence."""
+    return (error.strerror or str(error)).lower()
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """The end of an error sentence: the closest known word, or the list of them."""
     names = sorted(known)

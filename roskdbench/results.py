@@ -28,6 +28,11 @@ NUMBER = ("condition", "metric", "class", "value", "n")
 COLUMNS = (*PLACE, *NUMBER, "fingerprint")
 
 
+def place_of(cell: Cell) -> tuple[Any, ...]:
+    """Where a cell's numbers stand: the first columns of its rows."""
+    return tuple(getattr(cell, name) for name in PLACE)
+
+
 @dataclass(frozen=True)
 class Gap:
     """A cell without numbers, and why."""
@@ -142,9 +147,8 @@ def _frame(blocks: list[tuple[Cell, str, list[Number]]]) -> "pandas.DataFrame":
     """The numbers of cells, each from one artifact, as one table."""
     import pandas
 
-    places = pandas.DataFrame(
-        [(*(getattr(cell, name) for name in PLACE), each) for cell, each, _ in blocks], columns=[*PLACE, "fingerprint"]
-    )
+    heads = [(*place_of(cell), each) for cell, each, _ in blocks]
+    places = pandas.DataFrame(heads, columns=[*PLACE, "fingerprint"])
     repeated = [place for place, (*_, numbers) in enumerate(blocks) for _ in numbers]
     rows = pandas.DataFrame([row for *_, numbers in blocks for row in numbers], columns=NUMBER)
     rows["value"] = rows["value"].astype(float)

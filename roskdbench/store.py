@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
-from roskdbench.errors import UserError
+from roskdbench.errors import UserError, refusal
 from roskdbench.fingerprint import canonical_json, file_digest
 
 CHECKSUMS = "checksums.json"
@@ -94,7 +94,7 @@ class Store:
             probe.write_bytes(b"")
             probe.unlink()
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            reason = refusal(error)
             raise UserError(f"cannot write to the store {root}: {reason}; name another with --store DIR") from None
         return cls(root)
 
@@ -181,7 +181,7 @@ class Store:
         return self.root / "tmp" / f"{fingerprint}-{process}"
 
     def drop_draft(self, fingerprint: str, process: int) -> None:
-        """Remove what a process that is gone had begun to write."""
+        """Remove what a process had begun to write."""
         shutil.rmtree(self._draft(fingerprint, process), ignore_errors=True)
 
     @contextmanager

@@ -4,7 +4,7 @@ import keyword
 import re
 from pathlib import Path
 
-from roskdbench.errors import UserError
+from roskdbench.errors import UserError, refusal
 
 METHOD = '''"""{title}: say here where the idea comes from."""
 
@@ -59,5 +59,5 @@ def write_method(name: str, folder: Path) -> list[Path]:
         for path, text in files.items():
             path.write_text(text.format(**texts), "utf-8")
     except OSError as error:
-        raise UserError(f"cannot write to {folder}: {(error.strerror or str(error)).lower()}") from None
+        raise UserError(f"cannot write to {folder}: {refusal(error)}") from None
     return list(files)

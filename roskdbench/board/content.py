@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from roskdbench.data.content import Content, Located
 from roskdbench.data.problem import Labels
-from roskdbench.errors import UserError
+from roskdbench.errors import UserError, refusal
 from roskdbench.fingerprint import seed_for
 from roskdbench.measures.tested import PARTS, Tested
 from roskdbench.plan import Cell, Plan
@@ -103,7 +103,7 @@ def write_board(board: Board, folder: Path, readme: str) -> list[Path]:
             (folder / name).write_text(text, "utf-8")
         np.savez_compressed(folder / PREDICTIONS, allow_pickle=False, **dict(sorted(board.arrays.items())))
     except OSError as error:
-        raise UserError(f"cannot write to {folder}: {(error.strerror or str(error)).lower()}") from None
+        raise UserError(f"cannot write to {folder}: {refusal(error)}") from None
     return [folder / name for name in FILES]
 
 

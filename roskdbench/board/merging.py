@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from roskdbench.board.content import FILES, Board, as_csv
+from roskdbench.board.content import FILES, Board, Row, as_csv
 from roskdbench.board.readme import objection
-from roskdbench.board.verifying import KEYS, predictions_of, verify
-from roskdbench.errors import UserError
+from roskdbench.board.verifying import predictions_of, rows_by_cell, verify
+from roskdbench.errors import UserError, refusal
 from roskdbench.fingerprint import fingerprint
 from roskdbench.plan import Cell
 from roskdbench.registry import Registry
+from roskdbench.results import PLACE, place_of
 from roskdbench.suite import Experiment, Suite
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of every file in an archive, so that equal boards give equal archives
@@ -23,34 +24,31 @@ def merge(boards: Sequence[Board]) -> Board:
     """All rows of boards of one suite. A UserError where they are not, or disagree about a cell."""
     first = boards[0]
     merged = Board(_merged_suite([board.suite for board in boards]), [], [], {}, {}, {}, [])
-    cells: dict[tuple[object, ...], str] = {}
-    rows: dict[tuple[object, ...], list[str]] = {}
+    seen: dict[Row, tuple[Cell, list[Row]]] = {}
     for board in boards:
         if board.contents != first.contents:
             raise UserError("the boards were made on other data; they cannot stand in one table")
-        added = set()
-        own: dict[tuple[object, ...], list[str]] = {}
-        for row in board.rows:
-            own.setdefault(tuple(row[: len(KEYS)]), []).append(as_csv([row]))
+        added, by_cell = set(), rows_by_cell(board)
         for cell in board.cells:
-            key = tuple(getattr(cell, name) for name in KEYS)
-            if key not in cells:
-                cells[key] = cell.scores
+            place = place_of(cell)
+            own = by_cell.get(place, [])
+            before, rows = seen.get(place, (cell, own))
+            if place not in seen:
+                seen[place] = cell, own
                 merged.cells.append(cell)
-                added.add(key)
-            elif cells[key] != cell.scores:
+                added.add(place)
+            elif before.scores != cell.scores:
                 raise UserError(
                     f"the boards disagree about {cell.method} on {cell.problem} (seed {cell.seed}): it comes from "
                     "other code or settings; give one of the rows another title"
                 )
-            elif rows[key] != own.get(key) or not _same_predictions(merged, board, cell):
+            elif as_csv(rows) != as_csv(own) or not _same_predictions(merged, board, cell):
                 raise UserError(
                     f"the boards disagree about {cell.method} on {cell.problem} (seed {cell.seed}): the same job came "
                     "out differently, as it may on another machine; leave it out of one of them"
                 )
             predictions_of(board, cell)
-        rows |= {key: own.get(key, []) for key in added}
-        merged.rows += [row for row in board.rows if tuple(row[: len(KEYS)]) in added]
+        merged.rows += [row for row in board.rows if tuple(row[: len(PLACE)]) in added]
         merged.arrays |= board.arrays
         merged.made |= board.made
         merged.noise += [each for each in board.noise if each[:3] not in [known[:3] for known in merged.noise]]
@@ -105,5 +103,5 @@ def submit(board: Board, folder: Path, registry: Registry, target: Path) -> Path
             for name in FILES:
                 archive.writestr(zipfile.ZipInfo(f"{board.suite.suite}/{name}", EPOCH), (folder / name).read_bytes())
     except OSError as error:
-        raise UserError(f"cannot write {target}: {(error.strerror or str(error)).lower()}") from None
+        raise UserError(f"cannot write {target}: {refusal(error)}") from None
     return target

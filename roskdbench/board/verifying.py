@@ -3,6 +3,7 @@ be those that its suite and the methods' code here give.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import isclose, isnan
 from typing import Any
@@ -17,10 +18,9 @@ from roskdbench.measures import BEFORE, CHECKS, Number
 from roskdbench.measures.tested import Tested
 from roskdbench.plan import Cell, Plan, plan
 from roskdbench.registry import Registry
-from roskdbench.results import COLUMNS
+from roskdbench.results import COLUMNS, PLACE, place_of
 
 TOLERANCE = 1e-9
-KEYS = ("experiment", "problem", "method", "student", "overlap", "noise", "fold", "seed")
 TRUSTED = {"landscape", "memorisation"}  # kinds of job whose numbers need the model
 CONDITION, METRIC, LABEL, VALUE, COUNT, FINGERPRINT = (
     COLUMNS.index(name) for name in ("condition", "metric", "class", "value", "n", "fingerprint")
@@ -50,12 +50,12 @@ def verify(board: Board, registry: Registry) -> Verdict:
     except UserError as error:
         return Verdict(objections=[f"its suite cannot be planned here: {error}"])
     verdict.objections += _of_plan(board, planned)
-    by_cell: dict[Row, dict[str, list[Row]]] = {}
-    for row in board.rows:
-        by_cell.setdefault(tuple(row[: len(KEYS)]), {}).setdefault(row[FINGERPRINT], []).append(row)
+    by_cell = rows_by_cell(board)
     known: dict[str, Known | None] = {}
     for cell in board.cells:
-        own = by_cell.pop(_key(cell), {})
+        own: dict[str, list[Row]] = {}
+        for row in by_cell.pop(place_of(cell), []):
+            own.setdefault(row[FINGERPRINT], []).append(row)
         for fingerprint, who in ((cell.scores, ""), *cell.others):
             rows = own.pop(fingerprint, [])
             if fingerprint not in known:
@@ -67,8 +67,12 @@ def verify(board: Board, registry: Registry) -> Verdict:
     return verdict
 
 
-def _key(cell: Cell) -> Row:
-    return tuple(getattr(cell, name) for name in KEYS)
+def rows_by_cell(board: Board) -> dict[Row, list[Row]]:
+    """The rows of each place in the grid."""
+    found: dict[Row, list[Row]] = {}
+    for row in board.rows:
+        found.setdefault(tuple(row[: len(PLACE)]), []).append(row)
+    return found
 
 
 def _name(cell: Cell) -> str:
@@ -77,8 +81,15 @@ def _name(cell: Cell) -> str:
 
 def predictions_of(board: Board, cell: Cell) -> tuple[Tested, dict[str, NDArray[np.float32]]]:
     """The labels and logits of a cell; a UserError where the board has none that can be used."""
-    try:
+    with _usable(cell):
         return board.tested(board.made[cell.scores]["split"]), board.logits(cell.scores)
+
+
+@contextmanager
+def _usable(cell: Cell) -> Iterator[None]:
+    """What goes wrong in the block lies in what the board keeps of the cell."""
+    try:
+        yield
     except (KeyError, IndexError, ValueError, TypeError) as error:
         raise UserError(f"the board keeps no usable predictions for {_name(cell)}: {error}") from None
 
@@ -93,8 +104,8 @@ def _recomputed(board: Board, cell: Cell, fingerprint: str, planned: Plan) -> Kn
     if kind in TRUSTED:
         return None
     tested, logits = predictions_of(board, cell)
-    try:
-        rows: list[Number]
+    rows: list[Number]
+    with _usable(cell):
         if kind == "scores":
             rows = tested.clean(logits)
         elif kind == "calibration":
@@ -104,8 +115,6 @@ def _recomputed(board: Board, cell: Cell, fingerprint: str, planned: Plan) -> Kn
             if attacked is None:
                 raise KeyError(fingerprint)
             rows = tested.attacked(logits, *attacked)
-    except (KeyError, IndexError, ValueError, TypeError) as error:
-        raise UserError(f"the board keeps no usable predictions for {_name(cell)}: {error}") from None
     return {(condition, metric, label): (value, count) for condition, metric, label, value, count in rows}
 
 
@@ -155,9 +164,9 @@ def _said(place: Place) -> str:
 
 def _of_plan(board: Board, planned: Plan) -> Iterator[str]:
     """Rows that the suite, with the methods as they are here, does not give; and those of it that are not there."""
-    wanted = {_key(cell): cell for cell in planned.cells}
+    wanted = {place_of(cell): cell for cell in planned.cells}
     for cell in board.cells:
-        ours = wanted.pop(_key(cell), None)
+        ours = wanted.pop(place_of(cell), None)
         if ours is None:
             yield f"{_name(cell)}: the suite has no such cell"
         elif ours.scores != cell.scores:

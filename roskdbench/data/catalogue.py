@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from roskdbench.data.decoding import Decoder, UnreadableError
 from roskdbench.data.problem import Labels
-from roskdbench.errors import UserError
+from roskdbench.errors import UserError, refusal
 
 SHOWN = 3  # names in an error
 
@@ -64,7 +64,7 @@ def _load_file(path: Path, decoder: Decoder) -> Loaded:
     try:
         data = path.read_bytes()
     except OSError as error:
-        return b"", (error.strerror or str(error)).lower()
+        return b"", refusal(error)
     try:
         return decoder.file(data)
     except UnreadableError as error:

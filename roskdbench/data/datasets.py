@@ -12,7 +12,7 @@ from roskdbench.data.noise import confuse, misreport
 from roskdbench.data.phantoms import chest, lesion
 from roskdbench.data.problem import Labels, Problem
 from roskdbench.data.sources import chestxray, folder, isic, medmnist
-from roskdbench.errors import UserError
+from roskdbench.errors import UserError, refusal
 from roskdbench.suite.problems import PhantomChest, PhantomLesion, RealProblem
 
 
@@ -38,7 +38,7 @@ def catalogue(name: str, spec: RealProblem, root: Path) -> Catalogue:
     except UserError as error:
         raise UserError(f"problem '{name}': {error}") from None
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = refusal(error)
         raise UserError(f"problem '{name}': cannot read {error.filename or root}: {reason}") from None
     except UnicodeDecodeError:
         raise UserError(f"problem '{name}': a list under {root} is not text in UTF-8") from None

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from roskdbench.errors import UserError, nearest
+from roskdbench.errors import UserError, nearest, refusal
 
 SEPARATORS = ",;\t"
 
@@ -85,7 +85,7 @@ def _text(path: Path) -> str:
     except (gzip.BadGzipFile, EOFError, zlib.error):
         raise UserError(f"{path} is not a whole gzip file") from None
     except OSError as error:
-        raise UserError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from None
+        raise UserError(f"cannot read {path}: {refusal(error)}") from None
 
 
 def _position(column: str, header: list[str], path: Path) -> int:

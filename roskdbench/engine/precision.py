@@ -1,10 +1,11 @@
 """Choosing a network's form by trying a few training steps in each. Measured, because it differs by processor."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+from torch import nn
 from torch.nn import functional
 
 from roskdbench.engine import networks
@@ -46,23 +47,42 @@ def _step_seconds(
     enough: float = float("inf"),
 ) -> float:
     """The fastest of some steps; there are no more after one that took `enough`."""
+    step, fastest = training_step(form, architecture, channels, size, stem, batch, device), float("inf")
+    for _ in range(STEPS):
+        start = time.perf_counter()
+        step()
+        fastest = min(fastest, time.perf_counter() - start)
+        if fastest > enough:
+            break
+    return fastest
+
+
+def training_step(
+    form: Form,
+    architecture: Mapping[str, Any],
+    channels: int,
+    size: int,
+    stem: str,
+    batch: int,
+    device: torch.device,
+    called: Callable[[nn.Module], nn.Module] = lambda network: network,
+) -> Callable[[], None]:
+    """Takes a training step on a batch of random images when it is called. `called` may wrap the network."""
     statistics = {"mean": [0.5] * channels, "deviation": [0.25] * channels}
     network = networks.build(architecture, channels, 8, size, stem, statistics, seed=0).to(device).train()
     form = form.lay_out(network)
     optimiser = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9)
     images = form.images(torch.rand(batch, channels, size, size, device=device))
     targets = torch.arange(batch, device=device) % 8
-    fastest = float("inf")
-    for _ in range(STEPS):
-        start = time.perf_counter()
+    forward = called(network)
+
+    def step() -> None:
         with form.computing(device):
-            logits = network(images)
+            logits = forward(images)
         loss = functional.cross_entropy(logits.float(), targets)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         loss.item()
-        fastest = min(fastest, time.perf_counter() - start)
-        if fastest > enough:
-            break
-    return fastest
+
+    return step

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from roskdbench.errors import UserError
+from roskdbench.errors import UserError, refusal
 from roskdbench.fingerprint import fingerprint
 from roskdbench.registry import VARIABLE, named_folders
 
@@ -21,7 +21,7 @@ def make_private(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = folder.lstat()
     except OSError as error:
-        raise UserError(f"cannot make the folder {folder}: {(error.strerror or str(error)).lower()}") from None
+        raise UserError(f"cannot make the folder {folder}: {refusal(error)}") from None
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
         raise UserError(f"{folder} can be written by others, and what is in it will be run; remove it, or chmod 700 it")
     folder.chmod(0o700)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from roskdbench.errors import UserError
+from roskdbench.errors import UserError, refusal
 from roskdbench.report.figures import draw_all
 from roskdbench.report.formats import as_csv, as_json, latex, markdown
 from roskdbench.report.table import Table
@@ -28,4 +28,4 @@ def write_folder(results: Results, tables: Sequence[Table], store: Store, folder
     except DamagedArtifactError as error:
         raise UserError(f"{error}; run the suite again, then report") from None
     except OSError as error:
-        raise UserError(f"cannot write to {folder}: {(error.strerror or str(error)).lower()}") from None
+        raise UserError(f"cannot write to {folder}: {refusal(error)}") from None

@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roskdbench.errors import UserError
+from roskdbench.errors import UserError, refusal
 from roskdbench.registry import Registry
 from roskdbench.report.figures import draw_all
 from roskdbench.report.formats import as_json, cell_text, heading, latex, markdown
@@ -73,7 +73,7 @@ def write_page(
     except DamagedArtifactError as error:
         raise UserError(f"{error}; run the suite again, then report") from None
     except OSError as error:
-        raise UserError(f"cannot write to {folder}: {(error.strerror or str(error)).lower()}") from None
+        raise UserError(f"cannot write to {folder}: {refusal(error)}") from None
 
 
 def _table(table: Table, places: Places, experiment: str) -> dict[str, Any]:
