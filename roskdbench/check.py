@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +88,7 @@ def _train(method: Method, problem: str, interrupted: bool = False) -> Arrays:
     from roskdbench.engine.checkpoint import Checkpoint
 
     with tempfile.TemporaryDirectory() as folder:
-        checkpoint = Checkpoint(Path(folder))
+        checkpoint = Checkpoint(Path(folder), share=inf)
         if interrupted:
 
             def stop(done: float, note: str) -> None:

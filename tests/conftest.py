@@ -57,6 +57,18 @@ experiments:
 """
 
 
+MEASURED = TINY.replace(
+    "    noise: [own]",
+    """    noise: [own]
+    measures:
+      - scores
+      - calibration
+      - {measure: attacks, preset: paper, images: 24, sweep: [1/255, 4/255]}
+      - {measure: landscape, points: 5}
+""",
+)
+
+
 @pytest.fixture(autouse=True)
 def _methods_of_a_test_end_with_it():
     registry.discover()  # the bundled ones stay

@@ -1,6 +1,7 @@
 """The training loop, banks and averaging against computations made another way."""
 
 import copy
+from math import inf
 
 import numpy as np
 import pytest
@@ -300,7 +301,7 @@ def test_a_resumed_training_ends_in_the_same_weights_to_the_bit(stopped, tmp_pat
         if done >= stopped / 4:
             raise StopError
 
-    kept = {"checkpoint": Checkpoint(tmp_path), "mean": RunningMean(), "warmup": 1}
+    kept = {"checkpoint": Checkpoint(tmp_path, share=inf), "mean": RunningMean(), "warmup": 1}
     with pytest.raises(StopError):
         training(method=Distilled(), bank=banks, report=stop, **kept).run()
     resumed = training(method=Distilled(), bank=banks, network=tiny_network(seed=99), **kept)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import RECIPE, SEEDS, TINY, moved_and_spread, payloads, tiny_examples, tiny_network
+from conftest import MEASURED, RECIPE, SEEDS, moved_and_spread, payloads, tiny_examples, tiny_network
 
 import roskdbench as rb
 from roskdbench.engine.bank import fill
@@ -98,18 +98,6 @@ def test_a_bank_row_is_what_the_teacher_says_of_the_students_view():
 
     Training("single-label", Spy(), tiny_network(), examples, [bank], RECIPE, SEEDS).run()
     assert all(same)
-
-
-MEASURED = TINY.replace(
-    "    noise: [own]",
-    """    noise: [own]
-    measures:
-      - scores
-      - calibration
-      - {measure: attacks, preset: paper, images: 24, sweep: [1/255, 4/255]}
-      - {measure: landscape, points: 5}
-""",
-)
 
 
 def test_every_measure_runs_and_workers_that_share_a_gpu_give_the_bytes_of_one(tmp_path):

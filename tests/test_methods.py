@@ -1,6 +1,7 @@
 """The bundled methods, how methods are found, and what of their code counts."""
 
 import shutil
+from math import inf
 
 import numpy as np
 import pytest
@@ -372,7 +373,7 @@ class TestReinforcedSelection:
         assert not set(whole.held_out.tolist()) & set(whole.learning.tolist())
         whole.run()
         with pytest.raises(StopError):
-            training(checkpoint=Checkpoint(tmp_path), report=stop).run()
+            training(checkpoint=Checkpoint(tmp_path, share=inf), report=stop).run()
         resumed = training(checkpoint=Checkpoint(tmp_path))
         resumed.run()
         for name, value in whole.network.state_dict().items():

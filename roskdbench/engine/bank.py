@@ -27,9 +27,10 @@ def fill(
     form = form.lay_out(teacher)
     for view in range(recipe.view_count):
         order = epoch_order(len(examples), view, seeds.order)
-        for positions in batches(order, recipe.batch):
-            images = form.images(examples.views(positions.to(device), view, seeds.views, recipe.augmentation))
+        said = []
+        for positions in batches(order.to(device), recipe.batch):
+            images = form.images(examples.views(positions, view, seeds.views, recipe.augmentation))
             with torch.no_grad(), form.computing(device):
-                logits = teacher(images)
-            bank[view, positions.numpy()] = logits.float().cpu().numpy()
+                said.append(teacher(images).float())
+        bank[view, order.numpy()] = torch.cat(said).cpu().numpy()
         report((view + 1) / recipe.view_count, f"view {view + 1}")

@@ -1,8 +1,9 @@
 """The state of a training at an epoch's end, kept so that a killed run goes on from there."""
 
 import json
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,19 @@ from roskdbench.engine.networks import METADATA
 from roskdbench.fingerprint import canonical_json
 
 
-@dataclass(frozen=True)
+@dataclass
 class Checkpoint:
     """A file that is replaced as a whole. The same training state gives the same file content."""
 
     folder: Path
+    share: float = 0.05  # of a training's time, that keeping its state may take
+    _took: float = field(default=0.0, init=False)
+    _ended: float = field(default_factory=time.monotonic, init=False)
+
+    @property
+    def due(self) -> bool:
+        """Whether enough was learnt since the last time, as things stand at an epoch's end."""
+        return time.monotonic() - self._ended >= self._took / self.share
 
     @property
     def _file(self) -> Path:
@@ -27,6 +36,7 @@ class Checkpoint:
 
     def save(self, facts: Mapping[str, Any], parts: Mapping[str, Mapping[str, Tensor]]) -> None:
         """Keep named tensors, in named parts, and facts (JSON)."""
+        started = time.monotonic()
         self.folder.mkdir(parents=True, exist_ok=True)
         tensors = {
             f"{part}/{name}": value.detach().cpu().contiguous().clone()
@@ -36,6 +46,8 @@ class Checkpoint:
         draft = self._file.with_suffix(".draft")
         save_file(tensors, draft, metadata={METADATA: canonical_json({"facts": facts, "made_with": made_with()})})
         draft.replace(self._file)
+        self._ended = time.monotonic()
+        self._took = self._ended - started
 
     def load(self, device: torch.device) -> tuple[dict[str, Any], dict[str, dict[str, Tensor]]] | None:
         """What was kept last; None if there is nothing that can be read, or it was kept on another kind of device."""

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import torch
 from torch import nn
+from torch.distributions import Distribution
 
 from roskdbench.engine import GIVEN
 from roskdbench.errors import UserError
@@ -25,11 +26,12 @@ def prepare() -> torch.device:
         if os.environ.get(GIVEN):
             raise UserError("torch does not see the GPU that this worker was given; see: roskdbench doctor")
         return torch.device("cpu")
+    Distribution.set_default_validate_args(False)  # each check would wait for the GPU, in every step
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
-    return torch.device("cuda")
+    return torch.device("cuda:0")
 
 
 def corrupts_memory(network: nn.Module) -> bool:

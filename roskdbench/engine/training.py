@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, update_bn
 
 from roskdbench.engine.checkpoint import Checkpoint
@@ -139,7 +139,10 @@ class Training:
         if self.averaged is not None and self.mean is not None and self.mean.buffers == "reestimated":
             self._reestimate(self.averaged)
         for network in (self.network, self.averaged):
-            if network is not None and not all(value.isfinite().all() for value in network.state_dict().values()):
+            if (
+                network is not None
+                and not torch.stack([v.isfinite().all() for v in network.state_dict().values()]).all()
+            ):
                 raise DivergedError("the weights were not finite after the last epoch")
 
     def _epoch(self, epoch: int) -> None:
@@ -262,7 +265,7 @@ class Training:
         averaged.eval()
 
     def _keep(self, epochs_done: int) -> None:
-        if self.checkpoint is None:
+        if self.checkpoint is None or not self.checkpoint.due:
             return
         momenta = {
             str(number): self.optimiser.state[parameter]["momentum_buffer"]
@@ -295,6 +298,11 @@ class Training:
             self.averaged.load_state_dict(parts["averaged"])
         self.history = facts["history"]
         return int(facts["epochs_done"])
+
+
+def _finite(network: nn.Module) -> bool:
+    """Asked once of all weights, so that a GPU is waited for once."""
+    return bool(torch.stack([value.isfinite().all() for value in network.state_dict().values()]).all())
 
 
 def _rounded(values: Tensor) -> list[float]:

@@ -44,7 +44,8 @@ def squares(
             tried = torch.where(_inside(corner[left], width, side), moved, worst[left])
             reached = height(task, "margin", model(tried), labels[left])
             higher = reached > highest[left]
-            highest[left[higher]], worst[left[higher]] = reached[higher], tried[higher]
+            highest[left] = torch.where(higher, reached, highest[left])
+            worst[left] = torch.where(higher[:, None, None, None], tried, worst[left])
     return worst
 
 
