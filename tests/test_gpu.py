@@ -8,6 +8,7 @@ from conftest import MEASURED, RECIPE, SEEDS, moved_and_spread, payloads, tiny_e
 import roskdbench as rb
 from roskdbench.engine.bank import fill
 from roskdbench.engine.device import Form, prepare
+from roskdbench.engine.networks import build
 from roskdbench.engine.training import Training
 from roskdbench.engine.views import uniforms, views
 from roskdbench.executors import Computing
@@ -65,6 +66,21 @@ def test_training_is_deterministic_and_close_to_the_cpus():
     for name, value in first.network.state_dict().items():
         assert torch.equal(value, second.network.state_dict()[name])
     assert first.history["loss"] == pytest.approx(cpu.history["loss"], rel=0.02)
+
+
+@pytest.mark.parametrize("channels_last", [True, False])
+@pytest.mark.parametrize("model", ["resnet18", "resnet50", "mobilenetv2_100", "densenet121"])
+def test_the_papers_networks_come_out_the_same_to_the_bit(model, channels_last):
+    device = prepare()
+    form, architecture = Form("float32", channels_last), {"model": model, "options": {}}
+    ends = []
+    for _ in range(2):
+        examples, _ = tiny_examples(device=device)
+        statistics = {"mean": [0.5] * 3, "deviation": [0.25] * 3}
+        network = build(architecture, 3, 8, 28, "standard", statistics, seed=0)
+        Training("single-label", Method(), network, examples, [], RECIPE, SEEDS, form=form).run()
+        ends.append(network.state_dict())
+    assert all(torch.equal(value, ends[1][name]) for name, value in ends[0].items())
 
 
 def test_bf16_is_close_to_float32():
