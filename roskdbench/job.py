@@ -15,7 +15,7 @@ REVISIONS = {
     "features": 1,
     "labels": 2,
     "subsets": 1,
-    "form": 1,
+    "form": 2,
     "teacher": 2,
     "bank": 1,
     "trajectory": 2,

@@ -19,6 +19,7 @@ OPTIONAL = {
     "submitit": ("--executor slurm", "slurm"),
 }
 PROGRAMS = {
+    "g++": "with precision: auto, to compile networks that train for minutes",
     "pdflatex": "to compile what report --format latex --standalone prints",
     "chromium": "only the tests of the pages ask for it",
 }

@@ -1,13 +1,14 @@
 """The device that arithmetic happens on, and the form a network takes there."""
 
+import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from roskdbench.engine import GIVEN
@@ -51,10 +52,11 @@ def corrupts_memory(network: nn.Module) -> bool:
 
 @dataclass(frozen=True)
 class Form:
-    """How a network computes: its precision and the layout of its images."""
+    """How a network computes: its precision, the layout of its images, and whether its training steps are compiled."""
 
     precision: Literal["float32", "bf16"] = "float32"
     channels_last: bool = True
+    compiled: bool = False
 
     def lay_out(self, network: nn.Module) -> "Form":
         """Lay a network's weights out for this form, or for the nearest one that is safe for it, which is returned."""
@@ -62,9 +64,19 @@ class Form:
         network.to(memory_format=form._layout)  # type: ignore[call-overload]
         return form
 
-    def images(self, batch: torch.Tensor) -> torch.Tensor:
+    def images(self, batch: Tensor) -> Tensor:
         """A batch laid out for this form."""
         return batch.contiguous(memory_format=self._layout)
+
+    def in_training(self, forward: Callable[[Tensor], Any]) -> Callable[[Tensor], Any]:
+        """A forward pass as training calls it. A compiled one is made for images of one shape, at its first call."""
+        if not self.compiled:
+            return forward
+        from torch._inductor import config as inductor_settings
+
+        logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it warns where there is no GPU
+        inductor_settings.compile_threads = 1  # no processes that would outlive this one
+        return torch.compile(forward, dynamic=False)
 
     @contextmanager
     def computing(self, device: torch.device) -> Iterator[None]:
@@ -77,8 +89,9 @@ class Form:
         return torch.channels_last if self.channels_last else torch.contiguous_format
 
     def __str__(self) -> str:
-        return f"{self.precision}, {'channels last' if self.channels_last else 'contiguous'}"
+        layout = "channels last" if self.channels_last else "contiguous"
+        return f"{self.precision}, {layout}{', compiled' if self.compiled else ''}"
 
     def facts(self) -> dict[str, Any]:
         """As JSON."""
-        return {"precision": self.precision, "channels_last": self.channels_last}
+        return asdict(self)

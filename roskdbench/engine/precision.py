@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import nn
 from torch.nn import functional
 
 from roskdbench.engine import networks
@@ -16,19 +17,43 @@ STEPS = 4
 TRIED = 32  # images
 HOPELESS = 3.0  # times the fastest form so far: not worth another step
 MARGIN = 0.9  # another form than the first must need less than this share of its time
+LONG = 300.0  # seconds that a training takes at least, for compiling to be worth a try
 
 
 def choose(
-    architecture: Mapping[str, Any], channels: int, size: int, stem: str, batch: int, device: torch.device
+    architecture: Mapping[str, Any],
+    channels: int,
+    size: int,
+    stem: str,
+    batch: int,
+    device: torch.device,
+    steps: float = 0,
 ) -> tuple[Form, dict[str, float]]:
-    """The form that trains fastest here, and the seconds that a step took in each."""
+    """The form that trains fastest here, and the seconds that a step took in each.
+
+    Compiling takes minutes the first time, and seconds in every process after that: it is tried only if `steps`, those
+    of one training, take long, and taken where it saves a tenth.
+    """
     seconds: dict[str, float] = {}
-    for form in FORMS:
-        enough = HOPELESS * min(seconds.values(), default=float("inf"))
-        seconds[str(form)] = _step_seconds(form, architecture, channels, size, stem, batch, device, enough)
-    times = list(seconds.values())
-    best = min(range(len(FORMS)), key=lambda number: times[number])
-    return FORMS[best if times[best] < MARGIN * times[0] else 0], seconds
+
+    def tried(form: Form, enough: float = float("inf")) -> float:
+        found = _step_seconds(form, architecture, channels, size, stem, batch, device, enough)
+        seconds[str(form)] = found
+        return found
+
+    first = best = FORMS[0]
+    usual = fastest = tried(first)
+    for form in FORMS[1:]:
+        found = tried(form, HOPELESS * fastest)
+        if found < min(fastest, MARGIN * usual):
+            best, fastest = form, found
+    if steps * fastest >= LONG:
+        from torch._dynamo.exc import TorchDynamoException
+
+        compiled = replace(best, compiled=True)
+        with suppress(TorchDynamoException):  # no compiler here, or one that cannot do this network
+            best = compiled if tried(compiled) < MARGIN * fastest else best
+    return best, seconds
 
 
 def step_seconds(device: torch.device) -> float:
@@ -65,16 +90,15 @@ def training_step(
     stem: str,
     batch: int,
     device: torch.device,
-    called: Callable[[nn.Module], nn.Module] = lambda network: network,
 ) -> Callable[[], None]:
-    """Takes a training step on a batch of random images when it is called. `called` may wrap the network."""
+    """Takes a training step on a batch of random images when it is called."""
     statistics = {"mean": [0.5] * channels, "deviation": [0.25] * channels}
     network = networks.build(architecture, channels, 8, size, stem, statistics, seed=0).to(device).train()
     form = form.lay_out(network)
     optimiser = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9)
     images = form.images(torch.rand(batch, channels, size, size, device=device))
     targets = torch.arange(batch, device=device) % 8
-    forward = called(network)
+    forward = form.in_training(network)
 
     def step() -> None:
         with form.computing(device):

@@ -124,6 +124,7 @@ class Training:
             weight_decay=recipe.weight_decay,
             fused=self.device.type == "cuda",
         )
+        self._usual = self.form.in_training(self._asked)
         self.learning, self.held_out = self._set_apart(self.method.weighting.held_out)
         self.weigher = self._begin_weigher()
 
@@ -178,7 +179,7 @@ class Training:
     ) -> tuple[Tensor, Batch]:
         images = self._views(positions, epoch)
         with torch.set_grad_enabled(learns):
-            logits, features = self._forward(images)
+            logits, features = self._forward(images, learns)
             samples = self.examples.samples[positions]
             batch = Batch(
                 task=self.task,
@@ -216,12 +217,17 @@ class Training:
         self.network.train(mode)
         return logits.float()
 
-    def _forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+    def _forward(self, images: Tensor, learns: bool) -> tuple[Tensor, Tensor | None]:
+        ask = self._usual if learns and len(images) == self.recipe.batch else self._asked
         with self.form.computing(self.device):
-            if self.method.uses_features or self.method.weighting.uses_features:
-                logits, features = self.network.with_features(images)
-                return logits.float(), features
-            return self.network(images).float(), None
+            logits, features = ask(images)
+        return logits.float(), features
+
+    def _asked(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Logits, and features where the method looks at them."""
+        if self.method.uses_features or self.method.weighting.uses_features:
+            return self.network.with_features(images)
+        return self.network(images), None
 
     def _views(self, positions: Tensor, epoch: int) -> Tensor:
         view = self.recipe.view_of(epoch)

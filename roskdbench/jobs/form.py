@@ -1,5 +1,5 @@
-"""`form`: the precision and layout in which a network trains fastest on this machine. Measured, so not reproducible:
-the choice is kept, and a suite that wants the same bytes everywhere names its precision.
+"""`form`: the precision and layout in which a network trains fastest on this machine, compiled or not. Measured, so not
+reproducible: the choice is kept, and a suite that wants the same bytes everywhere names its precision.
 """
 
 from roskdbench.engine import precision
@@ -13,7 +13,13 @@ def run(work: Work) -> None:
     spec = work.spec
     images = work.problem().images
     form, seconds = precision.choose(
-        spec["architecture"], images.shape[1], images.shape[2], spec["stem"], spec["batch"], prepare()
+        spec["architecture"],
+        images.shape[1],
+        images.shape[2],
+        spec["stem"],
+        spec["batch"],
+        prepare(),
+        steps=spec["epochs"] * len(images) / spec["batch"],
     )
     work.notes["step_seconds"] = seconds
     (work.folder / "form.json").write_text(canonical_json(form.facts()), "utf-8")

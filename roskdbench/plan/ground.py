@@ -244,7 +244,12 @@ class Ground:
             return {}
 
         def make() -> Job:
-            spec = {"architecture": network.architecture, "stem": self.protocol.stem, "batch": self.protocol.batch}
+            spec = {
+                "architecture": network.architecture,
+                "stem": self.protocol.stem,
+                "batch": self.protocol.batch,
+                "epochs": self.protocol.epochs,
+            }
             return job("form", spec, {"pixels": self.pixels}, f"form of {network.name} on {self.problem}", 50.0)
 
         return {"form": self.workshop.once(("form", self.problem, network.key), make)}
