@@ -16,7 +16,7 @@ from roskdbench.engine.device import prepare
 from roskdbench.errors import UserError
 from roskdbench.executors import Computing, Damaged, Lost, computing
 from roskdbench.executors import attempt as attempts
-from roskdbench.executors.computing import default_workers, visible_as
+from roskdbench.executors.computing import default_devices, default_workers, visible_as
 from roskdbench.executors.processes import DEVICES, ProcessExecutor
 from roskdbench.executors.shipping import make_private, packed, unpacked
 from roskdbench.plan import plan
@@ -174,6 +174,56 @@ def test_devices_are_named_among_those_that_may_be_seen(monkeypatch):
     assert visible_as("cuda:1") == "6"
     with pytest.raises(UserError, match="there are 2, from cuda:0 on"):
         visible_as("cuda:2")
+
+
+@pytest.mark.parametrize(
+    ("said", "seen"),
+    [
+        ("0,1", ["0", "1"]),
+        ("-1", []),
+        ("", []),
+        ("NoDevFiles", []),
+        ("1,-1,0", ["1"]),
+        ("GPU-8a, MIG-1", ["GPU-8a", "MIG-1"]),
+    ],
+)
+def test_what_is_no_gpu_ends_the_list_of_those_that_may_be_seen(monkeypatch, said, seen):
+    monkeypatch.setattr(computing, "gpus", lambda: [computing.Gpu("0", "GPU-0", 0)])
+    monkeypatch.setenv(DEVICES, said)
+    assert default_devices() == seen
+
+
+class TestTheGpusOfAMachine:
+    """As the driver's program lists them."""
+
+    @pytest.fixture(autouse=True)
+    def _asked_anew(self):
+        computing.gpus.cache_clear()
+        yield
+        computing.gpus.cache_clear()
+
+    @pytest.mark.parametrize(
+        ("says", "found"),
+        [
+            ("echo '0, GPU-a, 81000'; echo '1, GPU-b, 17'", [("0", "GPU-a", 81000), ("1", "GPU-b", 17)]),
+            ("echo '0, GPU-a, [N/A]'", [("0", "GPU-a", 0)]),
+            ("echo 'NVIDIA-SMI has failed'; exit 9", []),
+            ("echo 'No devices were found'", []),
+        ],
+    )
+    def test_are_read_from_what_it_prints(self, monkeypatch, tmp_path, says, found):
+        (tmp_path / "nvidia-smi").write_text(f"#!/bin/sh\n{says}\n")
+        (tmp_path / "nvidia-smi").chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+        assert [(each.index, each.uuid, each.free) for each in computing.gpus()] == found
+
+    def test_are_counted_where_it_is_missing(self, monkeypatch, tmp_path):
+        for name in ("nvidia0", "nvidia7", "nvidiactl", "nvidia-uvm"):
+            (tmp_path / name).touch()
+        monkeypatch.setattr(computing, "DEVICE_FILES", tmp_path)
+        monkeypatch.setenv("PATH", str(tmp_path))
+        assert [each.index for each in computing.gpus()] == ["0", "1"]
+        assert default_workers(["0", "1"]) == min(2, computing.cores())
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,9 @@ def prepare() -> torch.device:
     torch.set_flush_denormal(True)
     if not torch.cuda.is_available():
         if os.environ.get(GIVEN):
-            raise UserError("torch does not see the GPU that this worker was given; see: roskdbench doctor")
+            raise UserError(
+                "torch does not see the GPU that this worker was given; see roskdbench doctor, or say --devices cpu"
+            )
         return torch.device("cpu")
     Distribution.set_default_validate_args(False)  # each check would wait for the GPU, in every step
     torch.backends.cudnn.benchmark = False

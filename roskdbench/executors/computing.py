@@ -1,11 +1,13 @@
 """Where and by how many jobs are computed."""
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +20,7 @@ from roskdbench.store import Store
 Kind = Literal["local", "ray", "slurm"]
 SHARE = 12_000  # MiB of a GPU's memory that a job may want
 MOST = 4  # jobs on a GPU: more of them wait for each other
+DEVICE_FILES = Path("/dev")
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Gpu:
 
     index: str
     uuid: str
-    free: int  # MiB
+    free: int  # MiB; 0 where the driver does not say
 
 
 @dataclass(frozen=True)
@@ -109,20 +112,22 @@ def visible_as(device: str) -> str:
 
 
 def _allowed() -> list[str] | None:
+    """What CUDA_VISIBLE_DEVICES names. As CUDA reads it, the first thing that is no GPU, such as -1, ends it."""
     said = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return None if said is None else [each.strip() for each in said.split(",") if each.strip()]
+    named = re.compile(r"\d+|(GPU|MIG)-.+")
+    return None if said is None else list(takewhile(named.fullmatch, map(str.strip, said.split(","))))
 
 
 @cache
 def gpus() -> list[Gpu]:
     """All GPUs of the machine, as the driver lists them; without torch."""
     program = shutil.which("nvidia-smi")
-    if program is None:
-        return []
+    if program is None:  # as in some containers
+        return [Gpu(str(number), "", 0) for number, _ in enumerate(DEVICE_FILES.glob("nvidia[0-9]*"))]
     ask = [program, "--query-gpu=index,uuid,memory.free", "--format=csv,noheader,nounits"]
     try:
         said = subprocess.run(ask, capture_output=True, text=True, timeout=20, check=True).stdout
         found = [[part.strip() for part in line.split(",")] for line in said.splitlines() if line.strip()]
-        return [Gpu(index, uuid, int(free)) for index, uuid, free in found]
+        return [Gpu(index, uuid, int(free) if free.isdecimal() else 0) for index, uuid, free in found]
     except (OSError, subprocess.SubprocessError, ValueError):
         return []
