@@ -259,36 +259,38 @@ def report(
     from roskdbench.results import only as only_some
     from roskdbench.store import Store
 
-    kept = Store(store)
-    results = only_some(find_run(name, kept, tuple(settings or ()), tuple(folders or ())), only or ())
-    beside = beside_of("paper" if table and compare == "none" else compare, results, kept, tuple(folders or ()))
     if standalone and form is not Format.latex:
         raise UserError("--standalone is for --format latex")
     if table and form is Format.html:
         raise UserError("--table prints one table; pages have them all: leave one of --table and --format html out")
+    kept = Store(store)
+    results = only_some(find_run(name, kept, tuple(settings or ()), tuple(folders or ())), only or ())
+    beside = beside_of("paper" if table and compare == "none" else compare, results, kept, tuple(folders or ()))
     by_experiment = [] if table else [(each, tables_of(results, each, beside)) for each in results.plan.experiments]
     tables = paper_table(results, table, beside) if table else [one for _, each in by_experiment for one in each]
-    screen = console()
-    if form is Format.table:
-        for one in tables:
-            screen.print(terminal_table(one))
-    elif form is Format.json:
-        typer.echo(as_json(results), nl=False)
-    elif form is Format.html:
+    if form is Format.html:
         from roskdbench.report.page.writing import write_page
 
         pages = write_page(results, by_experiment, kept, methods_found(folders), out or Path(f"{results.name}-page"))
         typer.echo(f"wrote {pages[0]}")
         return
+    written = []
+    if out is not None:
+        from roskdbench.report.folder import write_folder
+
+        written = write_folder(results, tables, kept, out)
+    if form is Format.table:
+        screen = console()
+        for one in tables:
+            screen.print(terminal_table(one))
+    elif form is Format.json:
+        typer.echo(as_json(results), nl=False)
     elif form is Format.latex:
         typer.echo(latex(tables, standalone), nl=False)
     else:
         typer.echo(TEXTS[form](tables), nl=False)
-    if out is not None:
-        from roskdbench.report.folder import write_folder
-
-        for path in write_folder(results, tables, kept, out):
-            typer.echo(f"wrote {path}", err=True)
+    for path in written:
+        typer.echo(f"wrote {path}", err=True)
 
 
 def check(
