@@ -13,6 +13,8 @@ from pretended_gpu import OnGpu, pretended_gpu
 from roskdbench.engine.bank import fill
 from roskdbench.engine.device import Form, prepare
 from roskdbench.engine.training import Training
+from roskdbench.measures.attacks.gradient import Pgd
+from roskdbench.measures.attacks.search import Found, search
 from roskdbench.method import Method
 from roskdbench.plan import plan
 from roskdbench.registry import discover
@@ -119,6 +121,22 @@ def test_filling_a_bank_waits_once_a_view():
         fill(bank, tiny_network(), examples, RECIPE, SEEDS, Form(), lambda done, note: None)
         assert waits == ["engine/bank.py fill"] * RECIPE.view_count
     assert (bank != 0).all()
+
+
+def test_an_attack_waits_no_more_with_more_steps_and_a_search_once_a_step():
+    with pretended_gpu() as waits:
+        device, model = prepare(), tiny_network().eval().to("cuda:0")
+        images, labels = torch.rand(6, 3, 28, 28).to(device), torch.randint(8, (6,)).to(device)
+        counts = []
+        for steps in (3, 9):
+            pgd = Pgd(model, "single-label", "linf", 8 / 255, 2 / 255, steps, generator=torch.Generator())
+            waits.clear()
+            pgd(images, labels)
+            counts.append(len(waits))
+            waits.clear()
+            search(pgd, images, labels, Found(images.clone(), torch.zeros(6, dtype=torch.bool, device=device)))
+            assert len(waits) <= steps + 2  # the first look, and one behind the last step
+    assert counts[0] == counts[1]
 
 
 def test_a_suite_with_every_measure_gives_the_bytes_of_the_cpu(tmp_path):

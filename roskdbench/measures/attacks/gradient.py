@@ -58,7 +58,7 @@ class Pgd(Attack):  # type: ignore[misc]
             for seen, reached in self.climb(images, labels, start):
                 higher = reached > highest
                 highest = torch.where(higher, reached, highest)
-                worst[higher] = seen[higher]
+                worst = torch.where(higher[:, None, None, None], seen, worst)
         return worst
 
     def climb(self, images: Tensor, labels: Tensor, start: Tensor) -> Iterator[tuple[Tensor, Tensor]]:

@@ -43,9 +43,10 @@ def search(attacker: Pgd, images: Tensor, labels: Tensor, known: Found) -> Found
             reached = height(attacker.task, attacker.loss, logits, labels[left])
             wrong = logits.argmax(1) != labels[left]
             worse = wrong | (reached > highest[left])
-            found.images[left[worse]], highest[left[worse]] = here[worse], reached[worse]
-            found.wrong[left[wrong]] = True
-            left, here, gradient = left[~wrong], here[~wrong], gradient[~wrong]
+            found.images[left] = torch.where(worse[:, None, None, None], here, found.images[left])
+            highest[left], found.wrong[left] = torch.where(worse, reached, highest[left]), wrong
+            right = torch.nonzero(~wrong)[:, 0]
+            left, here, gradient = left[right], here[right], gradient[right]
             if step < attacker.steps:
                 moved = here + attacker.step * unit(gradient, attacker.norm)
                 here = within(images[left], moved, attacker.norm, attacker.radius)
