@@ -10,7 +10,6 @@ from contextlib import ExitStack, contextmanager
 from unittest.mock import patch
 
 import torch
-from torch.distributions import Distribution
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
 from torch.utils._pytree import tree_leaves, tree_map_only
 
@@ -19,7 +18,15 @@ INSIDE = torch.device("meta")  # where torch itself takes the tensors to be: it 
 aten = torch.ops.aten
 COPIES = {aten._to_copy.default, aten.copy_.default}
 TAKE_INDICES_OF_THE_CPU = {aten.index.Tensor, aten.index_put_.default, aten.index_put.default}
-READ_VALUES = {aten._local_scalar_dense.default, aten.nonzero.default, aten.masked_select.default, aten.equal.default}
+READ_VALUES = {
+    aten._local_scalar_dense.default,
+    aten.equal.default,
+    aten.nonzero.default,
+    aten.masked_select.default,
+    aten.bincount.default,
+    aten.repeat_interleave.Tensor,
+    aten._unique2.default,
+}
 GIVE_PYTHON_VALUES = {aten._local_scalar_dense.default, aten.equal.default}
 
 
@@ -65,7 +72,7 @@ class _Pretending(TorchDispatchMode):
         asked = kwargs.pop("device", None)
         to_gpu = on_gpu if asked is None else torch.device(asked) in (GPU, INSIDE)
         self._refuse(operation, tensors, args, kwargs.get("generator"), to_gpu)
-        if on_gpu and self._waits(operation, args, to_gpu):
+        if (on_gpu or to_gpu) and self._waits(operation, args, kwargs, on_gpu, to_gpu):
             self.waits.append(_asker())
         if asked is not None:
             kwargs["device"] = torch.device("cpu")
@@ -81,18 +88,27 @@ class _Pretending(TorchDispatchMode):
             raise RuntimeError(f"{operation}: a generator of the {generator.device.type} for another device")
         if operation in COPIES or (operation in TAKE_INDICES_OF_THE_CPU and isinstance(args[0], OnGpu)):
             return
-        if any(isinstance(each, OnGpu) for each in tensors) and any(
-            not isinstance(each, OnGpu) and each.dim() for each in tensors
-        ):
+        elsewhere = [each for each in tensors if not isinstance(each, OnGpu)]
+        if torch.Tag.pointwise in operation.tags and isinstance(args[0], OnGpu):
+            elsewhere = [each for each in elsewhere if each.dim()]  # a number may come from anywhere
+        if elsewhere and len(elsewhere) < len(tensors):
             raise RuntimeError(f"{operation}: expected all tensors to be on the same device")
 
     @staticmethod
-    def _waits(operation, args, to_gpu):
+    def _waits(operation, args, kwargs, on_gpu, to_gpu):
         if operation is aten.copy_.default:
-            return isinstance(args[1], OnGpu) and not isinstance(args[0], OnGpu)
+            there, here = (isinstance(each, OnGpu) for each in args[:2])
+            return here != there and not (there and args[2:] == (True,))
+        if operation is aten._to_copy.default:
+            return on_gpu != to_gpu and not (to_gpu and kwargs.get("non_blocking"))
         if operation in TAKE_INDICES_OF_THE_CPU:
             return any(each is not None and each.dtype == torch.bool for each in args[1])
-        return operation in READ_VALUES or (operation in COPIES and not to_gpu)
+        return operation in READ_VALUES
+
+
+def _tensor(data, *, device=None, made=torch.tensor, **rest):
+    """torch.tensor, which asks the driver before anyone can come between."""
+    return made(data, **rest) if device is None else made(data, **rest).to(device)
 
 
 def _held(values):
@@ -123,10 +139,11 @@ def pretended_gpu():
     with ExitStack() as stack:
         for name, value in of_cuda.items():
             stack.enter_context(patch.object(torch.cuda, name, value))
+        stack.enter_context(patch.object(torch, "tensor", _tensor))
         stack.enter_context(patch.object(torch, "inference_mode", torch.no_grad))  # wrapped tensors cannot be in it
         torch._C._ensureCUDADeviceGuardSet()
         torch.__future__.set_overwrite_module_params_on_conversion(True)
         stack.callback(torch.__future__.set_overwrite_module_params_on_conversion, False)
-        stack.callback(Distribution.set_default_validate_args, Distribution._validate_args)
+        stack.callback(torch.use_deterministic_algorithms, torch.are_deterministic_algorithms_enabled())
         stack.enter_context(pretending)
         yield pretending.waits

@@ -30,21 +30,23 @@ CASES = [
 SOON = {"weighting": {"kind": "reinforced-selection", "student_pretraining": 1, "policy_pretraining": 1}}
 SUITE = MEASURED.replace(
     "[baseline-i, baseline-v, ros-kd]", f"[{json.dumps({'method': 'baseline-iv', **SOON})}, ros-kd]"
-).replace("images: 24", "images: 8")
+)
+for much, little in {"images: 24": "images: 8", "points: 5": "points: 3", "samples: 128": "samples: 80"}.items():
+    SUITE = SUITE.replace(much, little)
 
 
 def method_called(name):
-    """The method, which comes to all that it does within four epochs."""
+    """The method, which comes to all that it does within three epochs."""
     return discover().make(name, SOON if name == "baseline-iv" else {})
 
 
 def trained(method, task="single-label", batch=16):
     """The method's training on the device there is."""
-    examples, labels = tiny_examples(task, device=prepare())
+    examples, labels = tiny_examples(task, samples=40, device=prepare())
     teachers = len(method.teachers.slots(Protocol(), 0.4))
     random = np.random.default_rng(0)
-    bank = [random.normal(size=(4, len(examples), len(labels.classes))).astype(np.float32) for _ in range(teachers)]
-    recipe = replace(RECIPE, batch=batch)
+    bank = [random.normal(size=(3, len(examples), len(labels.classes))).astype(np.float32) for _ in range(teachers)]
+    recipe = replace(RECIPE, epochs=3, batch=batch)
     training = Training(task, method, tiny_network(), examples, bank, recipe, SEEDS, mean=method.collected_mean)
     training.run()
     return training
@@ -55,16 +57,28 @@ def within_epochs(waits):
     return Counter(wait for wait in waits if wait != "engine/networks.py forward")
 
 
+@pytest.fixture(autouse=True)
+def _no_real_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+
 class TestThePretence:
     """What it refuses, so that the tests below can fail."""
 
     def test_tensors_of_two_devices_do_not_go_together(self):
         with pretended_gpu():
             there, here = torch.ones(3, device="cuda:0"), torch.ones(3)
-            for mixed in (lambda: there + here, lambda: torch.stack([there, here]), lambda: here[there.long()]):
+            number = torch.tensor(1.0)
+            for mixed in (
+                lambda: there + here,
+                lambda: torch.stack([there, here]),
+                lambda: here[there.long()],
+                lambda: torch.stack([there.sum(), number]),
+                lambda: number.add_(there.sum()),
+            ):
                 with pytest.raises(RuntimeError, match="expected all tensors to be on the same device"):
                     mixed()
-            assert (there + torch.tensor(1.0)).device.type == "cuda"  # a number may come from anywhere
+            assert (there + number).device.type == "cuda"  # a number may come from anywhere
             assert there[torch.tensor([0])].device.type == "cuda"
 
     def test_a_generator_of_the_cpu_draws_nothing_there(self):
@@ -79,7 +93,12 @@ class TestThePretence:
         with pretended_gpu() as waits:
             there = torch.ones(3, device="cuda:0")
             there[:2] = 2
+            here = torch.ones(3).to("cuda:0", non_blocking=True)
+            assert here.device == there.device
             assert waits == []
+            assert torch.tensor([1, 2]).to("cuda:0").device == torch.tensor(3, device="cuda:0").device
+            assert len(waits) == 2
+            waits.clear()
             assert there.cpu().tolist() == [2, 2, 1]
             assert there.sum().item() == 5
             assert len(there[there > 1]) == 2
@@ -99,7 +118,7 @@ class TestThePretence:
 
 
 @pytest.mark.parametrize(("name", "task"), CASES)
-def test_every_method_learns_there_what_it_learns_here_and_never_waits_within_an_epoch(name, task):
+def test_every_method_learns_there_what_it_learns_here_and_waits_no_more_with_more_steps(name, task):
     here = trained(method_called(name), task)
     with pretended_gpu() as waits:
         there = trained(method_called(name), task)
@@ -110,15 +129,18 @@ def test_every_method_learns_there_what_it_learns_here_and_never_waits_within_an
     assert all(torch.equal(value, learnt[key]) for key, value in here.network.state_dict().items())
     with pretended_gpu() as waits:
         trained(method_called(name), task, batch=8)  # twice the steps
-    assert seen == within_epochs(waits)
+    more = within_epochs(waits) - seen
+    assert set(more) == ({"method/batch.py weights"} if name == "baseline-iv" else set())  # for what its policy draws
 
 
 def test_filling_a_bank_waits_once_a_view():
     with pretended_gpu() as waits:
         examples, _ = tiny_examples(device=prepare())
         assert isinstance(examples.pixels, OnGpu)
+        teacher = tiny_network().to(examples.device)
+        waits.clear()
         bank = np.zeros((RECIPE.view_count, len(examples), 8), np.float32)
-        fill(bank, tiny_network(), examples, RECIPE, SEEDS, Form(), lambda done, note: None)
+        fill(bank, teacher, examples, RECIPE, SEEDS, Form(), lambda done, note: None)
         assert waits == ["engine/bank.py fill"] * RECIPE.view_count
     assert (bank != 0).all()
 

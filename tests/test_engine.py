@@ -1,13 +1,17 @@
 """The training loop, banks and averaging against computations made another way."""
 
 import copy
+import gc
 import shutil
+import time
+import weakref
+from dataclasses import replace
 from math import inf
 
 import numpy as np
 import pytest
 import torch
-from conftest import RECIPE, SEEDS, tiny_examples, tiny_network, tiny_problem
+from conftest import ARCHITECTURE, RECIPE, SEEDS, tiny_examples, tiny_network, tiny_problem
 from torch._dynamo.exc import TorchDynamoException
 from torch.nn import functional
 
@@ -458,11 +462,24 @@ class TestCompiling:
         eager = {"float32, channels last": 1.2, "float32, contiguous": 1.0, "bf16, channels last": 9.0}
         assert chosen({**eager, "float32, contiguous, compiled": compiled}, steps) == wanted
 
+    def test_however_many_trainings_a_process_does_all_are_compiled(self, monkeypatch, cpu):
+        """torch leaves a function as it is once it was compiled for eight networks."""
+        compiled, real = [], torch.compile
+
+        def backend(graph, inputs):
+            compiled.append(graph)
+            return graph.forward
+
+        monkeypatch.setattr(torch, "compile", lambda forward, **rest: real(forward, backend=backend, **rest))
+        for number in range(10):
+            training(form=Form(compiled=True), recipe=replace(RECIPE, epochs=1)).run()
+            assert len(compiled) == number + 1
+
     @pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles for a CPU with g++, which is not here")
     def test_a_compiled_training_learns_the_same_and_resumes_to_the_bit(self, tmp_path, cpu):
         whole = training(method=Distilled(), bank=[filled_bank()], mean=RunningMean(), form=Form(compiled=True))
         calls = []
-        usual, whole._usual = whole._usual, lambda images: calls.append(len(images)) or usual(images)
+        asked, whole._ask_in_full = whole._ask_in_full, lambda images: calls.append(len(images)) or asked(images)
         whole.run()
         assert calls == [16] * 16  # the last batch of each epoch has 8
         eager = training(method=Distilled(), bank=[filled_bank()], mean=RunningMean())
@@ -481,6 +498,72 @@ class TestCompiling:
         resumed.run()
         assert_same(weights(whole.network), weights(resumed.network))
         assert_same(weights(whole.averaged), weights(resumed.averaged))
+
+
+def test_a_first_step_that_loads_kernels_does_not_rule_a_form_out(monkeypatch, cpu):
+    clock, steps = iter([0.0, 0.8, 1.0, 1.01, 2.0, 2.02, 3.0, 3.02]), []
+    monkeypatch.setattr(precision.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(precision, "training_step", lambda *given: lambda: steps.append(1))
+    assert precision._step_seconds(Form(), {}, 3, 28, "standard", 8, cpu, enough=0.18) == pytest.approx(0.01)
+    assert len(steps) == precision.STEPS
+
+
+def test_a_training_is_gone_with_its_last_name():
+    gc.disable()
+    try:
+        ours = training()
+        ours.run()
+        kept = weakref.ref(ours)
+        del ours
+        assert kept() is None
+    finally:
+        gc.enable()
+
+
+def test_what_a_network_draws_for_itself_is_the_trainings_own(tmp_path, cpu):
+    def dropping(**rest):
+        options = {**ARCHITECTURE["options"], "drop_rate": 0.5}
+        statistics = {"mean": [0.5] * 3, "deviation": [0.25] * 3}
+        network = build({"model": "resnet18", "options": options}, 3, 8, 28, "standard", statistics, seed=0)
+        return training(network=network, **rest)
+
+    def stop(done, note):
+        if done >= 0.75:
+            raise StopError
+
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    whole, again, plain = dropping(), dropping(), training()
+    for each in (whole, again, plain):
+        each.run()
+    assert torch.equal(torch.get_rng_state(), before)
+    assert whole.history["loss"] != plain.history["loss"]
+    with pytest.raises(StopError):
+        dropping(checkpoint=Checkpoint(tmp_path, share=inf), report=stop).run()
+    resumed = dropping(checkpoint=Checkpoint(tmp_path))
+    resumed.run()
+    for other in (again, resumed):
+        assert_same(weights(whole.network), weights(other.network))
+
+
+def test_checkpoints_take_a_twentieth_of_the_time_and_come_every_five_minutes_at_least(monkeypatch, tmp_path):
+    now = [time.monotonic() + 60]
+    monkeypatch.setattr("roskdbench.engine.checkpoint.time.monotonic", lambda: now[0])
+    checkpoint = Checkpoint(tmp_path)
+    assert checkpoint.due  # the first epoch's
+    for took, wanted in ((2.0, 40.0), (60.0, 300.0)):
+        monkeypatch.setattr(Checkpoint, "_file", property(lambda self, took=took: _slow(tmp_path, now, took)))
+        checkpoint.save({}, {"part": {"x": torch.ones(1)}})
+        ended = now[0]
+        now[0] = ended + wanted - 0.1
+        assert not checkpoint.due
+        now[0] = ended + wanted
+        assert checkpoint.due
+
+
+def _slow(folder, now, took):
+    now[0] += took / 2  # it is asked for twice
+    return folder / "checkpoint.safetensors"
 
 
 def test_a_network_whose_training_would_corrupt_memory_is_laid_out_another_way():

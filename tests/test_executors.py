@@ -169,7 +169,7 @@ def test_devices_are_named_among_those_that_may_be_seen(monkeypatch):
     monkeypatch.setattr(
         computing, "gpus", lambda: [computing.Gpu(str(number), f"GPU-{number}", 0) for number in range(7)]
     )
-    assert [visible_as(each) for each in ("cuda:0", "cuda:3", "cpu")] == ["0", "3", ""]
+    assert [visible_as(each) for each in ("cuda:0", "cuda:3", "cpu")] == ["GPU-0", "GPU-3", ""]
     monkeypatch.setenv(DEVICES, "4,6")
     assert visible_as("cuda:1") == "6"
     with pytest.raises(UserError, match="there are 2, from cuda:0 on"):
@@ -207,6 +207,7 @@ class TestTheGpusOfAMachine:
         [
             ("echo '0, GPU-a, 81000'; echo '1, GPU-b, 17'", [("0", "GPU-a", 81000), ("1", "GPU-b", 17)]),
             ("echo '0, GPU-a, [N/A]'", [("0", "GPU-a", 0)]),
+            ("echo '0, GPU-a, 17'; echo 'WARNING: infoROM is corrupted'", [("0", "GPU-a", 17)]),
             ("echo 'NVIDIA-SMI has failed'; exit 9", []),
             ("echo 'No devices were found'", []),
         ],
@@ -217,13 +218,17 @@ class TestTheGpusOfAMachine:
         monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
         assert [(each.index, each.uuid, each.free) for each in computing.gpus()] == found
 
-    def test_are_counted_where_it_is_missing(self, monkeypatch, tmp_path):
+    @pytest.mark.parametrize(("driver", "found"), [("libcuda.so.1", ["0", "1"]), (None, [])])
+    def test_are_counted_where_it_is_missing(self, monkeypatch, tmp_path, driver, found):
         for name in ("nvidia0", "nvidia7", "nvidiactl", "nvidia-uvm"):
             (tmp_path / name).touch()
         monkeypatch.setattr(computing, "DEVICE_FILES", tmp_path)
+        monkeypatch.setattr(computing, "find_library", lambda name: driver)
         monkeypatch.setenv("PATH", str(tmp_path))
-        assert [each.index for each in computing.gpus()] == ["0", "1"]
-        assert default_workers(["0", "1"]) == min(2, computing.cores())
+        monkeypatch.delenv(DEVICES, raising=False)
+        assert [each.index for each in computing.gpus()] == found
+        assert default_devices() == found  # by number, for want of a name
+        assert default_workers(found) == (min(2, computing.cores()) if found else computing.cores())
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def fill(
     for view in range(recipe.view_count):
         order = epoch_order(len(examples), view, seeds.order)
         said = []
-        for positions in batches(order.to(device), recipe.batch):
+        for positions in batches(order.to(device, non_blocking=True), recipe.batch):
             images = form.images(examples.views(positions, view, seeds.views, recipe.augmentation))
             with torch.no_grad(), form.computing(device):
                 said.append(teacher(images).float())

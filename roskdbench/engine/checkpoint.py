@@ -15,6 +15,8 @@ from torch import Tensor
 from roskdbench.engine.networks import METADATA
 from roskdbench.fingerprint import canonical_json
 
+LONGEST = 300.0  # seconds without one, even where keeping it is slow
+
 
 @dataclass
 class Checkpoint:
@@ -28,7 +30,7 @@ class Checkpoint:
     @property
     def due(self) -> bool:
         """Whether enough was learnt since the last time, as things stand at an epoch's end."""
-        return time.monotonic() - self._ended >= self._took / self.share
+        return time.monotonic() - self._ended >= min(self._took / self.share, LONGEST)
 
     @property
     def _file(self) -> Path:

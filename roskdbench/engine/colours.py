@@ -8,7 +8,7 @@ LUMA = (0.2989, 0.587, 0.114)  # ITU-R BT.601, as torchvision has it
 
 def grey(images: Tensor) -> Tensor:
     """The luma of each pixel. [B, 1, H, W]"""
-    return (images * torch.tensor(LUMA, device=images.device)[:, None, None]).sum(1, keepdim=True)
+    return (images * torch.tensor(LUMA).to(images.device, non_blocking=True)[:, None, None]).sum(1, keepdim=True)
 
 
 def brightened(images: Tensor, factor: Tensor) -> Tensor:

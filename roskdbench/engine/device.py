@@ -23,13 +23,16 @@ def prepare() -> torch.device:
     """The device of this process, set up so that the same job gives the same bytes."""
     torch.set_num_threads(THREADS)
     torch.set_flush_denormal(True)
+    Distribution.set_default_validate_args(False)  # training looks for what is not finite; checks would wait for a GPU
     if not torch.cuda.is_available():
         if os.environ.get(GIVEN):
             raise UserError(
                 "torch does not see the GPU that this worker was given; see roskdbench doctor, or say --devices cpu"
             )
         return torch.device("cpu")
-    Distribution.set_default_validate_args(False)  # each check would wait for the GPU, in every step
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
     torch.backends.cuda.matmul.allow_tf32 = False
@@ -78,6 +81,8 @@ class Form:
 
         logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it warns where there is no GPU
         inductor_settings.compile_threads = 1  # no processes that would outlive this one
+        inductor_settings.deterministic = True
+        torch.compiler.reset()  # after so many networks of one process the next would not be compiled
         return torch.compile(forward, dynamic=False)
 
     @contextmanager

@@ -26,6 +26,9 @@ from roskdbench.suite.problems import Task
 
 _STEPS = TypeAdapter[Sequence[Step]](list[Step])
 
+Asked = Callable[[Tensor], Tensor | tuple[Tensor, Tensor]]
+"""Gives logits, or logits and features."""
+
 Report = Callable[[float, str], None]
 """Takes the share that is done and a note such as the loss."""
 
@@ -124,14 +127,18 @@ class Training:
             weight_decay=recipe.weight_decay,
             fused=self.device.type == "cuda",
         )
-        self._usual = self.form.in_training(self._asked)
+        looks = self.method.uses_features or self.method.weighting.uses_features
+        self._ask: Asked = self.network.with_features if looks else self.network
+        self._ask_in_full = self.form.in_training(self._ask)
         self.learning, self.held_out = self._set_apart(self.method.weighting.held_out)
         self.weigher = self._begin_weigher()
 
     def run(self) -> None:
         """Train to the last epoch, going on from the checkpoint if there is one."""
         for epoch in range(self._resume(), self.recipe.epochs):
-            self._epoch(epoch)
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed_for("dropout", self.seeds.method, epoch))  # and whatever else a network draws
+                self._epoch(epoch)
             if self.mean is not None and epoch >= self.warmup:
                 if self.averaged is None:
                     self.averaged = self.mean.begin(self.network)
@@ -139,12 +146,8 @@ class Training:
             self._keep(epoch + 1)
         if self.averaged is not None and self.mean is not None and self.mean.buffers == "reestimated":
             self._reestimate(self.averaged)
-        for network in (self.network, self.averaged):
-            if (
-                network is not None
-                and not torch.stack([v.isfinite().all() for v in network.state_dict().values()]).all()
-            ):
-                raise DivergedError("the weights were not finite after the last epoch")
+        if not (_finite(self.network) and (self.averaged is None or _finite(self.averaged.module))):
+            raise DivergedError("the weights were not finite after the last epoch")
 
     def _epoch(self, epoch: int) -> None:
         rate = self.recipe.learning_rate(epoch)
@@ -218,16 +221,11 @@ class Training:
         return logits.float()
 
     def _forward(self, images: Tensor, learns: bool) -> tuple[Tensor, Tensor | None]:
-        ask = self._usual if learns and len(images) == self.recipe.batch else self._asked
+        ask = self._ask_in_full if learns and len(images) == self.recipe.batch else self._ask
         with self.form.computing(self.device):
-            logits, features = ask(images)
+            said = ask(images)
+        logits, features = said if isinstance(said, tuple) else (said, None)
         return logits.float(), features
-
-    def _asked(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Logits, and features where the method looks at them."""
-        if self.method.uses_features or self.method.weighting.uses_features:
-            return self.network.with_features(images)
-        return self.network(images), None
 
     def _views(self, positions: Tensor, epoch: int) -> Tensor:
         view = self.recipe.view_of(epoch)
@@ -253,7 +251,7 @@ class Training:
     def _held_out_batch(self, epoch: int, step: int) -> tuple[Tensor, Tensor]:
         generator = torch.Generator().manual_seed(seed_for("held out", self.seeds.method, epoch, step))
         chosen = self.held_out[torch.randint(len(self.held_out), (self.recipe.batch,), generator=generator)]
-        positions = chosen.to(self.device)
+        positions = chosen.to(self.device, non_blocking=True)
         return self._views(positions, epoch), self.examples.targets[self.examples.samples[positions]]
 
     def _begin_weigher(self) -> Weigher:

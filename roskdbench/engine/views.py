@@ -114,8 +114,8 @@ def _map(step: Step, chance: Tensor, side: int) -> Tensor:
 def _jittered(images: Tensor, chance: Tensor, step: ColourJitter) -> Tensor:
     if images.shape[1] != 3:
         raise UserError("the augmentation has colour-jitter, and the images are grey; leave it out")
-    reach = torch.tensor([step.brightness, step.contrast, step.saturation, step.hue], device=images.device)
-    drawn = reach * (2 * chance - 1)  # [B, 4]
+    reach = torch.tensor([step.brightness, step.contrast, step.saturation, step.hue])
+    drawn = reach.to(images.device, non_blocking=True) * (2 * chance - 1)  # [B, 4]
     images = colours.brightened(images, 1 + drawn[:, 0])
     images = colours.contrasted(images, 1 + drawn[:, 1])
     images = colours.saturated(images, 1 + drawn[:, 2])

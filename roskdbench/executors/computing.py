@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from ctypes.util import find_library
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import takewhile
@@ -84,7 +85,8 @@ def default_devices() -> list[str]:
     if not there:
         return []
     allowed = _allowed()
-    return [each.index for each in there] if allowed is None else allowed
+    # CUDA may count in another order than the driver's program: by its name a GPU is the same to both.
+    return [each.uuid or each.index for each in there] if allowed is None else allowed
 
 
 def default_workers(visible: Sequence[str]) -> int:
@@ -123,11 +125,13 @@ def gpus() -> list[Gpu]:
     """All GPUs of the machine, as the driver lists them; without torch."""
     program = shutil.which("nvidia-smi")
     if program is None:  # as in some containers
-        return [Gpu(str(number), "", 0) for number, _ in enumerate(DEVICE_FILES.glob("nvidia[0-9]*"))]
+        files = DEVICE_FILES.glob("nvidia[0-9]*") if find_library("cuda") else ()
+        return [Gpu(str(number), "", 0) for number, _ in enumerate(files)]
     ask = [program, "--query-gpu=index,uuid,memory.free", "--format=csv,noheader,nounits"]
     try:
         said = subprocess.run(ask, capture_output=True, text=True, timeout=20, check=True).stdout
-        found = [[part.strip() for part in line.split(",")] for line in said.splitlines() if line.strip()]
-        return [Gpu(index, uuid, int(free) if free.isdecimal() else 0) for index, uuid, free in found]
-    except (OSError, subprocess.SubprocessError, ValueError):
+        found = [[part.strip() for part in line.split(",")] for line in said.splitlines()]
+        rows = [each for each in found if len(each) == 3 and each[0].isdecimal()]  # there may be warnings among them
+        return [Gpu(index, uuid, int(free) if free.isdecimal() else 0) for index, uuid, free in rows]
+    except (OSError, subprocess.SubprocessError):
         return []

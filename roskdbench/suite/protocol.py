@@ -99,8 +99,8 @@ class Protocol(Declared):
     bank: Literal["float32", "float16"] = "float32"
     """How teacher logits are kept between teacher and student."""
     precision: Literal["float32", "bf16", "auto"] = "float32"
-    """`auto` measures both on this machine, in two layouts, and compiled where a training takes minutes; it keeps the
-    choice in the store. Tables then depend on the machine.
+    """`auto` measures both on this machine, and the faster compiled where a training takes minutes; it keeps the choice
+    in the store. Tables then depend on the machine.
     """
     stem: Literal["auto", "standard", "small"] = "auto"
     """`small` keeps the resolution in the first layers; `auto` takes it for images under 64 pixels."""

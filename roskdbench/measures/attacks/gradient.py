@@ -117,4 +117,4 @@ def random_start(images: Tensor, norm: Norm, radius: float, generator: torch.Gen
         change = torch.randn(shape, generator=generator)
         part = torch.rand(len(images), generator=generator) * radius / change.flatten(1).norm(dim=1)
         change = change * part[:, None, None, None]
-    return (images + change.to(images)).clamp(0, 1)
+    return (images + change.to(images, non_blocking=True)).clamp(0, 1)

@@ -10,7 +10,7 @@ from roskdbench.engine.device import Form
 from roskdbench.method.losses import hard_losses
 from roskdbench.suite.problems import Task
 
-BATCH = 250
+BATCH, SIDE = 250, 64  # so many images of that side; of larger ones fewer, so that a graph takes no more memory
 
 Parts = Callable[[], Iterable[Tensor]]
 """Scalars that sum to the loss at the weights as they stand, a batch each: no more than one batch's graph is held."""
@@ -22,6 +22,7 @@ class Surface:
     def __init__(self, model: nn.Module, task: Task, images: Tensor, targets: Tensor) -> None:
         self.model, self.task, self.images, self.targets = model.eval(), task, images, targets
         self.count, self.device = len(images), images.device
+        self.batch = max(1, min(BATCH, BATCH * SIDE**2 // (images.shape[-1] * images.shape[-2])))
 
     def lay_out(self, form: Form) -> None:
         """Take the images into the form that the model was laid out for."""
@@ -29,13 +30,15 @@ class Surface:
 
     def __call__(self) -> Iterator[Tensor]:
         """Each batch's part of the mean loss."""
-        for images, targets in zip(torch.split(self.images, BATCH), torch.split(self.targets, BATCH), strict=True):
+        for images, targets in zip(
+            torch.split(self.images, self.batch), torch.split(self.targets, self.batch), strict=True
+        ):
             yield hard_losses(self.task, self.model(images), targets).sum() / self.count
 
     def logits(self) -> Tensor:
         """Of all images. [n, C]"""
         with torch.inference_mode():
-            return torch.cat([self.model(images) for images in torch.split(self.images, BATCH)])
+            return torch.cat([self.model(images) for images in torch.split(self.images, self.batch)])
 
 
 def height(parts: Parts) -> float:
