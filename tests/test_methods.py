@@ -1,5 +1,6 @@
 """The bundled methods, how methods are found, and what of their code counts."""
 
+import random
 import shutil
 from math import inf
 
@@ -71,7 +72,7 @@ def test_the_check_finds_a_method_that_breaks_the_contract():
         """Drifting: draws from global state."""
 
         def loss(self, batch):
-            return batch.hard_loss() * torch.rand(())
+            return batch.hard_loss() * random.random()
 
     @register("broken-loss")
     class Broken(Method):
