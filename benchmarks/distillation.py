@@ -40,6 +40,7 @@ from roskdbench.suite.augmentation import PRESETS
 
 TEACHERS = ("resnet18", "resnet34", "resnet50", "mobilenetv2_100", "densenet121")
 BATCH, TEMPERATURE, HARD, SOFT = 64, 4.0, 0.1, 0.9
+CPU = torch.device("cpu")
 SEEDS = Seeds(order=1, views=2, method=3)
 Side = Callable[[], None]
 
@@ -94,10 +95,8 @@ def distilled(logits: torch.Tensor, taught: torch.Tensor, targets: torch.Tensor)
     return HARD * functional.cross_entropy(logits, targets) + SOFT * soft
 
 
-def network(model: str, size: int) -> Classifier:
-    return build(
-        {"model": model, "options": {}}, 3, 8, size, "standard", {"mean": [0.5] * 3, "deviation": [0.25] * 3}, 0
-    )
+def network(model: str, size: int, stem: str = "standard") -> Classifier:
+    return build({"model": model, "options": {}}, 3, 8, size, stem, {"mean": [0.5] * 3, "deviation": [0.25] * 3}, 0)
 
 
 def optimiser(student: nn.Module) -> torch.optim.SGD:
@@ -147,8 +146,8 @@ def packaged(data: Drawn, teachers: Together, size: int) -> Side:
         "optimizer": {"key": "SGD", "kwargs": {"lr": 0.01, "momentum": 0.9, "weight_decay": 2e-4}},
         "criterion": {"key": "WeightedSumLoss", "kwargs": {"sub_terms": {"kd": loss}}},
     }
-    student, cpu = network("resnet18", size), torch.device("cpu")
-    box = DistillationBox(teachers, student, {"drawn": data}, config, cpu, None, False, 1)
+    student = network("resnet18", size)
+    box = DistillationBox(teachers, student, {"drawn": data}, config, CPU, None, False, 1)
 
     def epoch() -> None:
         box.pre_epoch_process(epoch=0)
@@ -174,26 +173,31 @@ def bare(images: np.ndarray, targets: np.ndarray, size: int) -> Side:
     return epoch
 
 
-def operations(size: int) -> float:
-    """Floating-point operations of a training step of the student."""
-    student = network("resnet18", size).train()
+def timed(side: Callable[[], object], device: torch.device = CPU) -> float:
+    """Seconds until all of it is done."""
+    start = time.perf_counter()
+    side()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - start
+
+
+def operations(student: Classifier, size: int) -> float:
+    """Floating-point operations of a training step, for each image."""
     with FlopCounterMode(display=False) as counter:
-        student(torch.zeros(BATCH, 3, size, size)).sum().backward()
-    return float(counter.get_total_flops())
+        student.train()(torch.zeros(2, 3, size, size)).sum().backward()
+    return counter.get_total_flops() / 2
 
 
-def peak(side: int = 2048) -> float:
+def peak(side: int = 2048, kind: torch.dtype = torch.float32, device: torch.device = CPU) -> float:
     """Floating-point operations a second in a product of matrices."""
-    one, other = torch.rand(side, side), torch.rand(side, side)
-    seconds = []
-    for _ in range(5):
-        start = time.perf_counter()
-        one @ other
-        seconds.append(time.perf_counter() - start)
-    return 2 * side**3 / min(seconds)
+    one, other = (torch.rand(side, side, device=device, dtype=kind) for _ in range(2))
+    return 2 * side**3 / min(timed(lambda: one @ other, device) for _ in range(8))
 
 
-def ours(examples: Examples, bank: list[np.ndarray], recipe: Recipe, size: int) -> Side:
+def ours(
+    examples: Examples, bank: list[np.ndarray], recipe: Recipe, student: Classifier, form: Form | None = None
+) -> Side:
     def epoch() -> None:
         training = Training(
             task="single-label",
@@ -203,11 +207,10 @@ def ours(examples: Examples, bank: list[np.ndarray], recipe: Recipe, size: int) 
             bank=bank,
             recipe=recipe,
             seeds=SEEDS,
-            form=Form(),
+            form=form or Form(),
         )
         training.run()
 
-    student = network("resnet18", size)
     return epoch
 
 
@@ -215,7 +218,7 @@ def main(size: int = 64, repeats: int = 3, steps: int = 3) -> None:
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     images, targets, _ = draw_lesions(BATCH * steps, size, 0)
-    examples = Examples.place(images, targets, np.arange(len(images)), torch.device("cpu"))
+    examples = Examples.place(images, targets, np.arange(len(images)), CPU)
     recipe = Recipe(1, BATCH, 0.01, 0.9, 2e-4, (), 0.1, PRESETS["light"], None)
     bank = [np.zeros((1, len(images), 8), np.float16) for _ in TEACHERS]
     teachers = [network(model, size).eval().requires_grad_(False) for model in TEACHERS]
@@ -227,12 +230,12 @@ def main(size: int = 64, repeats: int = 3, steps: int = 3) -> None:
 
     data, together = Drawn(images, targets), Together(teachers).eval()
     sides: dict[str, Side] = {
-        "ours, bank filled": ours(examples, bank, recipe, size),
+        "ours, bank filled": ours(examples, bank, recipe, network("resnet18", size)),
         "filling the bank": filling,
         "plain loop": plain(data, together, size),
         "torchdistill": packaged(data, together, size),
         "plain loop, one teacher": plain(data, Together(teachers[:1]).eval(), size),
-        "ours, no teacher": ours(examples, [], recipe, size),
+        "ours, no teacher": ours(examples, [], recipe, network("resnet18", size)),
         "plain loop, no teacher": plain(data, None, size),
         "bare step, no teacher": bare(images, targets, size),
     }
@@ -241,9 +244,7 @@ def main(size: int = 64, repeats: int = 3, steps: int = 3) -> None:
         side()  # to warm up
     for _ in range(repeats):
         for name, side in sides.items():
-            start = time.perf_counter()
-            side()
-            seconds[name].append((time.perf_counter() - start) / steps)
+            seconds[name].append(timed(side) / steps)
     middle = {name: statistics.median(each) for name, each in seconds.items()}
     print(f"ResNet-18 from {len(TEACHERS)} teachers, {size} px, {BATCH} images a step, one thread; seconds a step")
     for name, each in seconds.items():
@@ -255,7 +256,7 @@ def main(size: int = 64, repeats: int = 3, steps: int = 3) -> None:
     shared = middle["ours, no teacher"] + 5 * middle["ours, bank filled"] + 2 * middle["filling the bank"]
     print(f"  Table I: scripts {scripts:.2f} s, ours with ten banks {shared:.2f} s: {scripts / shared:.2f} times")
 
-    flops, most = operations(size), peak()
+    flops, most = BATCH * operations(network("resnet18", size), size), peak()
     print(f"  a product of matrices reaches {most / 1e9:.0f} GFLOP/s; a step is {flops / 1e9:.0f} GFLOP:")
     for name in ("ours, no teacher", "ours, bank filled", "bare step, no teacher"):
         print(f"    {name:24} {flops / middle[name] / 1e9:5.0f} GFLOP/s, {flops / middle[name] / most:.0%} of that")

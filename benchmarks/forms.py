@@ -18,14 +18,14 @@ from typing import Any
 import torch
 
 from roskdbench.engine.device import Form, prepare
-from roskdbench.engine.precision import FORMS, training_step
+from roskdbench.engine.precision import FORMS, Case, training_step
 
 NETWORKS = ("resnet18", "mobilenetv2_100", "densenet121")
 
 
 def stepper(model: str, form: Form, size: int, batch: int, device: torch.device) -> Callable[[], None]:
     """Takes one training step when called."""
-    return training_step(form, {"model": model, "options": {}}, 3, size, "standard", batch, device)
+    return training_step(form, Case({"model": model, "options": {}}, size, batch, device))
 
 
 def seconds(step: Callable[[], None]) -> float:

@@ -10,36 +10,25 @@ both with channels last. The sides take turns. Last stands the share of what a p
 
 import statistics
 import sys
-import time
-from collections.abc import Callable
-from functools import partial
 
+import distillation
 import numpy as np
 import torch
-from distillation import SEEDS, TEACHERS, Ours
+from distillation import TEACHERS, Side, network, operations, peak, timed
 from timm.optim import create_optimizer_v2
 from timm.task import ClassificationTask
 from torch.nn import functional
-from torch.utils.flop_counter import FlopCounterMode
 
 from roskdbench.data.phantoms import draw_lesions
 from roskdbench.engine.device import Form, prepare
 from roskdbench.engine.examples import Examples
-from roskdbench.engine.networks import Classifier, build
-from roskdbench.engine.training import Recipe, Training
-from roskdbench.method import Method
+from roskdbench.engine.training import Recipe
 from roskdbench.suite.augmentation import PRESETS
 
-CLASSES = 8
+CLASSES, STEM = 8, "auto"  # the small-image stem below 64 pixels
 
 
-def network(model: str, size: int) -> Classifier:
-    """With the small-image stem below 64 pixels."""
-    statistics = {"mean": [0.5] * 3, "deviation": [0.25] * 3}
-    return build({"model": model, "options": {}}, 3, CLASSES, size, "auto", statistics, seed=0)
-
-
-def ours(size: int, batch: int, steps: int, form: Form, device: torch.device, taught: bool) -> Callable[[], None]:
+def ours(size: int, batch: int, steps: int, form: Form, device: torch.device, taught: bool) -> Side:
     """Takes the steps when called."""
     drawn, targets, _ = draw_lesions(min(batch, 256), size, 0)
     times = -(-batch * steps // len(drawn))
@@ -47,14 +36,13 @@ def ours(size: int, batch: int, steps: int, form: Form, device: torch.device, ta
     examples = Examples.place(images, labels, np.arange(len(images)), device)
     bank = [np.zeros((1, len(images), CLASSES), np.float16) for _ in TEACHERS] if taught else []
     recipe = Recipe(1, batch, 0.01, 0.9, 2e-4, (), 0.1, PRESETS["light"], None)
-    student, method = network("resnet18", size), Ours() if taught else Method()
-    return lambda: Training("single-label", method, student, examples, bank, recipe, SEEDS, form=form).run()
+    return distillation.ours(examples, bank, recipe, network("resnet18", size, STEM), form)
 
 
-def timms(size: int, batch: int, steps: int, form: Form, device: torch.device, taught: bool) -> Callable[[], None]:
+def timms(size: int, batch: int, steps: int, form: Form, device: torch.device, taught: bool) -> Side:
     """Takes the steps when called."""
     student, *asked = (
-        network(model, size).body.to(device, memory_format=torch.channels_last)
+        network(model, size, STEM).body.to(device, memory_format=torch.channels_last)
         for model in ("resnet18", *(TEACHERS if taught else ()))
     )
     for teacher in asked:
@@ -69,9 +57,9 @@ def timms(size: int, batch: int, steps: int, form: Form, device: torch.device, t
             with form.computing(device):
                 said = task(images, targets)
                 with torch.no_grad():
-                    taught = [teacher(images) for teacher in asked]
+                    answers = [teacher(images) for teacher in asked]
                 loss = said["loss"]
-                for logits in taught:
+                for logits in answers:
                     loss = loss + functional.kl_div(
                         said["output"].log_softmax(-1), logits.log_softmax(-1), log_target=True, reduction="batchmean"
                     )
@@ -82,52 +70,28 @@ def timms(size: int, batch: int, steps: int, form: Form, device: torch.device, t
     return learn
 
 
-def timed(device: torch.device, work: Callable[[], object]) -> float:
-    """Seconds until all of it is done."""
-    start = time.perf_counter()
-    work()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - start
-
-
-def operations(size: int) -> float:
-    """Floating-point operations of a training step, for each image."""
-    with FlopCounterMode(display=False) as counter:
-        network("resnet18", size)(torch.zeros(2, 3, size, size)).sum().backward()
-    return counter.get_total_flops() / 2
-
-
-def peak(form: Form, device: torch.device) -> float:
-    """Floating-point operations a second in a product of matrices."""
-    side, kind = (8192, torch.bfloat16) if form.precision == "bf16" else (2048, torch.float32)
-    one, other = (torch.rand(side, side, device=device, dtype=kind) for _ in range(2))
-    return 2 * side**3 / min(timed(device, lambda: one @ other) for _ in range(8))
-
-
 def main(batch: int = 256, steps: int = 20, rounds: int = 5, *sizes: int) -> None:
     device = prepare()
     form = Form("bf16" if device.type == "cuda" else "float32")
-    most = peak(form, device)
+    most = peak(8192, torch.bfloat16, device) if form.precision == "bf16" else peak()
     print(f"ResNet-18, {batch} images a step, {form}, {device.type}; a product of matrices: {most / 1e12:.2f} TFLOP/s")
     for size in sizes or (28, 64, 224):
         sides = {
-            f"{name}, {'five teachers' if taught else 'alone'}": partial(
-                side, size, batch, steps, form, device, taught
-            )()
+            f"{name}, {'five teachers' if taught else 'alone'}": side(size, batch, steps, form, device, taught)
             for taught in (False, True)
             for name, side in (("ours", ours), ("timm", timms))
         }
         found: dict[str, list[float]] = {name: [] for name in sides}
         for turn in range(rounds + 1):
             for name, side in sides.items():
-                seconds = timed(device, side)
+                seconds = timed(side, device)
                 if turn:  # the first warms up
                     found[name].append(batch * steps / seconds)
+        flops = operations(network("resnet18", size, STEM), size)
         for name, each in found.items():
             middle = statistics.median(each)
             against = statistics.median(found[name.replace("ours", "timm")])
-            share = f", {operations(size) * middle / most:.0%} of the peak" if "alone" in name else ""
+            share = f", {flops * middle / most:.0%} of the peak" if "alone" in name else ""
             print(f"  {size:3} px  {name:20} {middle:9.0f} images/s ({min(each):.0f}-{max(each):.0f})  "
                   f"{middle / against:.2f} times timm{share}", flush=True)  # fmt: skip
 

@@ -155,9 +155,9 @@ def moved_and_spread(run_of, precision):
 ARCHITECTURE = {"model": "resnet18", "options": {"channels": [8, 8, 8, 8], "layers": [1, 1, 1, 1]}}
 
 
-def tiny_network(channels=3, classes=8, seed=0, size=28, stem="standard"):
+def tiny_network(channels=3, classes=8, seed=0, size=28, stem="standard", architecture=ARCHITECTURE):
     statistics = {"mean": [0.5] * channels, "deviation": [0.25] * channels}
-    return build(ARCHITECTURE, channels, classes, size, stem, statistics, seed)
+    return build(architecture, channels, classes, size, stem, statistics, seed)
 
 
 def tiny_problem(task="single-label", samples=72, seed=0):

@@ -2,7 +2,7 @@
 
 It knows nothing of kernels, precision or speed. It does know where each tensor is: an operation on tensors of two
 devices fails as it does with CUDA, a result is where its operands are, and each time that the processor has to wait for
-the GPU is noted with the line that waits.
+the GPU is noted with the function that waits.
 """
 
 import traceback

@@ -22,7 +22,7 @@ from roskdbench.engine.device import Form
 from roskdbench.engine.exam import Exam
 from roskdbench.engine.examples import batches, epoch_order
 from roskdbench.engine.networks import build, keep_resolution, load_network, save_weights
-from roskdbench.engine.precision import MARGIN, choose
+from roskdbench.engine.precision import MARGIN, Case, choose
 from roskdbench.engine.training import DivergedError, Recipe, Training
 from roskdbench.engine.views import views
 from roskdbench.errors import UserError
@@ -296,19 +296,25 @@ class StopError(Exception):
     """The kill."""
 
 
+def stop_at(share):
+    """A report that ends a training when so much of it is done."""
+
+    def stop(done, note):
+        if done >= share:
+            raise StopError
+
+    return stop
+
+
 @pytest.mark.parametrize("stopped", [1, 2, 3, 4])
 def test_a_resumed_training_ends_in_the_same_weights_to_the_bit(stopped, tmp_path, cpu):
     banks = [filled_bank()]
     whole = training(method=Distilled(), bank=banks, mean=RunningMean(), warmup=1)
     whole.run()
 
-    def stop(done, note):
-        if done >= stopped / 4:
-            raise StopError
-
     kept = {"checkpoint": Checkpoint(tmp_path, share=inf), "mean": RunningMean(), "warmup": 1}
     with pytest.raises(StopError):
-        training(method=Distilled(), bank=banks, report=stop, **kept).run()
+        training(method=Distilled(), bank=banks, report=stop_at(stopped / 4), **kept).run()
     resumed = training(method=Distilled(), bank=banks, network=tiny_network(seed=99), **kept)
     if stopped == 1:  # nothing was kept yet: it starts from its own weights
         resumed.network.load_state_dict(tiny_network().state_dict())
@@ -423,7 +429,7 @@ def test_building_a_network_leaves_global_randomness_alone():
 
 def test_the_measured_form_is_one_of_those_tried(cpu):
     form, seconds = choose(
-        {"model": "resnet18", "options": {"channels": [4, 8, 8, 8], "layers": [1, 1, 1, 1]}}, 3, 28, "standard", 8, cpu
+        Case({"model": "resnet18", "options": {"channels": [4, 8, 8, 8], "layers": [1, 1, 1, 1]}}, 28, 8, cpu)
     )
     assert len(seconds) == 3
     assert all(value > 0 for value in seconds.values())
@@ -443,7 +449,7 @@ class TestCompiling:
                 return taken[str(form)]
 
             monkeypatch.setattr(precision, "_step_seconds", step_seconds)
-            form, seconds = choose({}, 3, 28, "standard", 8, torch.device("cpu"), steps)
+            form, seconds = choose(Case({}, 28, 8, torch.device("cpu")), steps)
             return str(form), "compiled" in " ".join(seconds)
 
         return of
@@ -487,13 +493,9 @@ class TestCompiling:
         assert whole.history["loss"] == pytest.approx(eager.history["loss"], rel=1e-3)
         assert whole.network.state_dict().keys() == eager.network.state_dict().keys()
 
-        def stop(done, note):
-            if done >= 0.75:
-                raise StopError
-
         kept = {"checkpoint": Checkpoint(tmp_path, share=inf), "mean": RunningMean(), "form": Form(compiled=True)}
         with pytest.raises(StopError):
-            training(method=Distilled(), bank=[filled_bank()], report=stop, **kept).run()
+            training(method=Distilled(), bank=[filled_bank()], report=stop_at(0.75), **kept).run()
         resumed = training(method=Distilled(), bank=[filled_bank()], **kept)
         resumed.run()
         assert_same(weights(whole.network), weights(resumed.network))
@@ -504,7 +506,7 @@ def test_a_first_step_that_loads_kernels_does_not_rule_a_form_out(monkeypatch, c
     clock, steps = iter([0.0, 0.8, 1.0, 1.01, 2.0, 2.02, 3.0, 3.02]), []
     monkeypatch.setattr(precision.time, "perf_counter", lambda: next(clock))
     monkeypatch.setattr(precision, "training_step", lambda *given: lambda: steps.append(1))
-    assert precision._step_seconds(Form(), {}, 3, 28, "standard", 8, cpu, enough=0.18) == pytest.approx(0.01)
+    assert precision._step_seconds(Form(), Case({}, 28, 8, cpu), enough=0.18) == pytest.approx(0.01)
     assert len(steps) == precision.STEPS
 
 
@@ -523,13 +525,7 @@ def test_a_training_is_gone_with_its_last_name():
 def test_what_a_network_draws_for_itself_is_the_trainings_own(tmp_path, cpu):
     def dropping(**rest):
         options = {**ARCHITECTURE["options"], "drop_rate": 0.5}
-        statistics = {"mean": [0.5] * 3, "deviation": [0.25] * 3}
-        network = build({"model": "resnet18", "options": options}, 3, 8, 28, "standard", statistics, seed=0)
-        return training(network=network, **rest)
-
-    def stop(done, note):
-        if done >= 0.75:
-            raise StopError
+        return training(network=tiny_network(architecture={**ARCHITECTURE, "options": options}), **rest)
 
     torch.manual_seed(1)
     before = torch.get_rng_state()
@@ -539,7 +535,7 @@ def test_what_a_network_draws_for_itself_is_the_trainings_own(tmp_path, cpu):
     assert torch.equal(torch.get_rng_state(), before)
     assert whole.history["loss"] != plain.history["loss"]
     with pytest.raises(StopError):
-        dropping(checkpoint=Checkpoint(tmp_path, share=inf), report=stop).run()
+        dropping(checkpoint=Checkpoint(tmp_path, share=inf), report=stop_at(0.75)).run()
     resumed = dropping(checkpoint=Checkpoint(tmp_path))
     resumed.run()
     for other in (again, resumed):

@@ -8,7 +8,6 @@ from conftest import MEASURED, RECIPE, SEEDS, moved_and_spread, payloads, tiny_e
 import roskdbench as rb
 from roskdbench.engine.bank import fill
 from roskdbench.engine.device import Form, prepare
-from roskdbench.engine.networks import build
 from roskdbench.engine.training import Training
 from roskdbench.engine.views import uniforms, views
 from roskdbench.executors import Computing
@@ -76,8 +75,7 @@ def test_the_papers_networks_come_out_the_same_to_the_bit(model, channels_last):
     ends = []
     for _ in range(2):
         examples, _ = tiny_examples(device=device)
-        statistics = {"mean": [0.5] * 3, "deviation": [0.25] * 3}
-        network = build(architecture, 3, 8, 28, "standard", statistics, seed=0)
+        network = tiny_network(architecture=architecture)
         Training("single-label", Method(), network, examples, [], RECIPE, SEEDS, form=form).run()
         ends.append(network.state_dict())
     assert all(torch.equal(value, ends[1][name]) for name, value in ends[0].items())

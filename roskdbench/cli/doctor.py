@@ -83,7 +83,7 @@ def _device() -> Iterator[Finding]:
     import torch
 
     from roskdbench.engine.device import prepare
-    from roskdbench.engine.precision import choose
+    from roskdbench.engine.precision import Case, choose
     from roskdbench.executors.computing import cores, default_devices, default_workers
     from roskdbench.jobs.execution import environment
 
@@ -96,7 +96,7 @@ def _device() -> Iterator[Finding]:
             free, whole = torch.cuda.mem_get_info(number)
             name = torch.cuda.get_device_name(number)
             yield "ok", f"cuda:{number}", f"{name}, {free / 2**30:.0f} of {whole / 2**30:.0f} GiB free"
-    form, seconds = choose({"model": "resnet18", "options": {}}, 3, 64, "standard", 16, device)
+    form, seconds = choose(Case({"model": "resnet18", "options": {}}, 64, 16, device))
     times = ", ".join(f"{name} {1000 * each:.0f} ms" for name, each in seconds.items())
     said = f"a ResNet-18 at 64 px trains fastest in {form} (a step of 16: {times})"
     if form.precision == "float32":

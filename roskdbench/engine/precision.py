@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from math import inf
 from typing import Any
 
 import torch
@@ -20,15 +21,19 @@ MARGIN = 0.9  # another form than the first must need less than this share of it
 LONG = 300.0  # seconds that a training takes at least, for compiling to be worth a try
 
 
-def choose(
-    architecture: Mapping[str, Any],
-    channels: int,
-    size: int,
-    stem: str,
-    batch: int,
-    device: torch.device,
-    steps: float = 0,
-) -> tuple[Form, dict[str, float]]:
+@dataclass(frozen=True)
+class Case:
+    """What is trained in a step, where."""
+
+    architecture: Mapping[str, Any]
+    size: int
+    batch: int
+    device: torch.device
+    channels: int = 3
+    stem: str = "standard"
+
+
+def choose(case: Case, steps: float = 0) -> tuple[Form, dict[str, float]]:
     """The form that trains fastest here, and the seconds that a step took in each.
 
     Compiling takes minutes the first time, and seconds in every process after that: it is tried only if `steps`, those
@@ -36,14 +41,13 @@ def choose(
     """
     seconds: dict[str, float] = {}
 
-    def tried(form: Form, enough: float = float("inf")) -> float:
-        found = _step_seconds(form, architecture, channels, size, stem, batch, device, enough)
-        seconds[str(form)] = found
+    def tried(form: Form, enough: float = inf) -> float:
+        seconds[str(form)] = found = _step_seconds(form, case, enough)
         return found
 
-    first = best = FORMS[0]
-    usual = fastest = tried(first)
-    for form in FORMS[1:]:
+    best, *others = FORMS
+    usual = fastest = tried(best)
+    for form in others:
         found = tried(form, HOPELESS * fastest)
         if found < min(fastest, MARGIN * usual):
             best, fastest = form, found
@@ -58,21 +62,12 @@ def choose(
 
 def step_seconds(device: torch.device) -> float:
     """What a training step of TRIED images of 64 pixels costs a ResNet-18 here, in the usual form."""
-    return _step_seconds(Form(), {"model": "resnet18", "options": {}}, 3, 64, "standard", TRIED, device)
+    return _step_seconds(Form(), Case({"model": "resnet18", "options": {}}, 64, TRIED, device))
 
 
-def _step_seconds(
-    form: Form,
-    architecture: Mapping[str, Any],
-    channels: int,
-    size: int,
-    stem: str,
-    batch: int,
-    device: torch.device,
-    enough: float = float("inf"),
-) -> float:
+def _step_seconds(form: Form, case: Case, enough: float = inf) -> float:
     """The fastest of some steps; there are no more if two took `enough`. The first has kernels to load."""
-    step, fastest = training_step(form, architecture, channels, size, stem, batch, device), float("inf")
+    step, fastest = training_step(form, case), inf
     for number in range(STEPS):
         start = time.perf_counter()
         step()
@@ -82,22 +77,15 @@ def _step_seconds(
     return fastest
 
 
-def training_step(
-    form: Form,
-    architecture: Mapping[str, Any],
-    channels: int,
-    size: int,
-    stem: str,
-    batch: int,
-    device: torch.device,
-) -> Callable[[], None]:
+def training_step(form: Form, case: Case) -> Callable[[], None]:
     """Takes a training step on a batch of random images when it is called."""
+    channels, size, device = case.channels, case.size, case.device
     statistics = {"mean": [0.5] * channels, "deviation": [0.25] * channels}
-    network = networks.build(architecture, channels, 8, size, stem, statistics, seed=0).to(device).train()
+    network = networks.build(case.architecture, channels, 8, size, case.stem, statistics, seed=0).to(device).train()
     form = form.lay_out(network)
     optimiser = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9)
-    images = form.images(torch.rand(batch, channels, size, size, device=device))
-    targets = torch.arange(batch, device=device) % 8
+    images = form.images(torch.rand(case.batch, channels, size, size, device=device))
+    targets = torch.arange(case.batch, device=device) % 8
     forward = form.in_training(network)
 
     def step() -> None:

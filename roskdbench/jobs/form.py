@@ -12,14 +12,8 @@ def run(work: Work) -> None:
     """Write form.json."""
     spec = work.spec
     images = work.problem().images
-    form, seconds = precision.choose(
-        spec["architecture"],
-        images.shape[1],
-        images.shape[2],
-        spec["stem"],
-        spec["batch"],
-        prepare(),
-        steps=spec["epochs"] * len(images) / spec["batch"],
-    )
+    count, channels, size, _ = images.shape
+    case = precision.Case(spec["architecture"], size, spec["batch"], prepare(), channels, spec["stem"])
+    form, seconds = precision.choose(case, steps=spec["epochs"] * count / spec["batch"])
     work.notes["step_seconds"] = seconds
     (work.folder / "form.json").write_text(canonical_json(form.facts()), "utf-8")
