@@ -145,6 +145,7 @@ def take_away(store: Store, found: Rubbish) -> None:
             shutil.rmtree(folder, ignore_errors=True)
         else:
             folder.unlink(missing_ok=True)
+    store.sweep(store.locks())
 
 
 def _under_way(store: Store, fingerprint: str) -> bool:

@@ -11,8 +11,8 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -96,7 +96,9 @@ class Store:
         except OSError as error:
             reason = refusal(error)
             raise UserError(f"cannot write to the store {root}: {reason}; name another with --store DIR") from None
-        return cls(root)
+        store = cls(root)
+        store.sweep(each for each in store.locks() if each in store)  # no job will take these again
+        return store
 
     def path(self, fingerprint: str) -> Path:
         """Where the artifact is, or would be."""
@@ -233,19 +235,42 @@ class Store:
 
         Whoever holds the lock owns the job's drafts, so those that a killed process left are swept here.
         """
-        path = self.root / "locks" / fingerprint
+        path = self._lock(fingerprint)
         while True:
             with self.room(), path.open("w") as handle:
                 fcntl.flock(handle, fcntl.LOCK_EX)
                 if not _same_file(handle.fileno(), path):
                     continue  # the holder before us has removed the file we waited on
-                for stray in (self.root / "tmp").glob(f"{fingerprint}-*"):
-                    shutil.rmtree(stray, ignore_errors=True)
-                try:
+                with self._holding(fingerprint):
                     yield
-                finally:
-                    path.unlink(missing_ok=True)
                 return
+
+    def locks(self) -> list[str]:
+        """The jobs that some process has locked; it may have died since."""
+        return [path.name for path in (self.root / "locks").iterdir()]
+
+    def sweep(self, fingerprints: Iterable[str]) -> None:
+        """Remove what dead holders left of these jobs: lock, drafts, checkpoints of what is complete."""
+        for fingerprint in fingerprints:
+            path = self._lock(fingerprint)
+            with suppress(OSError), path.open("r+") as handle:  # gone, held by the living, or another user's
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if _same_file(handle.fileno(), path):
+                    with self._holding(fingerprint):
+                        if fingerprint in self:
+                            shutil.rmtree(self.partial(fingerprint), ignore_errors=True)
+
+    def _lock(self, fingerprint: str) -> Path:
+        return self.root / "locks" / fingerprint
+
+    @contextmanager
+    def _holding(self, fingerprint: str) -> Iterator[None]:
+        for stray in (self.root / "tmp").glob(f"{fingerprint}-*"):
+            shutil.rmtree(stray, ignore_errors=True)
+        try:
+            yield
+        finally:
+            self._lock(fingerprint).unlink(missing_ok=True)
 
 
 def reserve(file: BinaryIO, size: int) -> None:

@@ -2,7 +2,9 @@
 
 import errno
 import multiprocessing
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -177,4 +179,30 @@ def test_a_lock_holder_sweeps_the_drafts_of_a_killed_one(store):
     (stray / "payload.txt").write_text("half")
     with store.locked(PRINT):
         assert not stray.exists()
-    assert not (store.root / "locks" / PRINT).exists()
+    assert store.locks() == []
+
+
+def _die_after_publishing(root):
+    store = Store(root)
+    with store.locked(PRINT):
+        write(store)
+        store.partial(PRINT).mkdir()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_what_a_process_left_that_died_after_publishing_is_swept(store):
+    child = multiprocessing.get_context("spawn").Process(target=_die_after_publishing, args=(store.root,))
+    child.start()
+    child.join(20)
+    assert store.locks() == [PRINT]
+    again = Store.at(store.root)
+    assert again.locks() == [] and not again.partial(PRINT).exists()
+    assert again.open(PRINT).file("payload.txt").read_text() == "payload"
+
+
+def test_nothing_is_swept_from_under_a_living_holder(store):
+    write(store)
+    with store.locked(PRINT):
+        store.partial(PRINT).mkdir()
+        assert Store.at(store.root).locks() == [PRINT]
+        assert store.partial(PRINT).exists()
