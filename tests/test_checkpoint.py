@@ -152,6 +152,10 @@ MISTAKES = {
         "'9 stepz' says nothing of an attack",
     ),
     "no data": (["named.safetensors", "--problem", "isic2019"], "problem 'isic2019' needs its data"),
+    "a file for a folder": (
+        ["named.safetensors", "--problem", PROBLEM, "--out", "pickled.pt"],
+        "cannot write to pickled.pt: file exists",
+    ),
     "metadata that are no list": (["odd.safetensors", "--problem", PROBLEM], "it is to be a list such as [0.5]"),
 }
 

@@ -100,6 +100,10 @@ def _measure(
     from roskdbench.suite.one_problem import EXPERIMENT, suite_for
 
     screen = console()
+    if out is not None:
+        from roskdbench.report.folder import make_folder
+
+        make_folder(out)
     read = read_checkpoint(checkpoint, model)
     suite = suite_for(problem, measure, option, checkpoint.stem, read.size, seed)
     kept = Store.at(store)

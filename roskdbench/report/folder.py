@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from roskdbench.errors import UserError, refusal
 from roskdbench.report.figures import draw_all
@@ -11,10 +12,20 @@ from roskdbench.results import Results
 from roskdbench.store import DamagedArtifactError, Store
 
 
-def write_folder(results: Results, tables: Sequence[Table], store: Store, folder: Path) -> list[Path]:
-    """Write everything; the paths, tables first."""
+def make_folder(folder: Path) -> None:
+    """A folder that can be written, or a UserError: ask before computing what is to be written there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _refused(folder, error) from None
+
+
+def write_folder(results: Results, tables: Sequence[Table], store: Store, folder: Path) -> list[Path]:
+    """Write everything; the paths, tables first."""
+    make_folder(folder)
+    try:
         written = []
         for name, text in (
             ("tables.md", markdown(tables)),
@@ -28,4 +39,8 @@ def write_folder(results: Results, tables: Sequence[Table], store: Store, folder
     except DamagedArtifactError as error:
         raise UserError(f"{error}; run the suite again, then report") from None
     except OSError as error:
-        raise UserError(f"cannot write to {folder}: {refusal(error)}") from None
+        raise _refused(folder, error) from None
+
+
+def _refused(folder: Path, error: OSError) -> UserError:
+    return UserError(f"cannot write to {folder}: {refusal(error)}")
