@@ -158,19 +158,20 @@ def test_a_store_that_cannot_be_written_is_a_users_mistake(tmp_path):
 def _hold(root, ready, order):
     with Store(root).locked(PRINT):
         ready.set()
-        order.put("child")
+        with order.open("a") as file:
+            file.write("child ")
 
 
 def test_a_lock_keeps_others_out_until_it_is_freed(store):
     context = multiprocessing.get_context("spawn")
-    ready, order = context.Event(), context.Queue()
+    ready, order = context.Event(), store.root / "order"
     with store.locked(PRINT):
         child = context.Process(target=_hold, args=(store.root, ready, order))
         child.start()
         assert not ready.wait(1.5)
-        order.put("parent")
-    child.join(20)
-    assert [order.get(timeout=5), order.get(timeout=5)] == ["parent", "child"]
+        order.write_text("parent ")
+    child.join(60)
+    assert order.read_text().split() == ["parent", "child"]
 
 
 def test_a_lock_holder_sweeps_the_drafts_of_a_killed_one(store):
