@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ ROOMS = {
 }
 
 
+FORGOTTEN = 3600.0  # seconds after which nobody is still writing a small file
 DECODED = "images"  # artifacts that no plan names: they take long to make, and every plan on these data reads them
 
 
@@ -127,8 +129,11 @@ def rubbish(store: Store, wanted: set[str], kept_runs: set[str]) -> Rubbish:
     folders = list((store.root / "damaged").glob("*"))
     for stray in [*(store.root / "tmp").glob("*-*"), *(store.root / "partial").glob("*")]:
         fingerprint = stray.name.partition("-")[0]
-        if not _under_way(store, fingerprint) and (stray.parent.name == "tmp" or fingerprint not in wanted):
+        serves = stray.parent.name == "partial" and fingerprint in wanted and fingerprint not in store
+        if not serves and not _under_way(store, fingerprint):
             folders.append(stray)
+    for folder in ("runs", "data"):
+        folders += [draft for draft in (store.root / folder).glob("*.draft") if _age(draft) > FORGOTTEN]
     folders += [path for name, path in runs(store).items() if name not in kept_runs]
     return Rubbish(artifacts, folders)
 
@@ -146,6 +151,13 @@ def take_away(store: Store, found: Rubbish) -> None:
         else:
             folder.unlink(missing_ok=True)
     store.sweep(store.locks())
+
+
+def _age(path: Path) -> float:
+    """Seconds since it was written."""
+    with suppress(FileNotFoundError):
+        return time.time() - path.stat().st_mtime
+    return 0.0
 
 
 def _under_way(store: Store, fingerprint: str) -> bool:

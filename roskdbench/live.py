@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from roskdbench.executors import Damaged, Event, Failed, Finished, Lost, Progressed
+from roskdbench.executors import Event, Finished, Progressed
 from roskdbench.job import REVISIONS
 from roskdbench.walk import UNDONE, Progress
 
@@ -105,9 +105,9 @@ class LiveView:
 
 
 def _kinds(progress: Progress) -> RenderableType:
-    jobs = progress.plan.jobs
-    total = Counter(jobs[each].kind for each in progress.state)
-    over = Counter(jobs[each].kind for each, state in progress.state.items() if state not in UNDONE)
+    jobs, states = progress.plan.jobs, list(progress.state.items())  # the run goes on while this is drawn
+    total = Counter(jobs[each].kind for each, _ in states)
+    over = Counter(jobs[each].kind for each, state in states if state not in UNDONE)
     text = Text()
     for kind in REVISIONS:
         if total[kind]:
@@ -135,6 +135,7 @@ class PlainView:
     def __init__(self, console: Console) -> None:
         self._console, self._clock = console, _Clock()
         self._spoke: dict[str, float] = {}
+        self._said = 0
 
     def __enter__(self) -> Self:
         return self
@@ -145,26 +146,20 @@ class PlainView:
         return
 
     def __call__(self, progress: Progress, event: Event | None) -> None:
-        """Print what the event says, with the share done and the time left."""
-        if event is None:
-            return
-        label = progress.plan.jobs[event.fingerprint].label
+        """Print messages and what is done, with the share behind and the time left."""
         share = progress.work_done
         head = f"[{share:4.0%}, {self._clock.left(share)} left]"
+        for line in progress.messages[self._said :]:
+            self._say(f"{head} {line}")
+        self._said = len(progress.messages)
         match event:
-            case Progressed(done=done, note=note):
+            case Progressed(fingerprint=each, done=done, note=note):
                 now = time.monotonic()
-                if now - self._spoke.setdefault(event.fingerprint, now) > LINE_EVERY:
-                    self._spoke[event.fingerprint] = now
-                    self._say(f"{head} {label}: {done:.0%} {note}")
-            case Finished(diverged=""):
-                self._say(f"{head} done: {label}")
-            case Finished(diverged=reason):
-                self._say(f"{head} diverged: {label}: {reason}")
-            case Failed(reason=reason) | Lost(reason=reason):
-                self._say(f"{head} failed: {label}: {reason}")
-            case Damaged():
-                self._say(f"{head} waits: {label}: {progress.messages[-1]}")
+                if now - self._spoke.setdefault(each, now) > LINE_EVERY:
+                    self._spoke[each] = now
+                    self._say(f"{head} {progress.plan.jobs[each].label}: {done:.0%} {note}")
+            case Finished(fingerprint=each, diverged=""):
+                self._say(f"{head} done: {progress.plan.jobs[each].label}")
 
     def _say(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -84,16 +84,22 @@ class Results:
 def completed(
     plan: Plan, store: Store, method_folders: tuple[Path, ...], compute: Callable[[], Progress]
 ) -> tuple[Results, Progress]:
-    """Compute a plan, write down what was run, and read its results; once more where artifacts that seemed to be there
-    turn out to be damaged or gone.
-    """
+    """Compute a plan, write down what was run, and read its results."""
     write_record(plan, store, method_folders, {})
+    results, progress = computed_results(plan, store, compute)
+    write_record(plan, store, method_folders, progress.reasons)
+    return results, progress
+
+
+def computed_results(plan: Plan, store: Store, compute: Callable[[], Progress]) -> tuple[Results, Progress]:
+    """Compute a plan and read its results; once more where artifacts that seemed to be there turn out to be damaged or
+    gone.
+    """
     for _ in range(2):
         progress = compute()
         results = collect(plan, store, progress.reasons)
         if progress.reasons or not any(gap.state == "missing" for gap in results.gaps):
             break
-    write_record(plan, store, method_folders, progress.reasons)
     return results, progress
 
 

@@ -27,6 +27,7 @@ CHECKSUMS = "checksums.json"
 RECORD = "job.json"
 DIVERGED = "diverged.json"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+LOST = {errno.ENOENT: f"{CHECKSUMS} is missing", errno.EIO: "the disk does not give its bytes back"}
 FULL_IN_WORDS = re.compile(r"No space left|\d+ requested and \d+ written")  # safetensors, numpy
 NO_ROOM = 1 << 16  # bytes free on a disk that counts as full
 
@@ -92,7 +93,7 @@ class Store:
                 (root / folder).mkdir(parents=True, exist_ok=True)
             probe = root / "tmp" / f"probe-{os.getpid()}"
             probe.write_bytes(b"")
-            probe.unlink()
+            probe.unlink(missing_ok=True)  # another run's collection may have been faster
         except OSError as error:
             reason = refusal(error)
             raise UserError(f"cannot write to the store {root}: {reason}; name another with --store DIR") from None
@@ -233,7 +234,7 @@ class Store:
     def locked(self, fingerprint: str) -> Iterator[None]:
         """Hold the job against other processes on this machine; the lock of a dead holder frees itself.
 
-        Whoever holds the lock owns the job's drafts, so those that a killed process left are swept here.
+        Whoever holds the lock owns the job's drafts and its checkpoint, so what a killed process left is swept here.
         """
         path = self._lock(fingerprint)
         while True:
@@ -257,8 +258,7 @@ class Store:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if _same_file(handle.fileno(), path):
                     with self._holding(fingerprint):
-                        if fingerprint in self:
-                            shutil.rmtree(self.partial(fingerprint), ignore_errors=True)
+                        pass
 
     def _lock(self, fingerprint: str) -> Path:
         return self.root / "locks" / fingerprint
@@ -267,6 +267,8 @@ class Store:
     def _holding(self, fingerprint: str) -> Iterator[None]:
         for stray in (self.root / "tmp").glob(f"{fingerprint}-*"):
             shutil.rmtree(stray, ignore_errors=True)
+        if fingerprint in self:
+            shutil.rmtree(self.partial(fingerprint), ignore_errors=True)
         try:
             yield
         finally:
@@ -291,10 +293,12 @@ def _damage(path: Path) -> str | None:
                 return f"{name} is {there[name]} bytes instead of {size}"
             if file_digest(path / name) != digest:
                 return f"{name} has other bytes than were written"
-    except FileNotFoundError:
-        return f"{CHECKSUMS} is missing"
     except (ValueError, TypeError, AttributeError):
         return f"{CHECKSUMS} cannot be read"
+    except OSError as error:
+        if error.errno not in LOST:
+            raise
+        return LOST[error.errno]
     return None
 
 

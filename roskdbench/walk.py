@@ -2,6 +2,7 @@
 
 import heapq
 import os
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from roskdbench.plan import Plan
 from roskdbench.store import Store
 
 ATTEMPTS = 2  # for a job whose worker dies
+DAMAGES = 3  # of an artifact in one run: then it is the disk, or the memory
 
 State = Literal["waiting", "running", "done", "diverged", "failed"]
 UNDONE = ("waiting", "running")
@@ -43,7 +45,7 @@ class Progress:
     @property
     def work_done(self) -> float:
         """The share of the work of this run that is behind."""
-        part = sum(self.plan.jobs[each].work * step.done for each, step in self.running.items())
+        part = sum(self.plan.jobs[each].work * step.done for each, step in list(self.running.items()))
         return (self._work_over + part) / self._work if self._work else 1.0
 
     def enter(self, each: str, state: State) -> None:
@@ -97,7 +99,7 @@ class _Walk:
         self.progress, self.jobs = progress, progress.plan.jobs
         self.ready: list[tuple[float, str]] = []
         self._missing: dict[str, set[str]] = {}
-        self._attempts: dict[str, int] = {}
+        self._attempts, self._damages = Counter[str](), Counter[str]()
         self._have = {each for each in self.jobs if each in store}
         needed = progress.plan.needed(self._have)
         self._rank = _ranks(self.jobs)
@@ -140,10 +142,16 @@ class _Walk:
                 self._spoil(each, "failed", reason)
             case Damaged(input=damaged):
                 self._have.discard(damaged)
-                self._message(f"{self.jobs[damaged].label} was damaged in the store; it is computed again")
+                self._damages[damaged] += 1
                 self._wait_for(each)
+                if self._damages[damaged] < DAMAGES:
+                    self._message(f"{self.jobs[damaged].label} was damaged in the store; it is computed again")
+                else:
+                    reason = f"it was damaged in the store {DAMAGES} times; look at the disk and the memory"
+                    self._message(f"{self.jobs[damaged].label} failed: {reason}")
+                    self._spoil(damaged, "failed", reason)
             case Lost(reason=reason):
-                self._attempts[each] = self._attempts.get(each, 0) + 1
+                self._attempts[each] += 1
                 if self._attempts[each] < ATTEMPTS:
                     self._message(f"{self.jobs[each].label}: {reason}; it is tried again")
                     self._wait_for(each)

@@ -258,6 +258,15 @@ cache.cached_images(images, PixelForm(32, "crop", 3), Store.at(Path(sys.argv[2])
 """
 
 
+def test_what_a_process_left_that_was_killed_before_it_could_tidy_up_goes(images, store, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(cache.shutil, "rmtree", lambda *arguments, **options: None)
+        cached_images(images, FORM, store, 2)
+    assert list((store.root / "partial").iterdir())
+    cached_images(images, FORM, store, 2)
+    assert not list((store.root / "partial").iterdir())
+
+
 @pytest.mark.parametrize("chunks", [1, 4, 7])
 def test_kill_9_loses_at_most_the_chunk_under_way(images, store, tmp_path, chunks):
     command = [sys.executable, "-c", KILLED, str(tmp_path / "isic"), str(store.root)]

@@ -103,6 +103,25 @@ def test_what_was_measured_is_found_again(measured):
     assert "done:" not in again.stdout
 
 
+def test_numbers_that_were_damaged_are_measured_again(measured):
+    folder, _ = measured
+    line = ["attack", "mine.safetensors", "--problem", PROBLEM, "--images", 20, "--attack", "fgsm linf 4/255"]
+    line += ["--store", "other"]
+    first = command(*line, cwd=folder)
+    (numbers,) = (
+        path.parent / "numbers.json"
+        for path in (folder / "other").glob("??/*/job.json")
+        if json.loads(path.read_text())["kind"] == "attacks"
+    )
+    content = bytearray(numbers.read_bytes())
+    content[len(content) // 2] ^= 1
+    numbers.write_bytes(content)
+    again = command(*line, cwd=folder)
+    assert again.returncode == 0, again.stdout
+    table = first.stdout[first.stdout.index("mine: under attack") :]
+    assert again.stdout.endswith(table)
+
+
 def test_a_file_of_ours_needs_no_more_than_a_problem(tmp_path):
     facts = {
         "architecture": {"model": "resnet18", "options": {"channels": [8] * 4, "layers": [1] * 4}},

@@ -405,3 +405,27 @@ def test_data_that_change_while_a_suite_runs_are_noticed(skin):
     shutil.rmtree(store.path(pixels.fingerprint))
     with pytest.raises(UserError, match="the data of problem 'lesion' changed while the suite was running"):
         execute(pixels, Store(store.root))
+
+
+def test_pixels_made_again_after_damage_are_those_of_before(skin):
+    """The decoded images and the problem's pixels are one file with two names."""
+    from roskdbench.data.preparation import locate
+    from roskdbench.jobs import execute
+    from roskdbench.plan import plan
+    from roskdbench.registry import discover
+    from roskdbench.store import Store
+    from roskdbench.suite import read_suite
+
+    store, suite = Store.at(skin / "store"), read_suite(skin / "skin.yaml")
+    located = locate(suite.problems, {"lesion": skin / "isic"}, store, 1, lambda *told: None)
+    made = plan(suite, discover(), located=located)
+    pixels = made.jobs[made.pixels("lesion")]
+    execute(pixels, store)
+    file = store.path(pixels.fingerprint) / "images.npy"
+    before = file.read_bytes()
+    with file.open("r+b") as damaged:
+        damaged.seek(5000)
+        damaged.write(bytes([before[5000] ^ 128]))
+    store.set_aside(pixels.fingerprint)
+    execute(pixels, store)
+    assert file.read_bytes() == before

@@ -330,7 +330,18 @@ def test_an_unreadable_checkpoint_is_as_good_as_none(tmp_path):
     checkpoint.save({"a": 1}, {"part": {"x": torch.ones(3)}})
     assert checkpoint.load(torch.device("cpu"))[0] == {"a": 1}
     file = next(tmp_path.iterdir())
-    file.write_bytes(file.read_bytes()[:-2])
+    whole = file.read_bytes()
+    for spoilt in (whole[:-2], whole[:-2] + b"??", b""):  # cut off, changed, emptied
+        file.write_bytes(spoilt)
+        assert checkpoint.load(torch.device("cpu")) is None
+    file.write_bytes(whole)
+    assert checkpoint.load(torch.device("cpu"))[0] == {"a": 1}
+
+
+def test_a_checkpoint_of_another_version_is_not_gone_on_with(tmp_path, monkeypatch):
+    checkpoint = Checkpoint(tmp_path)
+    checkpoint.save({"a": 1}, {"part": {"x": torch.ones(3)}})
+    monkeypatch.setattr("roskdbench.engine.checkpoint.version", lambda library: "99")
     assert checkpoint.load(torch.device("cpu")) is None
 
 

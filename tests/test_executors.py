@@ -5,7 +5,9 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import torch
@@ -306,9 +308,17 @@ def test_not_enough_memory_is_tried_again_and_a_vanished_input_made_again(alone,
     assert attempts.attempt(job, store, (), print) == Damaged(job.fingerprint, job.inputs["pixels"])
 
 
-def test_ctrl_c_leaves_no_ray_behind(tiny, tmp_path):
+@pytest.fixture
+def ray_folder():
+    """Where Ray keeps its files, named briefly enough for its sockets; another Ray's address is left there."""
+    with TemporaryDirectory(prefix="ray", dir="/tmp") as folder:
+        (Path(folder) / "ray").mkdir()
+        (Path(folder) / "ray" / "ray_current_cluster").write_text("127.0.0.1:1")
+        yield folder
+
+
+def test_ctrl_c_leaves_no_ray_behind(tiny, tmp_path, ray_folder):
     pytest.importorskip("ray")
-    before = _rays()
     line = [
         sys.executable,
         "-m",
@@ -325,22 +335,28 @@ def test_ctrl_c_leaves_no_ray_behind(tiny, tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env={**os.environ, "RAY_TMPDIR": ray_folder},
         preexec_fn=listen_to_ctrl_c,  # noqa: PLW1509 (it sets a signal, and no thread runs yet)
     )
     limit = time.monotonic() + 90
     while not list((tmp_path / "store").glob("??/*/checksums.json")) and time.monotonic() < limit:
         time.sleep(0.1)
+    assert _rays(ray_folder)
     process.send_signal(2)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "the same command goes on from there" in said
     limit = time.monotonic() + 20
-    while _rays() - before and time.monotonic() < limit:
+    while _rays(ray_folder) and time.monotonic() < limit:
         time.sleep(0.2)
-    assert not _rays() - before
+    assert not _rays(ray_folder)
 
 
-def _rays():
-    """Processes of Ray that there are."""
-    listed = subprocess.run(["ps", "-eo", "pid,comm"], capture_output=True, text=True, check=True).stdout.splitlines()
-    return {line for line in listed if line.endswith(("raylet", "gcs_server"))}
+def _rays(folder):
+    """Processes of Ray that keep their files there."""
+    found = []
+    for name in Path("/proc").glob("[0-9]*/comm"):
+        with suppress(OSError):
+            if name.read_text().strip() in ("raylet", "gcs_server"):
+                found += [name for line in [(name.parent / "cmdline").read_bytes()] if folder.encode() in line]
+    return found

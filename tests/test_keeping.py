@@ -2,7 +2,9 @@
 
 import fcntl
 import json
+import os
 import shutil
+import time
 
 import pytest
 from conftest import command
@@ -140,6 +142,25 @@ def test_drafts_go_unless_their_job_is_under_way(copied):
         fcntl.flock(handle, fcntl.LOCK_EX)
         found = rubbish(store, set(made.jobs), {run_name(made)})
     assert sorted(path.name[:2] for path in found.folders) == ["11", "11"]
+
+
+def test_a_checkpoint_stays_for_a_job_that_is_wanted_and_not_done(copied):
+    made, store = copied
+    done, wanted = next(iter(made.jobs)), "33" + "0" * 62
+    for fingerprint in (done, wanted):
+        (store.root / "partial" / fingerprint).mkdir()
+    found = rubbish(store, {*made.jobs, wanted}, {run_name(made)})
+    assert found.folders == [store.root / "partial" / done]
+
+
+def test_small_files_that_nobody_ended_go_after_an_hour(copied):
+    made, store = copied
+    old, new = store.root / "runs" / "a.json.99.draft", store.root / "data" / "b.json.99.draft"
+    for draft in (old, new):
+        draft.write_text("{")
+    hours_ago = time.time() - 2 * 3600
+    os.utime(old, (hours_ago, hours_ago))
+    assert rubbish(store, set(made.jobs), {run_name(made)}).folders == [old]
 
 
 def test_the_commands_say_what_is_there(copied):

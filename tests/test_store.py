@@ -201,6 +201,26 @@ def test_what_a_process_left_that_died_after_publishing_is_swept(store):
     assert again.open(PRINT).file("payload.txt").read_text() == "payload"
 
 
+def test_who_finds_the_job_done_behind_its_lock_takes_the_checkpoint_away(store):
+    """Its first worker was killed between the two, and this one was to try again."""
+    write(store)
+    store.partial(PRINT).mkdir()
+    with store.locked(PRINT):
+        assert not store.partial(PRINT).exists()
+
+
+def test_bytes_that_the_disk_does_not_give_back_are_damage(store, monkeypatch):
+    write(store)
+
+    def refuse(path):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(store_module, "file_digest", refuse)
+    with pytest.raises(DamagedArtifactError, match="the disk does not give its bytes back"):
+        Store(store.root).open(PRINT)
+    assert PRINT not in store
+
+
 def test_nothing_is_swept_from_under_a_living_holder(store):
     write(store)
     with store.locked(PRINT):

@@ -95,7 +95,7 @@ def _measure(
     from roskdbench.plan.checkpoint import plan_checkpoint, read_checkpoint
     from roskdbench.report.contents import tables_of
     from roskdbench.report.terminal import terminal_table
-    from roskdbench.results import collect
+    from roskdbench.results import computed_results
     from roskdbench.store import Store
     from roskdbench.suite.one_problem import EXPERIMENT, suite_for
 
@@ -109,8 +109,9 @@ def _measure(
     kept = Store.at(store)
     roots = find_roots(suite.problems, suite.problems, [f"{name}={data}" for name in suite.problems if data])
     planned = plan_checkpoint(suite, read, located(suite, roots, kept, workers, screen))
-    progress = computed(planned, kept, Computing(workers=workers), (), screen)
-    results = collect(planned, kept, progress.reasons)
+    results, progress = computed_results(
+        planned, kept, lambda: computed(planned, kept, Computing(workers=workers), (), screen)
+    )
     tables = tables_of(results, EXPERIMENT)
     for table in tables:
         screen.print(terminal_table(table))
@@ -119,5 +120,5 @@ def _measure(
 
         for path in write_folder(results, tables, kept, out):
             typer.echo(f"wrote {path}", err=True)
-    if not progress.well:
+    if not progress.well or results.gaps:
         raise typer.Exit(1)

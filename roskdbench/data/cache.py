@@ -77,6 +77,7 @@ def cached_images(
         note = _note(images.names, draft.stamps, form)
         found = _noted(note, store)
         if found is not None:
+            shutil.rmtree(draft.folder, ignore_errors=True)  # of a process that was killed before it could
             return _allowed(found, allowed, images)
         decoder = Decoder(form, _decoded_before(form, store))
         with store.room(), draft.opened() as array, without_warnings(), ThreadPoolExecutor(workers) as pool:

@@ -4,6 +4,8 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -45,29 +47,41 @@ class Checkpoint:
             for part, state in parts.items()
             for name, value in state.items()
         }
+        kept = {"facts": facts, "made_with": made_with(), "digest": _digest(tensors)}
         draft = self._file.with_suffix(".draft")
-        save_file(tensors, draft, metadata={METADATA: canonical_json({"facts": facts, "made_with": made_with()})})
+        save_file(tensors, draft, metadata={METADATA: canonical_json(kept)})
         draft.replace(self._file)
         self._ended = time.monotonic()
         self._took = self._ended - started
 
     def load(self, device: torch.device) -> tuple[dict[str, Any], dict[str, dict[str, Tensor]]] | None:
-        """What was kept last; None if there is nothing that can be read, or it was kept on another kind of device."""
+        """What was kept last; None if there is nothing, its bytes are not those that were written, or what wrote them
+        would go on otherwise.
+        """
         try:
             with safe_open(self._file, framework="pt") as file:
                 kept = json.loads(file.metadata()[METADATA])
-            if kept["made_with"] != made_with():
+            tensors = load_file(self._file)
+            if kept["made_with"] != made_with() or kept["digest"] != _digest(tensors):
                 return None
-            tensors = load_file(self._file, device=str(device))
         except (OSError, SafetensorError, ValueError, KeyError, TypeError):
             return None
         parts: dict[str, dict[str, Tensor]] = {}
         for key, value in tensors.items():
             part, _, name = key.partition("/")
-            parts.setdefault(part, {})[name] = value
+            parts.setdefault(part, {})[name] = value.to(device)
         return kept["facts"], parts
 
 
 def made_with() -> str:
     """What a training cannot change in its middle without ending elsewhere."""
-    return f"torch {torch.__version__} on {'cuda' if torch.cuda.is_available() else 'cpu'}"
+    return f"torch {torch.__version__}, timm {version('timm')} on {'cuda' if torch.cuda.is_available() else 'cpu'}"
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    """Of all the bytes: the format has no sums of its own."""
+    digest = sha256()
+    for name, value in sorted(tensors.items()):
+        digest.update(name.encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

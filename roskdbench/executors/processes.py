@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -74,10 +73,18 @@ class ProcessExecutor:
                 events.append(Lost(worker.job.fingerprint, _reason(worker.process.exitcode)))
                 self._workers.remove(worker)
                 continue
-            if not isinstance(event, Progressed):
-                worker.job = None
             events.append(event)
+            if isinstance(event, Finished):
+                worker.job = None
+            elif not isinstance(event, Progressed):  # what went wrong may have spoilt the process, or filled its GPU
+                self._dismiss(worker)
         return events
+
+    def _dismiss(self, worker: _Worker) -> None:
+        worker.process.kill()
+        worker.process.join()
+        worker.pipe.close()
+        self._workers.remove(worker)
 
     def close(self) -> None:
         """End the workers at once: what they were at is found at its last checkpoint."""
@@ -97,7 +104,7 @@ class ProcessExecutor:
         taken = [worker.visible for worker in self._workers]
         visible = min(self._visible, key=taken.count) if self._visible else None
         seen = {} if visible is None else {DEVICES: visible, GIVEN: self._sharing(visible)}
-        with _environment(dict.fromkeys(ONE_THREAD, "1") | seen):
+        with _environment(dict.fromkeys(ONE_THREAD, "1") | seen), _deaf_to_ctrl_c():
             process.start()
         theirs.close()
         worker = _Worker(process, ours, visible)
@@ -125,6 +132,16 @@ def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes that start in the block leave Ctrl-C to this one, from their first moment."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _reason(exit_code: int | None) -> str:
     if exit_code == -signal.SIGKILL:
         return "its worker was killed (out of memory, perhaps)"
@@ -133,23 +150,14 @@ def _reason(exit_code: int | None) -> str:
 
 def _serve(pipe: Connection, store_root: Path, method_folders: tuple[Path, ...]) -> None:
     """A worker's life: a job, its events, the next job, until whoever started it is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow_parent, daemon=True).start()
     store = Store(store_root)
     try:
         while True:
             job: Job = pipe.recv()
-            event = attempt(job, store, method_folders, pipe.send)
-            pipe.send(event)
-            if not isinstance(event, Finished) and _used_gpu():  # what went wrong may have spoilt it for this process
-                return
+            pipe.send(attempt(job, store, method_folders, pipe.send))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
-
-
-def _used_gpu() -> bool:
-    torch: Any = sys.modules.get("torch")
-    return torch is not None and bool(torch.cuda.is_initialized())
 
 
 def _follow_parent() -> None:

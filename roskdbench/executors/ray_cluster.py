@@ -35,19 +35,19 @@ class RayExecutor:
         settings: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
         variables = {**dict.fromkeys(ONE_THREAD, "1"), "ROSKDBENCH_METHODS": ""}
         if address is None:
+            address = "local"  # of its own, whatever else runs or has left its address on this machine
             settings |= {"num_cpus": workers, "include_dashboard": False}
-        else:
-            settings["address"] = address
         try:
             _knock(address)
-            ray.init(**settings, runtime_env={"env_vars": variables}, ignore_reinit_error=True)
+            ray.init(address, **settings, runtime_env={"env_vars": variables}, ignore_reinit_error=True)
         except (OSError, ValueError, RuntimeError) as error:
             raise UserError(f"no Ray cluster at {address}: {' '.join(str(error).split())[:150]}") from None
         there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         self._limit = workers or int(there.get("CPU", 1))
         # Where there are more workers than GPUs take, Ray lets them wait.
         self._share = min(1.0, max(there["GPU"] / self._limit, 1 / MOST)) if there.get("GPU") else 0.0
-        self._told: Any = ray.remote(_Told).options(num_cpus=0).remote()
+        self._told: Any = ray.remote(_Told).options(num_cpus=0, max_restarts=-1).remote()
+        self._asked: Any = None
         self._compute = ray.remote(_compute)
         self._running: dict[Any, Job] = {}
 
@@ -76,11 +76,14 @@ class RayExecutor:
         return []
 
     def _heard(self) -> list[Event]:
-        """What workers told; nothing while whoever collects it is on a machine that is gone."""
+        """What workers told; nothing while whoever collects it starts, or starts again on another machine."""
+        self._asked = self._asked or self._told.collected.remote()
+        if not self._ray.wait([self._asked], timeout=0)[0]:
+            return []
+        asked, self._asked = self._asked, None
         try:
-            heard: list[Event] = self._ray.get(self._told.collected.remote(), timeout=10)
-        except (self._ray.exceptions.RayError, TimeoutError):
-            self._told = self._ray.remote(_Told).options(num_cpus=0).remote()
+            heard: list[Event] = self._ray.get(asked)
+        except self._ray.exceptions.RayError:
             return []
         return heard
 
@@ -104,9 +107,9 @@ class RayExecutor:
         self._ray.shutdown()
 
 
-def _knock(address: str | None) -> None:
+def _knock(address: str) -> None:
     """An OSError where nobody answers; Ray itself would go on asking for minutes."""
-    host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
     if colon and port.isdecimal():
         socket.create_connection((host, int(port)), timeout=10).close()
 
