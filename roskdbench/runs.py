@@ -56,15 +56,15 @@ def planned_again(path: Path) -> Plan:
     """The plan of a recorded run."""
     record = _record(path)
     try:
+        registry = discover([Path(folder) for folder in record["method_folders"]])
         suite = Suite.model_validate(record["suite"])
-        folders = [Path(folder) for folder in record["method_folders"]]
         located = {problem: Located(Content.of(facts)) for problem, facts in record["contents"].items()}
         experiments = [str(name) for name in record["experiments"]]
     except (ValueError, KeyError, TypeError, AttributeError):
         raise UserError(
             f"the run {path.stem} was made by another version of roskdbench: run its suite again, or delete {path}"
         ) from None
-    return plan(suite, discover(folders), experiments, located)
+    return plan(suite, registry, experiments, located)
 
 
 def last_located(suite: Suite, store: Store) -> dict[str, Located]:

@@ -329,7 +329,6 @@ def test_attacks_of_torchattacks_can_be_named(learnt, kind, options):
 @pytest.mark.parametrize(
     ("kind", "task", "options", "said"),
     [
-        ("APDG", "single-label", {}, "torchattacks has no attack 'APDG'; did you mean 'APGD'?"),
         ("APGD", "multi-label", {}, "APGD of torchattacks is for single-label problems; use pgd or fgsm"),
         ("APGD", "single-label", {"stepz": 3}, "torchattacks cannot make APGD with"),
     ],

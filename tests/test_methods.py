@@ -480,3 +480,13 @@ def test_the_check_finds_state_that_cannot_be_taken_up():
         for problem in ("phantom-lesion", "phantom-chest")
     ]
     assert "KeyError" in objections[0][1]
+
+
+def test_a_part_of_the_wrong_type_in_a_method_file_is_one_line(tmp_path):
+    (tmp_path / "odd.py").write_text(
+        "from roskdbench import Method, register\n\n\n@register('odd')\nclass Odd(Method):\n"
+        "    '''Odd: parts that are none.'''\n\n    teachers = 'overlapping'\n    weighting = 3\n"
+    )
+    with pytest.raises(UserError, match="method 'odd': weighting: name a weighting or give a mapping with 'kind'"):
+        discover([tmp_path]).make("odd")
+    assert discover([tmp_path]).make("odd", {"weighting": "equal"}).teachers.kind == "overlapping"

@@ -178,6 +178,7 @@ def test_only_what_is_missing_is_needed(tiny):
             ["experiments.main.methods=[{method: ros-kd, temp: 1}]"],
             "method 'ros-kd': unknown parameter 'temp'",
         ),
+        (["experiments.main.reference=ros-dk"], "no method 'ros-dk' to compare with; did you mean 'ros-kd'"),
         (["experiments.main.methods=[ros-kd, ros-kd]"], "experiment 'main' has 2 rows called 'RoS-KD'"),
         (["protocol.averaging_warmup=9"], "averaging starts after epoch 9, but there are 4; lower"),
         (["experiments.main.methods=[baseline-iv]"], "= 10 leave none of the 4 epochs"),

@@ -64,6 +64,18 @@ def test_the_defaults_of_the_protocol_are_the_papers(written):
         ("noise: [own]", "overlap: [1.5]", "mine.yaml:10: experiments.table1.overlap.0: input should be less than"),
         ("noise: [own]", "noise: own", "mine.yaml:10: experiments.table1.noise: input should be a valid list"),
         ("noise: [own]", "measures: [score]", "mine.yaml:10: unknown measure 'score'; did you mean 'scores'?"),
+        ("noise: [own]", "students: [resnet81]", "timm has no model 'resnet81'; did you mean 'resnet18'?"),
+        (
+            "noise: [own]",
+            "measures: [{measure: attacks, attacks: [pdg linf 1/255]}]",
+            "there is no attack 'pdg', here or in torchattacks; did you mean 'pgd'?",
+        ),
+        (
+            "noise: [own]",
+            "measures: [{measure: attacks, attacks: [{attack: torchattacks, kind: APDG, radius: 1/255}]}]",
+            "torchattacks has no attack 'APDG'; did you mean 'APGD'?",
+        ),
+        ("noise: [own]", "measures: [{measure: attacks, sweep: [4]}]", "linf 4 is beyond that; say 4/255"),
         ("noise: [own]", "problems: [lesio]", "names the problem 'lesio'; did you mean 'lesion'?"),
         ("suite: mine", "suite: a\nsuite: b", "mine.yaml:2: the key 'suite' is given twice"),
         ("suite: mine", "title: x", "mine.yaml:1: the key 'suite' is missing"),
@@ -267,3 +279,29 @@ def test_the_text_under_a_field_describes_it_as_pydantic_would():
         name: field.get("description") for name, field in peer.items()
     }
     assert ours["long"]["description"] == "Over\ntwo lines."
+
+
+def test_names_of_libraries_are_those_that_the_libraries_have():
+    """Read from their files, so that planning need not import torch."""
+    import timm
+    import torchattacks
+
+    from roskdbench.suite import libraries
+
+    assert libraries._models() == set(timm.list_models())
+    classes = {name for name, value in vars(torchattacks).items() if isinstance(value, type)}
+    assert classes <= libraries.packaged_attacks() | {"Attack"}
+    assert all(issubclass(getattr(torchattacks, name), torchattacks.attack.Attack) or name in ("MultiAttack", "LGV")
+               for name in libraries.packaged_attacks())  # fmt: skip
+    assert libraries.model_objection("resnet18.a1_in1k") is None
+    assert libraries.model_objection("hf-hub:somebody/network") is None
+
+
+def test_a_network_that_a_method_file_registered_is_known(monkeypatch):
+    from timm.models import _registry
+
+    from roskdbench.suite import libraries
+
+    monkeypatch.setitem(_registry._model_entrypoints, "of_ones_own", lambda: None)
+    assert libraries.model_objection("of_ones_own") is None
+    assert "timm has no model 'of_ones_owm'" in libraries.model_objection("of_ones_owm")

@@ -91,6 +91,7 @@ def _measure(
     store: Path,
 ) -> None:
     from roskdbench.data.roots import find_roots
+    from roskdbench.errors import UserError
     from roskdbench.executors import Computing
     from roskdbench.plan.checkpoint import plan_checkpoint, read_checkpoint
     from roskdbench.report.contents import tables_of
@@ -112,6 +113,9 @@ def _measure(
     results, progress = computed_results(
         planned, kept, lambda: computed(planned, kept, Computing(workers=workers), (), screen)
     )
+    for each, reason in progress.reasons.items():
+        if planned.jobs[each].kind == "checkpoint":
+            raise UserError(reason)
     tables = tables_of(results, EXPERIMENT)
     for table in tables:
         screen.print(terminal_table(table))

@@ -149,10 +149,21 @@ def adopt(path: Path, facts: Mapping[str, Any], mean: list[float] | None, deviat
         if len(values) not in (1, channels):
             values = [sum(values) / len(values)]  # colours' values, for grey images
         buffer.copy_(torch.tensor(values)[None, :, None, None].expand_as(buffer))
-    try:
-        network.body.load_state_dict(load_file(path))
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:300]
+    weights = load_file(path)
+    if misfit := _misfit(network.body.state_dict(), weights):
         shape = f"{facts['classes']} classes and {channels} channels"
-        raise UserError(f"{path} does not fit timm's {name} with {shape}: {reason}") from None
+        raise UserError(f"{path} does not fit timm's {name} with {shape}: {misfit}")
+    network.body.load_state_dict(weights)
     return network.eval()
+
+
+def _misfit(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
+    """The first thing that keeps weights from being a network's, in words."""
+    for name in [*own, *given]:
+        if name not in given:
+            return f"the file has no {name}"
+        if name not in own:
+            return f"the network has no {name}"
+        if own[name].shape != given[name].shape:
+            return f"{name} is {tuple(given[name].shape)} in the file and {tuple(own[name].shape)} in the network"
+    return ""

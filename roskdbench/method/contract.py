@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 # pydantic's metaclass is public in all but name; see _DeclaredByValue.
 from pydantic._internal._model_construction import ModelMetaclass
@@ -48,6 +48,8 @@ class Method(Declared, metaclass=_DeclaredByValue):
 
     Fields are parameters that a suite can set. The docstring's first line is "TITLE: what it is".
     """
+
+    model_config = ConfigDict(validate_default=True)  # a method file declares its parts as defaults
 
     name: ClassVar[str] = ""
     uses_features: ClassVar[bool] = False

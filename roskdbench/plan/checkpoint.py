@@ -18,6 +18,7 @@ from roskdbench.plan.ground import Ground, Model
 from roskdbench.plan.workshop import Workshop, job
 from roskdbench.suite import Suite
 from roskdbench.suite.experiments import Measure
+from roskdbench.suite.libraries import model_objection
 from roskdbench.suite.one_problem import EXPERIMENT
 from roskdbench.suite.protocol import NetworkSpec
 
@@ -57,6 +58,8 @@ def read_checkpoint(path: Path, model: str | None = None) -> Checkpoint:
             f"{path} does not say which network its weights belong to: name it with --model, such as --model resnet18, "
             f"or save it with metadata {{'timm': 'resnet18'}}"
         )
+    if said := model_objection(name):
+        raise UserError(f"{path}: {said}")
     mean, deviation = (_values(path, metadata, key) for key in ("mean", "std"))
     return Checkpoint(path, digest, name, False, None, mean, deviation)
 

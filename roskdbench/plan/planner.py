@@ -39,6 +39,7 @@ def plan(
         if not chosen or name in chosen:
             rows = _rows(name, experiment, suite, registry)
             _refuse_noise(name, experiment, planned)
+            _refuse_reference(name, experiment, rows, registry)
             planned.cells += _cells(name, experiment, rows, _substitute(experiment, registry, suite), workshop)
     return planned
 
@@ -51,6 +52,15 @@ def _refuse_noise(name: str, experiment: Experiment, planned: Plan) -> None:
         if known and (said := noise.objection(known)):
             keys = ("experiments", name, "noise", number)
             raise PlacedError(f"experiment '{name}', problem '{problem}': {said}", keys)
+
+
+def _refuse_reference(name: str, experiment: Experiment, rows: list[Row], registry: Registry) -> None:
+    """A UserError for a reference that is no method; one without a row here compares nothing."""
+    known = {each for row in rows for each in (row.name, row.title)} | registry.entries.keys()
+    known |= {entry.method.title() for entry in registry.entries.values()}
+    if experiment.reference not in known:
+        said = f"experiment '{name}': no method '{experiment.reference}' to compare with"
+        raise PlacedError(f"{said}; {nearest(experiment.reference, known)}", ("experiments", name, "reference"))
 
 
 def _rows(name: str, experiment: Experiment, suite: Suite, registry: Registry) -> list[Row]:

@@ -2,14 +2,17 @@
 
 import re
 from fractions import Fraction
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 
+from roskdbench.errors import nearest
 from roskdbench.suite.declared import Declared
+from roskdbench.suite.libraries import packaged_attacks
 
 GREY_LEVELS = 255
 STEPS = 20
+OURS = ("fgsm", "pgd")
 Norm = Literal["l2", "linf"]
 Loss = Literal["ce", "margin"]
 
@@ -25,6 +28,12 @@ def _number(value: Any) -> Any:
         raise ValueError("a radius is a number or a quotient such as 1.28/255") from None
 
 
+def in_range(norm: Norm, radius: float) -> None:
+    """A ValueError for more than a pixel's whole range: it is likely a number of grey levels."""
+    if norm == "linf" and radius > 1:
+        raise ValueError(f"a pixel goes from 0 to 1, and linf {radius:g} is beyond that; say {radius:g}/{GREY_LEVELS}")
+
+
 Radius = Annotated[float, Field(gt=0), BeforeValidator(_number, json_schema_input_type=float | str)]
 
 
@@ -36,6 +45,11 @@ class _GradientAttack(Declared):
     """Of the whole image for l2, of each pixel for linf; pixels go from 0 to 1."""
     loss: Loss = "ce"
     """`ce` is the cross-entropy (binary ones, summed, for multi-label); `margin` does not know the logits' scale."""
+
+    @model_validator(mode="after")
+    def _is_in_range(self) -> Self:
+        in_range(self.norm, self.radius)
+        return self
 
     @property
     def name(self) -> str:
@@ -94,6 +108,13 @@ class Packaged(Declared):
     options: dict[str, Any] = {}
     """What else its constructor is told."""
 
+    @model_validator(mode="after")
+    def _is_known(self) -> Self:
+        if self.kind not in packaged_attacks():
+            raise ValueError(f"torchattacks has no attack '{self.kind}'; {nearest(self.kind, packaged_attacks())}")
+        in_range(self.norm, self.radius)
+        return self
+
     @property
     def name(self) -> str:
         """What tables call it."""
@@ -110,7 +131,13 @@ def _from_name(value: Any) -> Any:
         raise ValueError(f"'{value}' is no attack; write one such as pgd linf 8/255, or fgsm l2 128/255")
     kind, norm, radius = words
     said: dict[str, Any] = {"norm": norm, "radius": radius}
-    said |= {"attack": kind} if kind in ("fgsm", "pgd") else {"attack": "torchattacks", "kind": kind}
+    if kind in OURS:
+        said["attack"] = kind
+    elif kind in packaged_attacks():
+        said |= {"attack": "torchattacks", "kind": kind}
+    else:
+        known = (*OURS, *packaged_attacks())
+        raise ValueError(f"there is no attack '{kind}', here or in torchattacks; {nearest(kind, known)}")
     for part in rest:
         found = re.fullmatch(
             r"(?P<loss>margin|ce)|(?P<steps>\d+) steps|step (?P<step>\S+)|(?P<restarts>\d+) restarts", part
@@ -166,6 +193,12 @@ class Attacks(Declared):
     """How many test images are attacked, the same ones for every method; all of them if left out."""
     checked: PositiveInt = 100
     """How many of them the checks are made on."""
+
+    @model_validator(mode="after")
+    def _radii_are_in_range(self) -> Self:
+        for radius in self.sweep:
+            in_range("linf", radius)
+        return self
 
     @model_validator(mode="after")
     def _attacks_differ(self) -> "Attacks":

@@ -3,10 +3,11 @@
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PositiveInt, model_validator
+from pydantic import BeforeValidator, Field, PositiveInt, field_validator, model_validator
 
 from roskdbench.suite.augmentation import PRESETS, Augmentation
 from roskdbench.suite.declared import Declared
+from roskdbench.suite.libraries import model_objection
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -23,6 +24,13 @@ class NetworkSpec(Declared):
     """Arguments for timm's constructor, such as {channels: [16, 32, 64, 128]}."""
     title: str | None = None
     """What tables call it; the model's name if left out."""
+
+    @field_validator("model")
+    @classmethod
+    def _is_known(cls, model: str) -> str:
+        if said := model_objection(model):
+            raise ValueError(said)
+        return model
 
     @property
     def name(self) -> str:

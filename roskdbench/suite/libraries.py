@@ -1,0 +1,44 @@
+"""Which models timm has and which attacks torchattacks, read from their files: importing them would import torch."""
+
+import ast
+import re
+import sys
+from difflib import get_close_matches
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+_REGISTERED = re.compile(r"^@register_model\s*\ndef (\w+)", re.MULTILINE)
+
+
+def model_objection(name: str) -> str | None:
+    """Why timm cannot make a model of this name, or None. A hub's address is timm's own matter."""
+    architecture = name.partition(".")[0]
+    if ":" in name or architecture in _models():
+        return None
+    timm: Any = sys.modules.get("timm")  # a method file may have registered a network of its own
+    if timm is not None and timm.is_model(name):
+        return None
+    close = get_close_matches(architecture, _models(), n=1)
+    return f"timm has no model '{name}'; " + (f"did you mean '{close[0]}'?" if close else "see timm.list_models()")
+
+
+@cache
+def _models() -> frozenset[str]:
+    files = (_home("timm").parent / "models").glob("*.py")
+    return frozenset(name for file in files for name in _REGISTERED.findall(file.read_text("utf-8")))
+
+
+@cache
+def packaged_attacks() -> frozenset[str]:
+    """The names of torchattacks' attacks."""
+    tree = ast.parse(_home("torchattacks").read_text("utf-8"))
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return frozenset(name.asname or name.name for node in imports for name in node.names)
+
+
+def _home(package: str) -> Path:
+    spec = find_spec(package)
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin)
