@@ -25,7 +25,7 @@ from roskdbench.measures.attacks.objective import direction, height
 from roskdbench.measures.attacks.square import squares
 from roskdbench.plan import plan
 from roskdbench.registry import discover
-from roskdbench.report.attack_table import attack_table, class_table
+from roskdbench.report.attack_table import attack_table, class_table, sweep_table
 from roskdbench.report.table import Number
 from roskdbench.results import collect
 from roskdbench.store import Store
@@ -543,6 +543,25 @@ def test_what_each_class_loses_is_its_f1_before_minus_after_and_their_mean_is_th
             own = [cell.mean for each, cell in zip(by_class.columns, cells, strict=True) if each.problem == problem]
             assert len(own) == 8
             assert np.mean(own) == pytest.approx(lost[tuple(labels)][c].mean)
+
+
+def test_the_scores_of_every_radius_that_was_swept_are_in_a_table(attacked):
+    *_, results = attacked
+    table, shown = sweep_table(results, "main"), 0
+    metrics = ["f1-macro", f"f1-macro@{results.plan.suite.protocol.threshold}"]
+    for (method, attack), cells in table.rows:
+        for column, cell in zip(table.columns, cells, strict=True):
+            own = (results.frame["method"] == method) & (results.frame["problem"] == column.problem)
+            rows = [
+                row.value
+                for row in results.frame[own & results.frame["metric"].isin(metrics)].itertuples()
+                if row.condition.startswith(f"{attack} {column.condition} ") and row.condition.endswith("/255")
+                if f"{float(row.condition.split()[2].partition('/')[0]):.3g}" == column.heading
+            ]
+            assert ([cell.mean] if cell else []) == rows
+            shown += cell is not None
+    swept = results.frame["condition"].str.fullmatch(r"(fgsm|pgd) \S+ \S+/255")
+    assert shown == len(results.frame[swept & results.frame["metric"].isin(metrics)])
 
 
 @pytest.mark.parametrize(

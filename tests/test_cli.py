@@ -189,15 +189,6 @@ def test_a_users_mistake_is_one_clear_line(mistake, tmp_path, finished):
     assert done.stdout == ""
 
 
-def test_a_network_that_timm_does_not_know_fails_its_cells_with_the_nearest_name(tiny, tmp_path):
-    done = command(
-        "run", tiny, "--set", "experiments.main.students=[resnet81]", "--store", tmp_path / "store", "--workers", 1
-    )
-    assert done.returncode == 1
-    assert "timm has no model 'resnet81'; did you mean 'resnet18'?" in done.stdout
-    assert "Traceback" not in done.stderr + done.stdout
-
-
 def test_a_broken_method_file_is_named_and_the_rest_goes_on(tmp_path):
     (tmp_path / "broken.py").write_text("import nothing_like_this\n")
     done = command("methods", "--methods", tmp_path)

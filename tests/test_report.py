@@ -17,6 +17,8 @@ from scipy.special import expit
 from sklearn import metrics
 
 from roskdbench.data.problem import Problem
+from roskdbench.plan import plan
+from roskdbench.registry import discover
 from roskdbench.report.auc_table import auc_differences, auc_table
 from roskdbench.report.comparison import comparison_table
 from roskdbench.report.evidence import Evidence
@@ -31,6 +33,8 @@ from roskdbench.report.tables import score_table
 from roskdbench.report.terminal import terminal_table
 from roskdbench.results import COLUMNS, collect
 from roskdbench.statistics.comparison import paired
+from roskdbench.store import Store
+from roskdbench.suite import read_suite
 
 
 @pytest.fixture(scope="module")
@@ -307,6 +311,28 @@ def test_the_papers_numbers_stand_beside(results):
         "Deep ensemble": None,
     }
     assert any("not against each other" in note for note in table.notes)
+
+
+def test_a_report_says_by_what_protocol_and_where_it_is_not_the_bundled_one(tmp_path):
+    def notes(*settings):
+        made = plan(read_suite("quick", settings), discover())
+        return score_table(collect(made, Store.at(tmp_path / "store")), "table1").notes
+
+    images = "lesion: 1,500 images of 32 px; cardio: 1,500 images of 32 px"
+    assert f"Protocol: 12 epochs in batches of 32; {images}." in notes()
+    assert not any("bundled" in line for line in notes("experiments.table1.seeds=[5]"))
+    toy = notes("protocol.epochs=9", "problems.cardio.samples=300", "protocol.averaging_warmup=5")
+    changed = "problems.cardio.samples 300 (1500), protocol.epochs 9 (12), protocol.averaging_warmup 5 (7)"
+    assert f"Not the bundled suite quick: {changed}." in toy
+
+
+def test_headings_that_begin_alike_stay_apart_where_they_are_cut():
+    labels = ["Pneumonia", "Pneumothorax", "Effusion", "Mass", "Nodule", "Edema", "Fibrosis", "Hernia"]
+    columns = [Column("cardio", "auc", label) for label in labels]
+    screen = Console(width=100, file=io.StringIO())
+    screen.print(terminal_table(Table("t", "t", ["method"], columns, [(["A"], [Number(0.5, None, 1)] * 8)])))
+    heads = next(line for line in screen.file.getvalue().splitlines() if line.startswith("method")).split()[1:]
+    assert heads == ["Pneumon", "Pneumot", "Effusio", "Mass", "Nodule", "Edema", "Fibrosi", "Hernia"]
 
 
 def test_phantoms_are_called_phantoms(results):

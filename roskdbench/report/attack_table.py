@@ -1,5 +1,7 @@
 """What attacks cost: a row a method and attack, scores before and after, and whether the attack can be believed."""
 
+from itertools import product
+
 from roskdbench.measures import BEFORE, CHECKS, SAME_OF_ALL
 from roskdbench.report.beside import Beside
 from roskdbench.report.evidence import Key, Run
@@ -7,7 +9,7 @@ from roskdbench.report.layout import HEADINGS, METRICS, Layout, layout, number_o
 from roskdbench.report.notes import attack_notes
 from roskdbench.report.table import Column, Table, Value
 from roskdbench.results import Results
-from roskdbench.suite.attacks import Attacks
+from roskdbench.suite.attacks import Attacks, radius_of
 
 COST = {"lost": "F1 lost", "kept": "kept", "checks": "checks"}
 
@@ -44,6 +46,33 @@ def attack_table(results: Results, experiment: str, beside: Beside | None = None
     table.notes = attack_notes(results, experiment)
     if beside and any(column.source for column in columns):
         table.notes += beside.notes(results, experiment)
+    return table
+
+
+def sweep_table(results: Results, experiment: str) -> Table | None:
+    """F1 under FGSM and PGD by radius, in the norms that were swept."""
+    laid = layout(results, experiment)
+    if not any(isinstance(each, Attacks) and each.sweep for each in laid.declared.measures):
+        return None
+    names = {place: name for name in laid.conditions if (place := radius_of(name))}
+    there = set(laid.frame[["problem", "condition"]].itertuples(index=False, name=None))
+    balls = sorted({(norm, radius) for _, norm, radius in names}, key=lambda ball: (ball[0] == "l2", ball[1]))
+    kinds = sorted({attack for attack, *_ in names})
+    places = [
+        (problem, ball)
+        for problem, ball in product(laid.problems, balls)
+        if any((problem, names.get((attack, *ball))) in there for attack in kinds)
+    ]
+    columns = [Column(problem, "f1", f"{radius:.3g}", condition=norm) for problem, (norm, radius) in places]
+    table = Table(f"{experiment}-radii", f"{laid.title}: F1 by radius", [*laid.labels, "attack"], columns)
+    for row in laid.rows:
+        for attack in kinds:
+            found: list[Value] = [
+                number_of(laid.values.get((*row, problem, names.get((attack, *ball)), "f1")))
+                for problem, ball in places
+            ]
+            table.rows.append(([*(text_of(value) for value in row), attack], found))
+    table.notes = ["Radii in grey levels, l2 over the whole image; before any attack: see the table under attack."]
     return table
 
 

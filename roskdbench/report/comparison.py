@@ -30,6 +30,8 @@ def comparison_table(results: Results, experiment: str) -> Table | None:
     table = Table(f"{experiment}-differences", f"{laid.title}: differences from {reference}", laid.labels, columns)
     rows = [row for row in laid.rows if row[0] != reference]
     found = _differences(laid, columns, rows, reference)
+    if not found:
+        return None
     for row in rows:
         shifts = [found.get((*row, column.problem, column.metric)) for column in columns]
         table.rows.append(([text_of(value) for value in row], shifts))

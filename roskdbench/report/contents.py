@@ -5,7 +5,7 @@ from pathlib import Path
 
 from roskdbench.errors import UserError
 from roskdbench.plan import Cell
-from roskdbench.report.attack_table import attack_table, class_table
+from roskdbench.report.attack_table import attack_table, class_table, sweep_table
 from roskdbench.report.auc_table import auc_differences, auc_table
 from roskdbench.report.beside import Beside
 from roskdbench.report.comparison import comparison_table
@@ -20,12 +20,15 @@ NUMERALS = {"I": "table1", "II": "table2", "III": "table3"}
 
 
 def tables_of(results: Results, experiment: str, beside: Beside | None = None) -> list[Table]:
-    """The tables of an experiment: scores, AUC by class, differences between rows, what attacks cost, also by class."""
+    """The tables of an experiment: scores, AUC by class, differences between rows, what attacks cost, also by radius
+    and class.
+    """
     further = [
         auc_table(results, experiment, beside),
         auc_differences(results, experiment),
         comparison_table(results, experiment),
         attack_table(results, experiment, beside),
+        sweep_table(results, experiment),
         class_table(results, experiment),
     ]
     return [score_table(results, experiment, beside), *(table for table in further if table)]

@@ -1,7 +1,7 @@
 """Pictures of landscapes: contours with common levels, the same as surfaces, and the lines between two readings."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.colors import BoundaryNorm
@@ -34,7 +34,7 @@ def contours(results: Results, store: Store, experiment: str) -> Figure | None:
         drawn: Any = None
         rows = [next(grids) for _ in range(-(-len(panels) // ACROSS))]
         axes = [panel for row in rows for panel in row]
-        for panel, (name, (places, losses)) in zip(axes, panels.items(), strict=False):
+        for panel, (name, (places, losses, _)) in zip(axes, panels.items(), strict=False):
             norm = BoundaryNorm(heights, 256)
             drawn = panel.contourf(places, places, losses, heights, cmap=COLOURS, norm=norm)
             panel.contour(places, places, losses, heights, colors="white", linewidths=0.3)
@@ -63,7 +63,7 @@ def surfaces(results: Results, store: Store, experiment: str) -> Figure | None:
     number = 0
     for problem, panels in found.items():
         heights = levels(panels)
-        for name, (places, losses) in panels.items():
+        for name, (places, losses, _) in panels.items():
             number += 1
             panel: Any = figure.add_subplot(lines, across, number, projection="3d")
             a, b = np.meshgrid(places, places)
@@ -94,20 +94,33 @@ def lines(results: Results, store: Store, experiment: str, palette: Mapping[str,
             line = artifact.arrays("line.npz")
             for panel, values in zip(panels[:, column], (line["losses"], line["f1"]), strict=True):
                 panel.plot(line["places"], values, color=palette[cell.method], label=_name(cell, axes), linewidth=1.3)
-        for panel, label in zip(panels[:, column], ("loss", "F1 (macro)"), strict=True):
+        several = any(metric.endswith(("@tuned", "@half")) for metric in _metrics(results, problem))
+        for panel, label in zip(panels[:, column], ("loss", f"F1 (macro{', at .5' * several})"), strict=True):
             for place in (0, 1):
                 panel.axvline(place, color="#999999", linewidth=0.6, linestyle=":")
             panel.grid(color="#dddddd", linewidth=0.5)
             panel.set_ylabel(label)
             panel.ticklabel_format(axis="y", useOffset=False)
+            panel.set_ylim(bottom=max(panel.get_ylim()[0], 0))
         panels[0, column].set_title(problem)
         panels[1, column].set_xticks([0, 1], ["last\nweights", "averaged\nweights"])
     below(figure, panels[0, 0], 3)
     return figure
 
 
-Plane = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""Places on each axis, and the losses, clamped for drawing."""
+def _metrics(results: Results, problem: str) -> list[str]:
+    return list(results.frame.loc[results.frame["problem"] == problem, "metric"].unique())
+
+
+class Plane(NamedTuple):
+    """A landscape as it is drawn."""
+
+    places: NDArray[np.float64]
+    """On each axis."""
+    losses: NDArray[np.float64]
+    """Clamped for drawing."""
+    most: float
+    """The largest loss there is; infinite where one is not finite."""
 
 
 def planes(results: Results, store: Store, experiment: str) -> dict[str, dict[str, Plane]]:
@@ -120,8 +133,9 @@ def planes(results: Results, store: Store, experiment: str) -> dict[str, dict[st
     found: dict[str, dict[str, Plane]] = {}
     for cell, artifact in measured:
         plane = artifact.arrays("plane.npz")
+        most = float(np.nan_to_num(plane["losses"], nan=np.inf).max())
         losses = np.minimum(np.nan_to_num(plane["losses"], nan=clamp, posinf=clamp), clamp)
-        found.setdefault(cell.problem, {})[_name(cell, axes)] = (plane["places"], losses)
+        found.setdefault(cell.problem, {})[_name(cell, axes)] = Plane(plane["places"], losses, most)
     return found
 
 
@@ -153,6 +167,6 @@ def _name(cell: Cell, axes: list[str]) -> str:
 
 def levels(panels: Mapping[str, Plane]) -> NDArray[np.float64]:
     """From the lowest loss of all panels to the highest, so that on a bowl the contours are evenly apart."""
-    lowest = min(float(losses.min()) for _, losses in panels.values())
-    highest = max(float(losses.max()) for _, losses in panels.values())
+    lowest = min(float(plane.losses.min()) for plane in panels.values())
+    highest = max(float(plane.losses.max()) for plane in panels.values())
     return lowest + (max(highest - lowest, 1e-6)) * np.linspace(0, 1, LEVELS) ** 2

@@ -5,6 +5,7 @@ from roskdbench.report.layout import Layout, layout
 from roskdbench.results import Results
 from roskdbench.suite import Suite
 from roskdbench.suite.attacks import Attacks
+from roskdbench.suite.departures import departures
 from roskdbench.suite.experiments import Landscape
 from roskdbench.suite.noise import NoiseSpec
 
@@ -17,8 +18,13 @@ def notes(results: Results, experiment: str) -> list[str]:
     lines = [f"Mean ± standard deviation over {runs} runs (folds x seeds)." if runs > 1 else "One run: no spread."]
     lines[0] += f" Averages over classes: {suite.protocol.average}."
     if runs > 1:
-        lines.append("Bold: better than every other row, with intervals widened by Holm's steps; no bold is a tie.")
+        lines.append(
+            "Bold: better than every other row, with intervals widened by Holm's steps. No bold: no row is shown to be."
+        )
     problems = declared.problems or list(suite.problems)
+    lines.append(_protocol_note(results, problems))
+    if changed := departures(suite):
+        lines.append(f"Not the bundled suite {suite.suite}: {changed}.")
     if any(metric.endswith("@tuned") for metric in laid.frame["metric"].unique()):
         thresholds = {"tuned": "tuned per class on validation", "half": "0.5"}[suite.protocol.threshold]
         lines.append(f"Multi-label thresholds: {thresholds}.")
@@ -39,6 +45,17 @@ def notes(results: Results, experiment: str) -> list[str]:
             more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
             lines.append(f"{state}: {len(gaps)} cell{'s' * (len(gaps) > 1)}. {reasons[0]}{more}")
     return lines
+
+
+def _protocol_note(results: Results, problems: list[str]) -> str:
+    suite = results.plan.suite
+    said = [f"{suite.protocol.epochs} epochs in batches of {suite.protocol.batch}"]
+    for problem in problems:
+        spec, located = suite.problems[problem], results.plan.located.get(problem)
+        counted = located.content.samples if located else spec.samples if spec.dataset.startswith("phantom") else None
+        images = "images" if counted is None else f"{counted:,} images"
+        said.append(f"{problem}: {images} of {spec.size} px")
+    return f"Protocol: {'; '.join(said)}."
 
 
 def _noise_notes(laid: Layout, problems: list[str]) -> list[str]:
@@ -98,9 +115,11 @@ def attack_notes(results: Results, experiment: str) -> list[str]:
         "Checks: FGSM, more steps, a large radius, random squares, a margin loss, transfer, zero gradients.",
     ]
     for (problem, method), rows in judged[judged["value"] < 1].groupby(["problem", "method"], sort=False):
-        failed = ", ".join(f"not so: {name}" for name in dict.fromkeys(rows["metric"]))
-        word = "constant" if set(rows["metric"]) == {SAME_OF_ALL} else "masked?"
-        lines.append(f"{word}: {method} on {problem}; {failed}.")
+        failed = dict.fromkeys(rows["metric"])
+        if set(failed) == {SAME_OF_ALL}:
+            lines.append(f"constant: {method} says the same of every image of {problem}.")
+        else:
+            lines.append(f"masked?: {method} on {problem} fails the check that {', and that '.join(failed)}.")
     return lines
 
 

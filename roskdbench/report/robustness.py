@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
 from roskdbench.measures import BEFORE, BINS, CALIBRATION
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 WIDTH = 3.4  # inches a panel
 SHOWN = 3  # images
+ROUNDING = 1e-4  # of a pixel: less is no change
 NORMS = {"linf": "ℓ∞", "l2": "ℓ2"}
 
 
@@ -45,12 +47,25 @@ def robustness_curves(results: Results, experiment: str, palette: Mapping[str, s
         panel.set_title(f"{problem}, {NORMS[norm]}")
         panel.set_xlabel("radius (grey levels of 255); dashed: FGSM")
         panel.set_xscale("symlog", linthresh=1)
-        panel.xaxis.set_major_formatter("{x:g}")
+        met = [places[name] for name in part["condition"].unique() if name in places]
+        _name_radii(panel, {0.0, *(radius for _, of_norm, radius in met if of_norm == norm)})
         panel.grid(color="#dddddd", linewidth=0.5)
     for panel in axes[:: len(norms)]:
         panel.set_ylabel(f"F1 ({results.plan.suite.protocol.average})")
     below(figure, axes[0], 3)
     return figure
+
+
+def _name_radii(panel: Axes, radii: set[float]) -> None:
+    """A tick at each radius, and its number from the largest down where there is room."""
+    named: list[float] = []
+    places = panel.xaxis.get_transform().transform(sorted(radii))
+    for place in reversed(places):
+        if not named or named[-1] - place > 0.09 * (places[-1] - places[0]):
+            named.append(place)
+    labels = [f"{radius:.3g}" if place in named else "" for radius, place in zip(sorted(radii), places, strict=True)]
+    panel.set_xticks(sorted(radii), labels)
+    panel.xaxis.set_minor_locator(NullLocator())
 
 
 def _curve(
@@ -78,30 +93,33 @@ def attacked_pictures(results: Results, store: Store, experiment: str) -> Figure
     for problem in results.plan.problems:
         found = _pictures(results, store, experiment, problem)
         if found is not None:
-            rows.append((problem, *found))
+            attack, clean, changed = found
+            rows.append((f"{problem}\n{attack}", clean, changed))
     if not rows:
         return None
     figure = Figure(figsize=(1.1 * 3 * SHOWN, 1.25 * len(rows)), layout="constrained")
     panels = figure.subplots(len(rows), 3 * SHOWN, squeeze=False)
-    for line, (problem, clean, changed) in zip(panels, rows, strict=True):
+    for line, (name, clean, changed) in zip(panels, rows, strict=True):
         for number in range(SHOWN):
             difference = changed[number] - clean[number]
-            shown = (clean[number], changed[number], 0.5 + difference / (2 * max(np.abs(difference).max(), 1e-6)))
-            for panel, image, title in zip(
-                line[3 * number :], shown, ("clean", "attacked", "difference"), strict=False
-            ):
+            most = np.abs(difference).max()
+            left = most < ROUNDING
+            shown = (clean[number], changed[number], 0.5 + difference * (0 if left else 0.5 / most))
+            last = "no difference" if left else f"difference × {0.5 / most:.2g}"
+            for panel, image, title in zip(line[3 * number :], shown, ("clean", "attacked", last), strict=False):
                 panel.axis("off")
                 panel.set_title(title, fontsize=6)
                 picture = np.moveaxis(image, 0, -1)
                 panel.imshow(picture if picture.shape[2] == 3 else picture[..., 0], cmap="gray", vmin=0, vmax=1)
-        line[0].text(-0.15, 0.5, problem, rotation=90, va="center", transform=line[0].transAxes, fontsize=7)
+        line[0].text(-0.12, 0.5, name, rotation=90, va="center", ha="right", ma="center", fontsize=6,
+                     transform=line[0].transAxes)  # fmt: skip
     return figure
 
 
 def _pictures(
     results: Results, store: Store, experiment: str, problem: str
-) -> tuple[NDArray[Any], NDArray[Any]] | None:
-    """The first images of the attacked part, and the same under the largest l-infinity PGD."""
+) -> tuple[str, NDArray[Any], NDArray[Any]] | None:
+    """The largest l-infinity PGD, the first images of the attacked part, and the same under it."""
     for cell in results.plan.cells:
         if (cell.experiment, cell.problem) != (experiment, problem):
             continue
@@ -118,7 +136,7 @@ def _pictures(
             strongest = max(places, key=lambda name: (places[name][1] == "linf", places[name][2]))
             samples = store.open(fingerprint).arrays("attacked.npz")["samples"][:SHOWN]
             images = store.open(job.inputs["pixels"]).array("images.npy")[samples] / 255
-            return images, pictures[strongest][:SHOWN]
+            return f"{cell.method}, {strongest}", images, pictures[strongest][:SHOWN]
     return None
 
 
@@ -139,11 +157,11 @@ def reliability_diagrams(results: Results, experiment: str, palette: Mapping[str
                 mean, share = (_bins(own, f"{what}{suffix}") for what in ("confidence", "right"))
                 panel.plot(mean, share, color=palette[method], linewidth=1.1, marker="o", markersize=2.5, label=method)
             panel.set_title(f"{problem}, {title}")
-            panel.set_xlabel("said")
+            panel.set_xlabel("probability given")
             panel.set_aspect("equal")
             panel.grid(color="#dddddd", linewidth=0.5)
     for panel in axes[::2]:
-        panel.set_ylabel("was so")
+        panel.set_ylabel("share that was so")
     below(figure, axes[0], 4)
     return figure
 

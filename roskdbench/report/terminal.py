@@ -12,7 +12,7 @@ from roskdbench.report.table import Table, Value
 from roskdbench.statistics.comparison import Difference
 
 WIDE = 7  # columns
-SHORT = 6  # letters of a heading where there are more
+SHORT = 6  # letters of a heading where there are more, unless two were the same
 
 
 def terminal_table(table: Table) -> RenderableType:
@@ -57,15 +57,23 @@ def _grid(table: Table, problem: str) -> Grid:
     for label in table.labels:
         grid.add_column(label, min_width=12 if label == "method" else 4)
     brief = len(chosen) > WIDE
+    headings = [table.columns[number].heading for number in chosen]
+    letters = _letters(headings) if brief else None
     for number in chosen:
         column = table.columns[number]
-        heading = column.source or (column.heading[:SHORT] if brief else column.heading)
+        heading = column.source or column.heading[:letters]
         grid.add_column(Text(heading), justify="right", style="dim" if column.source else "", no_wrap=True)
     for labels, cells in table.rows:
         if all(cells[number] is None for number in chosen):
             continue
         grid.add_row(*(Text(label) for label in labels), *(_text(cells[number], brief) for number in chosen))
     return grid
+
+
+def _letters(headings: list[str]) -> int:
+    """How many of each heading tell them apart."""
+    different, longest = set(headings), max(map(len, headings))
+    return next(n for n in range(SHORT, SHORT + longest + 1) if len({each[:n] for each in different}) == len(different))
 
 
 def _text(cell: Value, brief: bool) -> Text:

@@ -78,7 +78,7 @@ def _draw(panel: Axes, history: History) -> None:
         zip(zip(*history["weights"], strict=True), zip(*history["deviation"], strict=True), strict=True)
     ):
         colour = TEACHERS[number % len(TEACHERS)]
-        low, high = ([m + sign * s for m, s in zip(means, spreads, strict=True)] for sign in (-1, 1))
+        low, high = ([max(m + sign * s, min(m, 0.0)) for m, s in zip(means, spreads, strict=True)] for sign in (-1, 1))
         panel.plot(epochs, means, color=colour, linewidth=1.2, label=f"teacher {number + 1}")
         panel.fill_between(epochs, low, high, color=colour, alpha=0.12, linewidth=0)
     panel.set_xlabel("epoch")

@@ -87,13 +87,14 @@ def landscapes(results: Results, store: Store) -> list[dict[str, Any]]:
     for experiment in results.plan.experiments:
         for problem, panels in planes(results, store, experiment).items():
             bounds = levels(panels)
-            for name, (where, losses) in panels.items():
+            for name, plane in panels.items():
                 found.append(
                     {
                         "problem": problem,
                         "name": name,
-                        "places": [_short(place) for place in where.tolist()],
-                        "losses": np.round(losses, 4).tolist(),
+                        "places": [_short(place) for place in plane.places.tolist()],
+                        "losses": np.round(plane.losses, 4).tolist(),
+                        "most": _short(plane.most) if np.isfinite(plane.most) else None,
                         "low": _short(float(bounds[0])),
                         "high": _short(float(bounds[-1])),
                     }

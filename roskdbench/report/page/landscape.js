@@ -13,25 +13,28 @@ function paint(canvas, plane) {
   canvas.width = width * scale; canvas.height = height * scale;
   const pen = canvas.getContext("2d");
   pen.scale(scale, scale);
-  const half = Math.max(...plane.places.map(Math.abs)), size = Math.min(width, height * 1.25) * 0.36;
+  const half = Math.max(...plane.places.map(Math.abs));
   const [cosine, sine, up, flat] = [Math.cos(view.turn), Math.sin(view.turn), Math.sin(view.tilt), Math.cos(view.tilt)];
   const part = (loss) => (loss - plane.low) / Math.max(plane.high - plane.low, 1e-9);
   const seen = (a, b, loss) => {
-    const x = a / half * cosine - b / half * sine, y = a / half * sine + b / half * cosine, z = 1.1 * (part(loss) - 0.45);
-    return [width / 2 + size * x, height / 2 + size * (y * flat - z * up), y];
+    const x = a / half * cosine - b / half * sine, y = a / half * sine + b / half * cosine;
+    return [x, y * flat - 1.1 * part(loss) * up, y];
   };
-  const points = plane.losses.map((row, j) => row.map((loss, i) => seen(plane.places[i], plane.places[j], loss)));
+  const corners = plane.losses.map((row, j) => row.map((loss, i) => seen(plane.places[i], plane.places[j], loss)));
+  const heights = corners.flat().map((corner) => corner[1]), top = Math.min(...heights), bottom = Math.max(...heights);
+  const size = Math.min(width * 0.34, height * 0.42, height * 0.94 / (bottom - top));
+  const points = corners.map((row) => row.map(([x, y, depth]) => [width / 2 + size * x, height / 2 + size * (y - (top + bottom) / 2), depth]));
   const quads = [];
   for (let j = 0; j + 1 < points.length; j++) for (let i = 0; i + 1 < points.length; i++) {
-    const corners = [points[j][i], points[j][i + 1], points[j + 1][i + 1], points[j + 1][i]];
+    const quad = [points[j][i], points[j][i + 1], points[j + 1][i + 1], points[j + 1][i]];
     const loss = (plane.losses[j][i] + plane.losses[j][i + 1] + plane.losses[j + 1][i + 1] + plane.losses[j + 1][i]) / 4;
-    quads.push([corners.reduce((sum, corner) => sum + corner[2], 0), corners, colour(part(loss))]);
+    quads.push([quad.reduce((sum, corner) => sum + corner[2], 0), quad, colour(part(loss))]);
   }
   quads.sort((one, other) => one[0] - other[0]);
   pen.lineJoin = "round"; pen.lineWidth = 0.6;
-  for (const [, corners, fill] of quads) {
+  for (const [, quad, fill] of quads) {
     pen.beginPath();
-    corners.forEach(([x, y], number) => number ? pen.lineTo(x, y) : pen.moveTo(x, y));
+    quad.forEach(([x, y], number) => number ? pen.lineTo(x, y) : pen.moveTo(x, y));
     pen.closePath();
     pen.fillStyle = pen.strokeStyle = fill; pen.fill(); pen.stroke();
   }
@@ -44,10 +47,10 @@ const pictures = [...document.querySelectorAll(".landscape")].map((figure) => [f
 function paintAll() {
   for (const [choice, canvas, caption] of pictures) {
     const plane = data.landscapes[choice.selectedIndex], middle = (plane.losses.length - 1) / 2;
-    const corner = Math.max(...plane.losses.flat());
+    const most = plane.most === null ? "not finite everywhere" : `at most ${shown(plane.most)}`;
     paint(canvas, plane);
     canvas.setAttribute("aria-label", `Loss landscape of ${plane.name} on ${plane.problem}`);
-    caption.textContent = `loss ${shown(plane.losses[middle][middle])} at the trained weights, at most ${shown(corner)}; drawn from ${shown(plane.low)} to ${shown(plane.high)}`;
+    caption.textContent = `loss ${shown(plane.losses[middle][middle])} at the trained weights, ${most}; drawn from ${shown(plane.low)} to ${shown(plane.high)}`;
   }
 }
 function turn(turned, tilted) {
