@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
+from traceback import walk_tb
 
 
 class UserError(Exception):
@@ -16,9 +18,17 @@ class PlacedError(UserError):
         self.keys = keys
 
 
+METHOD_FILES = "roskdbench_methods"  # what modules made of method files are called, to begin with
+LONGEST = 300  # letters of a message
+
+
 def one_line(error: BaseException) -> str:
-    """Any error as a line: its kind and its message."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    """Any error as a line: its kind, its message, and where in a method file it arose, if it did."""
+    frames = reversed(list(walk_tb(error.__traceback__)))
+    own = ((frame, line) for frame, line in frames if frame.f_globals.get("__name__", "").startswith(METHOD_FILES))
+    frame, line = next(own, (None, 0))
+    place = f" ({Path(frame.f_code.co_filename).name}, line {line})" if frame else ""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:LONGEST]}{place}"
 
 
 def refusal(error: OSError) -> str:

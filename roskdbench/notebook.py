@@ -1,5 +1,6 @@
 """The suite from Python: run it, look at its frame, tables and figures. What a notebook shows is what a report says."""
 
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,7 +81,9 @@ class Run:
                     figure = found[wanted]()
                 if figure is not None:
                     return figure
-        raise UserError(f"the run has no figure '{name}'; {nearest(name, known)}")
+        if name in known or f"by-{name}" in known:
+            raise UserError(f"the run has nothing to draw for '{name}': its suite does not ask for it")
+        raise UserError(f"there is no figure '{name}'; {nearest(name, known)}")
 
     def page(self, folder: str | Path) -> Path:
         """Write the report's pages; the index."""
@@ -94,7 +97,8 @@ class Run:
     def __repr__(self) -> str:
         cells, gaps = len(self._results.plan.cells), len(self._results.gaps)
         without = f", {gaps} without numbers" if gaps else ""
-        return f"<run {self.name}: {cells} cells{without}; .results, .tables(), .table('I'), .figure('f1'), .page(DIR)>"
+        said = f"{cells} cell{'s' * (cells != 1)}{without}"
+        return f"<run {self.name}: {said}; .results, .tables(), .table('I'), .figure('f1'), .page(DIR)>"
 
     def _repr_html_(self) -> str:
         return "".join(table._repr_html_() for table in self.tables())
@@ -115,8 +119,6 @@ def run(
 
     Only scripts that guard their code with `if __name__ == "__main__"` can have more than one worker.
     """
-    import json
-
     from roskdbench.data.preparation import locate
     from roskdbench.data.roots import find_roots
     from roskdbench.plan import plan
@@ -125,10 +127,7 @@ def run(
     from roskdbench.walk import run as walk
 
     folders = tuple(Path(folder) for folder in methods)
-    said = [
-        f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in (settings or {}).items()
-    ]
-    declared, kept, registry = read_suite(suite, said), Store.at(Path(store)), discover(folders)
+    declared, kept, registry = read_suite(suite, _said(settings)), Store.at(Path(store)), discover(folders)
     planned = plan(declared, registry, only, last_located(declared, kept))
     roots = find_roots(declared.problems, planned.problems, [f"{name}={root}" for name, root in (data or {}).items()])
     if roots:
@@ -138,7 +137,20 @@ def run(
     return Run(results, kept)
 
 
-def load(name: str | None = None, store: str | Path = STORE) -> Run:
-    """A run or suite that is in the store; the latest if none is named."""
+def load(
+    name: str | None = None,
+    store: str | Path = STORE,
+    methods: Iterable[str | Path] = (),
+    settings: Mapping[str, Any] | None = None,
+) -> Run:
+    """A run or suite that is in the store; the latest if none is named. For a suite, `methods` and `settings` as it was
+    run with.
+    """
     kept = Store(Path(store))
-    return Run(find_run(name, kept, (), ()), kept)
+    return Run(find_run(name, kept, tuple(_said(settings)), tuple(Path(folder) for folder in methods)), kept)
+
+
+def _said(settings: Mapping[str, Any] | None) -> list[str]:
+    """Settings as --set takes them."""
+    plain = {key: value if isinstance(value, str) else json.dumps(value) for key, value in (settings or {}).items()}
+    return [f"{key}={value}" for key, value in plain.items()]

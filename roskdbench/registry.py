@@ -16,12 +16,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from roskdbench.bundled import bundled
-from roskdbench.errors import UserError, nearest, one_line
+from roskdbench.errors import METHOD_FILES, UserError, nearest, one_line
 from roskdbench.method import Method
 
 VARIABLE = "ROSKDBENCH_METHODS"
 GROUP = "roskdbench.methods"
-_PACKAGE = "roskdbench_methods"
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,8 @@ class Entry:
     method: type[Method]
     origin: str
     bundled: bool = False
+    in_file: bool = True
+    """Whether a folder of methods has it, and no package or notebook."""
 
 
 @dataclass
@@ -39,13 +40,16 @@ class Registry:
 
     entries: dict[str, Entry] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
+    """Files that register no method."""
 
     def make(self, name: str, parameters: Mapping[str, Any] | None = None) -> Method:
         """The method of that name with parameters; a UserError if either is not known."""
         entry = self.entries.get(name)
         if entry is None:
             broken = f" (could not be loaded: {'; '.join(self.broken)})" if self.broken else ""
-            raise UserError(f"unknown method '{name}'; {nearest(name, self.entries)}{broken}")
+            silent = f" (no @register in {', '.join(self.silent)})" if self.silent else ""
+            raise UserError(f"unknown method '{name}'; {nearest(name, self.entries)}{broken}{silent}")
         try:
             return entry.method.model_validate(dict(parameters or {}))
         except ValidationError as error:
@@ -70,7 +74,7 @@ def register(name: str) -> Callable[[type[Method]], type[Method]]:
             raise TypeError(f"@register('{name}') is for classes that inherit from Method")
         method.name = name
         same_place = [each for each in _registered.get(name, []) if _origin(each) == _origin(method)]
-        if same_place and method.__module__.startswith(_PACKAGE):
+        if same_place and method.__module__.startswith(METHOD_FILES):
             raise UserError(f"two methods of this file are registered as '{name}'; rename one")
         others = [each for each in _registered.get(name, []) if each not in same_place]
         _registered[name] = [*others, method]
@@ -104,6 +108,8 @@ def discover(directories: Iterable[Path] = ()) -> Registry:
             problem = _load(file)
             if problem:
                 registry.broken.append(f"{file}: {problem}")
+            elif not any(each.__module__ == _module_name(file) for methods in _registered.values() for each in methods):
+                registry.silent.append(str(file))
     for name, methods in sorted(_registered.items()):
         current = [each for each in methods if _is_current(each, modules)]
         if len(current) > 1:
@@ -111,17 +117,18 @@ def discover(directories: Iterable[Path] = ()) -> Registry:
             raise UserError(f"two methods are registered as '{name}': {both}; rename one")
         for method in current:
             inside = Path(_origin(method)).parent == bundled("methods")
-            registry.entries[name] = Entry(method, _origin(method), inside)
+            in_file = method.__module__.startswith(METHOD_FILES)
+            registry.entries[name] = Entry(method, _origin(method), inside, in_file)
     return registry
 
 
 def _is_current(method: type[Method], modules: set[str]) -> bool:
     """Method files count only where this call looked; classes of imported packages and notebooks always."""
-    return not method.__module__.startswith(_PACKAGE) or method.__module__ in modules
+    return not method.__module__.startswith(METHOD_FILES) or method.__module__ in modules
 
 
 def _module_name(file: Path) -> str:
-    return f"{_PACKAGE}_{sha256(str(file.resolve()).encode()).hexdigest()[:8]}_{file.stem}"
+    return f"{METHOD_FILES}_{sha256(str(file.resolve()).encode()).hexdigest()[:8]}_{file.stem}"
 
 
 _loaded: dict[str, tuple[int, int]] = {}

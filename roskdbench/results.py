@@ -223,7 +223,7 @@ def find_run(name: str | None, store: Store, settings: tuple[str, ...], folders:
     """The results of a suite (by file or bundled name), of a run (by its name), or of the latest run."""
     by_name = runs(store)
     if (name is None or name in by_name) and (settings or folders):
-        raise UserError("a run knows its settings and methods: name its suite to use --set or --methods")
+        raise UserError("a run knows its settings and methods; --set and --methods are for a suite's name or file")
     if not by_name and not store.root.is_dir():
         raise UserError(f"there is no store at {store.root}; run a suite first, or name the store with --store DIR")
     if name is None:

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from roskdbench.errors import UserError, refusal
+from roskdbench.registry import discover
 
 METHOD = '''"""{title}: say here where the idea comes from."""
 
@@ -43,6 +44,8 @@ def write_method(name: str, folder: Path) -> list[Path]:
     module = name.replace("-", "_")
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name) or keyword.iskeyword(module):
         raise UserError(f"'{name}' cannot name a method: use small letters, digits and single hyphens, like my-method")
+    if name in discover().entries:
+        raise UserError(f"there is a method '{name}' already; give yours another name")
     words = name.split("-")
     texts = {
         "title": " ".join(words).capitalize(),

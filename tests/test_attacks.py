@@ -549,13 +549,13 @@ def test_the_scores_of_every_radius_that_was_swept_are_in_a_table(attacked):
     *_, results = attacked
     table, shown = sweep_table(results, "main"), 0
     metrics = ["f1-macro", f"f1-macro@{results.plan.suite.protocol.threshold}"]
-    for (method, attack), cells in table.rows:
+    for (method, kind), cells in table.rows:
         for column, cell in zip(table.columns, cells, strict=True):
             own = (results.frame["method"] == method) & (results.frame["problem"] == column.problem)
             rows = [
                 row.value
                 for row in results.frame[own & results.frame["metric"].isin(metrics)].itertuples()
-                if row.condition.startswith(f"{attack} {column.condition} ") and row.condition.endswith("/255")
+                if row.condition.startswith(f"{kind} {column.condition} ") and row.condition.endswith("/255")
                 if f"{float(row.condition.split()[2].partition('/')[0]):.3g}" == column.heading
             ]
             assert ([cell.mean] if cell else []) == rows

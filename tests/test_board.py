@@ -119,7 +119,7 @@ def test_a_tampered_number_is_named(copy):
     rewrite(copy / RESULTS, raise_one)
     done = command("leaderboard", "verify", copy)
     assert done.returncode == 1
-    assert "no: RoS-KD on lesion (main, fold 1, seed 0): f1-macro (clean) is 0.99 on the board" in done.stdout
+    assert "no: RoS-KD on lesion (main, fold 0, seed 0): f1-macro (clean) is 0.99 on the board" in done.stdout
 
 
 @pytest.mark.parametrize("condition", ["calibration", "fgsm linf 2/255"])
@@ -203,7 +203,7 @@ def test_a_method_whose_code_is_another_is_named(copy):
         arrays = {name.replace(old, "0" * 64): archive[name] for name in archive.files}
     np.savez_compressed(copy / PREDICTIONS, **arrays)
     assert verify(read_board(copy), discover()).objections == [
-        "RoS-KD on lesion (main, fold 1, seed 0): its method's code here is another"
+        "RoS-KD on lesion (main, fold 0, seed 0): its method's code here is another"
     ]
 
 
@@ -392,6 +392,39 @@ def test_a_board_that_is_right_becomes_one_file(made, tmp_path):
         assert archive.read(f"tiny/{RESULTS}") == (folder / "board" / RESULTS).read_bytes()
 
 
+def test_what_is_handed_in_can_be_checked_without_the_one_who_made_it(tmp_path):
+    """A row of a method of one's own goes with the method's file."""
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    source = (
+        "from roskdbench import Method, register\n\n\n@register('mine')\nclass Mine(Method):\n"
+        "    '''Mine: twice the loss.'''\n\n    def loss(self, batch):\n        return 2 * batch.hard_loss()\n"
+    )
+    (mine / "mine.py").write_text(source)
+    (tmp_path / "tiny.yaml").write_text(TINY.replace("baseline-i, baseline-v, ros-kd", "mine, baseline-i"))
+    planned, store = plan(read_suite(tmp_path / "tiny.yaml"), discover([mine])), Store.at(tmp_path / "store")
+    assert run(planned, store, method_folders=(mine,)).well
+    board = board_of(collect(planned, store), store, "me")
+    write_board(board, tmp_path / "board", page(board, tmp_path / "board"))
+    target = submit(read_board(tmp_path / "board"), tmp_path / "board", discover([mine]), tmp_path / "entry.zip")
+    with zipfile.ZipFile(target) as archive:
+        archive.extractall(tmp_path / "theirs")
+    shutil.rmtree(mine)
+    theirs = tmp_path / "theirs"
+    assert sorted(path.name for path in (theirs / "methods").iterdir()) == ["mine.py"]
+    done = command("leaderboard", "verify", theirs / "tiny", "--methods", theirs / "methods")
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_part_of_a_suite_is_no_board(made):
+    folder, store, _, _ = made
+    suite = read_suite(folder / "tiny.yaml")
+    twice = suite.model_copy(update={"experiments": {**suite.experiments, "other": suite.experiments["main"]}})
+    planned = plan(twice, discover(), ["main"])
+    with pytest.raises(UserError, match="leaves out other, and a board is of a whole suite"):
+        board_of(collect(planned, store), store, "me")
+
+
 def test_a_board_that_is_wrong_does_not(copy, tmp_path):
     rewrite(copy / RESULTS, lambda rows: rows.pop(1))
     done = command("leaderboard", "submit", copy, "--out", tmp_path / "entry.zip")
@@ -412,6 +445,8 @@ def test_the_commands_from_a_run_to_a_merged_board(made, tmp_path):
     done = command("leaderboard", "verify", board)
     assert done.returncode == 0, done.stdout
     assert "ok: the board is what its predictions" in done.stdout
+    done = command("leaderboard", "add", folder / "tiny.yaml", "--store", folder / "store", "--by", "me", cwd=tmp_path)
+    assert "leaderboards/tiny is replaced; what was written around its tables stays" in done.stdout
     done = command("leaderboard", "merge", board, board, "--to", tmp_path / "merged")
     assert done.returncode == 0, done.stderr
     assert command("leaderboard", "merge", board, "--to", tmp_path / "x").returncode == 2

@@ -490,3 +490,19 @@ def test_a_part_of_the_wrong_type_in_a_method_file_is_one_line(tmp_path):
     with pytest.raises(UserError, match="method 'odd': weighting: name a weighting or give a mapping with 'kind'"):
         discover([tmp_path]).make("odd")
     assert discover([tmp_path]).make("odd", {"weighting": "equal"}).teachers.kind == "overlapping"
+
+
+def test_what_goes_wrong_in_a_method_file_is_said_with_its_line(tmp_path):
+    (tmp_path / "odd.py").write_text(
+        "from roskdbench import Method, register\n\n\n@register('odd')\nclass Odd(Method):\n"
+        "    '''Odd: a bug.'''\n\n    def loss(self, batch):\n        return self._helped(batch)\n\n"
+        "    def _helped(self, batch):\n        return batch.nothing\n"
+    )
+    said = [reason for _, reason in check_method(discover([tmp_path]), "odd") if reason]
+    assert said[0] == "AttributeError: 'Batch' object has no attribute 'nothing' (odd.py, line 12)"
+
+
+def test_a_file_that_registers_nothing_is_named_where_a_method_is_missed(tmp_path):
+    (tmp_path / "mine.py").write_text("class Mine:\n    pass\n")
+    with pytest.raises(UserError, match=r"unknown method 'mine'; .* \(no @register in .*mine\.py\)"):
+        discover([tmp_path]).make("mine")

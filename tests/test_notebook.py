@@ -42,7 +42,7 @@ def test_tables_are_those_of_a_report(smoke, ran):
 def test_figures_and_pages_are_made_on_request(ran, tmp_path):
     figure = ran.figure("f1")
     assert {panel.get_title() for panel in figure.axes} == {"lesion", "cardio"}
-    with pytest.raises(rb.UserError, match="has no figure 'overlap'"):
+    with pytest.raises(rb.UserError, match="nothing to draw for 'overlap'"):
         ran.figure("overlap")
     assert ran.page(tmp_path / "page").read_text().startswith("<!doctype html>")
 
@@ -60,3 +60,19 @@ def test_a_run_that_is_not_there_is_said_so(tmp_path):
     Store.at(tmp_path / "store")
     with pytest.raises(rb.UserError, match="nothing has been run"):
         rb.load(store=tmp_path / "store")
+
+
+def test_a_run_with_settings_is_loaded_by_its_suite_and_them(smoke):
+    _, store, _ = smoke
+    assert rb.load("smoke", store=store.root).name.startswith("smoke-")
+    with pytest.raises(rb.UserError, match=r"as it stands is in the store .*; runs of it with other settings: smoke-"):
+        rb.load("smoke", store=store.root, settings={"protocol.epochs": 5})
+
+
+def test_a_figure_of_something_that_was_not_measured_says_so(smoke):
+    _, store, _ = smoke
+    run = rb.load(store=store.root)
+    with pytest.raises(rb.UserError, match="nothing to draw for 'landscape': its suite does not ask for it"):
+        run.figure("landscape")
+    with pytest.raises(rb.UserError, match="no figure 'landscap'; did you mean 'landscape'"):
+        run.figure("landscap")

@@ -290,7 +290,7 @@ def test_a_method_that_fails_ends_its_cells_and_no_other(tiny, tmp_path):
     progress = run(made, store, method_folders=(folder,))
     results = collect(made, store, progress.reasons)
     assert [(gap.cell.method, gap.state) for gap in results.gaps] == [("Faulty", "failed")]
-    assert "AttributeError: 'Batch' object has no attribute 'nothing'" in results.gaps[0].reason
+    assert "AttributeError: 'Batch' object has no attribute 'nothing' (faulty.py, line 9)" in results.gaps[0].reason
     assert set(results.frame["method"]) == {"Baseline I"}
     again = run(made, store, method_folders=(folder,))
     assert "failed" in again.state.values()  # a failure is never cached

@@ -26,6 +26,12 @@ def board_of(results: Results, store: Store, who: str) -> Board:
             f"{len(results.gaps)} cells of the run {results.name} have no numbers ({gap.state}: {gap.reason}); "
             "run the suite to its end first"
         )
+    left_out = results.plan.suite.experiments.keys() - set(results.plan.experiments)
+    if left_out:
+        raise UserError(
+            f"the run {results.name} leaves out {', '.join(sorted(left_out))}, and a board is of a whole suite; "
+            "run it without --only"
+        )
     rows = [tuple(row) for row in results.frame.itertuples(index=False)]
     board = Board(results.plan.suite, list(results.plan.cells), rows, {}, {})
     for cell in results.plan.cells:

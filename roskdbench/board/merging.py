@@ -70,8 +70,8 @@ def _merged_suite(suites: Sequence[Suite]) -> Suite:
     for suite in suites[1:]:
         if _common(suite) != _common(first):
             raise UserError(
-                f"the boards are of other suites ('{first.suite}' and '{suite.suite}', or other versions): problems, "
-                "protocol and experiments must be the same, methods and seeds may differ"
+                f"the boards are of other suites ('{first.suite}' and '{suite.suite}', or other versions): the key "
+                "`suite`, problems, protocol and experiments must be the same; methods, seeds and titles may differ"
             )
     experiments = {}
     for name, experiment in first.experiments.items():
@@ -82,6 +82,13 @@ def _merged_suite(suites: Sequence[Suite]) -> Suite:
     return first.model_copy(update={"experiments": experiments})
 
 
+def _method_files(board: Board, registry: Registry) -> list[Path]:
+    """Files that others need to check the board's rows; an installed package is theirs to install."""
+    entries = [registry.entries[cell.registered] for cell in board.cells]
+    files = {Path(entry.origin) for entry in entries if not entry.bundled and entry.in_file}
+    return sorted(files)
+
+
 def _common(suite: Suite) -> str:
     """The same for suites whose rows may stand in one table."""
     said = suite.model_dump(mode="json", exclude={"title": True, "experiments": {"__all__": OWN}})
@@ -89,7 +96,7 @@ def _common(suite: Suite) -> str:
 
 
 def submit(board: Board, folder: Path, registry: Registry, target: Path) -> Path:
-    """Check that the board is complete and right, and pack it."""
+    """Check that the board is complete and right, and pack it with the method files that are not bundled."""
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
         raise UserError(f"the board is not ready: {', '.join(missing)} is missing; make it with: leaderboard add RUN")
@@ -102,6 +109,8 @@ def submit(board: Board, folder: Path, registry: Registry, target: Path) -> Path
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
             for name in FILES:
                 archive.writestr(zipfile.ZipInfo(f"{board.suite.suite}/{name}", EPOCH), (folder / name).read_bytes())
+            for file in _method_files(board, registry):
+                archive.writestr(zipfile.ZipInfo(f"methods/{file.name}", EPOCH), file.read_bytes())
     except OSError as error:
         raise UserError(f"cannot write {target}: {refusal(error)}") from None
     return target

@@ -76,7 +76,7 @@ def rows_by_cell(board: Board) -> dict[Row, list[Row]]:
 
 
 def _name(cell: Cell) -> str:
-    return f"{cell.method} on {cell.problem} ({cell.experiment}, fold {cell.fold + 1}, seed {cell.seed})"
+    return f"{cell.method} on {cell.problem} ({cell.experiment}, fold {cell.fold}, seed {cell.seed})"
 
 
 def predictions_of(board: Board, cell: Cell) -> tuple[Tested, dict[str, NDArray[np.float32]]]:

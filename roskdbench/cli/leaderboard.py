@@ -35,7 +35,7 @@ def add(
 ) -> None:
     """Write the board of a finished run: results.csv, predictions.npz, provenance.json, README.md."""
     from roskdbench.board.adding import board_of
-    from roskdbench.board.content import write_board
+    from roskdbench.board.content import PROVENANCE, write_board
     from roskdbench.board.readme import page
     from roskdbench.results import find_run
     from roskdbench.store import Store
@@ -43,6 +43,8 @@ def add(
     kept = Store(store)
     board = board_of(find_run(run, kept, (), tuple(folders or ())), kept, who)
     folder = to or BOARDS / board.suite.suite
+    if (folder / PROVENANCE).is_file():
+        typer.echo(f"{folder} is replaced; what was written around its tables stays")
     for path in write_board(board, folder, page(board, folder)):
         typer.echo(f"wrote {path}")
 
@@ -53,6 +55,7 @@ def verify(board: Board, folders: Folders = None) -> None:
     from roskdbench.board.content import read_board
     from roskdbench.board.readme import objection
     from roskdbench.board.verifying import verify as verify_board
+    from roskdbench.suite.departures import departures
 
     read = read_board(board)
     verdict = verify_board(read, methods_found(folders))
@@ -61,6 +64,8 @@ def verify(board: Board, folders: Folders = None) -> None:
     screen.print(f"{verdict.recomputed:,} numbers computed again from predictions, {verdict.trusted:,} taken on trust "
                  "(they need the model: landscapes, memorisation, checks of attacks). So are rates of noise, who the "
                  "images are of, and where trainings were made.", soft_wrap=True)  # fmt: skip
+    if changed := departures(read.suite):
+        screen.print(f"Not the bundled suite {read.suite.suite}: {changed}.", markup=False, soft_wrap=True)
     for line in verdict.objections[:20]:
         screen.print(f"no: {line}", style="red", markup=False, soft_wrap=True)
     if len(verdict.objections) > 20:

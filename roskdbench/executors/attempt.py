@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from roskdbench.errors import UserError
+from roskdbench.errors import UserError, one_line
 from roskdbench.executors.events import Damaged, Event, Failed, Finished, Lost, Progressed
 from roskdbench.job import Job
 from roskdbench.jobs import execute
@@ -44,5 +44,4 @@ def _what_went_wrong(error: Exception, job: Job, store: Store) -> Event:
             return Damaged(job.fingerprint, gone)
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return Lost(job.fingerprint, "there was not enough memory")
-    reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-    return Failed(job.fingerprint, reason, traceback="".join(traceback.format_exception(error)))
+    return Failed(job.fingerprint, one_line(error), traceback="".join(traceback.format_exception(error)))

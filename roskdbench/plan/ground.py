@@ -113,14 +113,20 @@ class Ground:
             parts = {"folds": 1, "official": True, "validation": split.validation / (split.train + split.validation)}
         else:
             parts = {"folds": 1, "train": split.train, "validation": split.validation, "test": split.test}
-        return job("split", {**parts, "seed": seed}, {"pixels": self.pixels}, f"split of {self.problem}")
+        label = f"split of {self.problem}{self._which(seed)}"
+        return job("split", {**parts, "seed": seed}, {"pixels": self.pixels}, label)
 
     def _labels(self, split_seed: int) -> Job:
         inputs = {"pixels": self.pixels, "split": self.split}
         if self.noise.kind == "instance":
             inputs["features"] = self.workshop.once(("features", self.split.fingerprint), self._features)
         spec = {"noise": self.noise.effect, "split_seed": split_seed}
-        return job("labels", spec, inputs, f"{self.noise.name} noise on {self.problem}")
+        return job("labels", spec, inputs, f"{self.noise.name} noise on {self.problem}{self._which(split_seed)}")
+
+    def _which(self, split_seed: int) -> str:
+        """The end of a label: what tells the split from the first one."""
+        fold = f", fold {self.fold}" if self.fold else ""
+        return fold + (f", seed {split_seed}" if split_seed else "")
 
     def _features(self) -> Job:
         inputs = {"pixels": self.pixels, "split": self.split}
@@ -132,7 +138,8 @@ class Ground:
         def make() -> Job:
             inputs = {"pixels": self.pixels, "split": self.split, "model": model}
             work = self.test_samples * model.hints["cost"]
-            label, network = f"predictions of {model.label}", model.hints["network"]
+            label = f"predictions of {model.label}" + (", averaged" if reading == "averaged" else "")
+            network = model.hints["network"]
             return job("predictions", {"reading": reading}, inputs, label, work, network=network)
 
         return self.workshop.once(("predictions", model.fingerprint, reading), make)
