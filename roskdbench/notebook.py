@@ -38,14 +38,14 @@ class Run:
 
     @property
     def gaps(self) -> "pandas.DataFrame":
-        """Cells without numbers, and why."""
+        """Cells that lack numbers, of which measures, and why."""
         import pandas
 
         rows = [
-            (gap.cell.experiment, gap.cell.problem, gap.cell.method, gap.state, gap.reason)
+            (gap.cell.experiment, gap.cell.problem, gap.cell.method, gap.state, ", ".join(gap.without), gap.reason)
             for gap in self._results.gaps
         ]
-        return pandas.DataFrame(rows, columns=["experiment", "problem", "method", "state", "reason"])
+        return pandas.DataFrame(rows, columns=["experiment", "problem", "method", "state", "without", "reason"])
 
     def tables(self, compare: str = "none") -> list[Table]:
         """All tables; `compare` is paper, or the name of another run in the store."""

@@ -28,6 +28,9 @@ NUMBER = ("condition", "metric", "class", "value", "n")
 COLUMNS = (*PLACE, *NUMBER, "fingerprint")
 
 
+SCORES = "scores"
+
+
 def place_of(cell: Cell) -> tuple[Any, ...]:
     """Where a cell's numbers stand: the first columns of its rows."""
     return tuple(getattr(cell, name) for name in PLACE)
@@ -35,11 +38,13 @@ def place_of(cell: Cell) -> tuple[Any, ...]:
 
 @dataclass(frozen=True)
 class Gap:
-    """A cell without numbers, and why."""
+    """A cell that lacks numbers, and why."""
 
     cell: Cell
     state: Literal["diverged", "failed", "missing"]
     reason: str
+    without: tuple[str, ...] = (SCORES,)
+    """The measures that it has no numbers of. Where scores are among them it has none at all."""
 
 
 @dataclass
@@ -132,8 +137,10 @@ def collect(plan: Plan, store: Store, reasons: dict[str, str] | None = None) -> 
         for each in measured:
             if each not in found:
                 found[each] = _numbers(store, each, damaged)
-        if any(found[each] is None for each in measured):
-            gaps.append(_gap(cell, plan, store, reasons, damaged))
+        lost = [each for each in measured if found[each] is None]
+        if lost:
+            gaps.append(_gap(cell, lost, plan, store, reasons, damaged))
+        if cell.scores in lost:
             continue
         for each, who in measured.items():
             numbers = found[each] or []
@@ -201,22 +208,25 @@ def _numbers(store: Store, fingerprint: str, damaged: dict[str, str]) -> list[Nu
         return None
 
 
-def _gap(cell: Cell, plan: Plan, store: Store, reasons: dict[str, str], damaged: dict[str, str]) -> Gap:
-    """Why a cell has no numbers: something it rests on diverged, failed, or was not run."""
-    waiting, seen = [cell.scores, *(each for each, _ in cell.others)], set()
+def _gap(
+    cell: Cell, lost: list[str], plan: Plan, store: Store, reasons: dict[str, str], damaged: dict[str, str]
+) -> Gap:
+    """Why a cell lacks the numbers of some jobs: something they rest on diverged, failed, or was not run."""
+    without = tuple(dict.fromkeys(SCORES if each == cell.scores else plan.jobs[each].kind for each in lost))
+    waiting, seen = list(lost), set()
     while waiting:
         each = waiting.pop()
         if each in seen:
             continue
         seen.add(each)
         if reason := store.diverged(each):
-            return Gap(cell, "diverged", f"{plan.jobs[each].label}: {reason}")
+            return Gap(cell, "diverged", f"{plan.jobs[each].label}: {reason}", without)
         waiting.extend(plan.jobs[each].inputs.values())
     for each in plan.jobs:
         if each in seen and each in reasons:
-            return Gap(cell, "failed", f"{plan.jobs[each].label}: {reasons[each]}")
+            return Gap(cell, "failed", f"{plan.jobs[each].label}: {reasons[each]}", without)
     reason = next((damaged[each] for each in seen if each in damaged), "it has not been run")
-    return Gap(cell, "missing", reason)
+    return Gap(cell, "missing", reason, without)
 
 
 def find_run(name: str | None, store: Store, settings: tuple[str, ...], folders: tuple[Path, ...]) -> Results:

@@ -23,6 +23,7 @@ from roskdbench.executors.inline import InlineExecutor
 from roskdbench.live import PlainView
 from roskdbench.plan import plan
 from roskdbench.registry import discover
+from roskdbench.report.table import Number
 from roskdbench.results import collect, find_run
 from roskdbench.runs import run_name, write_record
 from roskdbench.store import Store
@@ -617,3 +618,32 @@ def test_bf16_moves_the_scores_of_quick_no_further_than_seeds_do(tmp_path):
     moved, spread = moved_and_spread(frame, "bf16")
     assert min(areas) > 0.55  # both learn: two networks that know nothing would agree as well
     assert moved <= spread
+
+
+def test_a_measure_that_fails_takes_no_other_with_it(tiny, tmp_path, monkeypatch):
+    """Scores stand though an attack could not be made; in place of what is not there stands why."""
+    from roskdbench.jobs import attacks
+    from roskdbench.report.contents import tables_of
+
+    measures = "[scores, calibration, {measure: attacks, images: 8, checked: 4, attacks: [fgsm linf 1/255]}]"
+    made = planned(tiny, f"experiments.main.measures={measures}", "experiments.main.methods=[baseline-i, baseline-v]")
+    good, failing = attacks.run, next(job for job in made.jobs.values() if job.kind == "attacks")
+
+    def sometimes(work):
+        if work.job.fingerprint == failing.fingerprint:
+            raise RuntimeError("no room on the device")
+        return good(work)
+
+    monkeypatch.setattr(attacks, "run", sometimes)
+    store = Store.at(tmp_path / "store")
+    progress = run(made, store)
+    assert not progress.well
+    results = collect(made, store, progress.reasons)
+    (gap,) = results.gaps
+    assert (gap.cell.method, gap.state, gap.without) == ("Baseline I", "failed", ("attacks",))
+    tables = {table.name: table for table in tables_of(results, "main")}
+    assert all(isinstance(cell, Number) for _, cells in tables["main"].rows for cell in cells)
+    for labels, cells in tables["main-attacks"].rows:
+        assert ("failed" in cells) == (labels[0] == "Baseline I")
+    assert any("failed: 1 cell, attacks only." in note and "no room on the device" in note
+               for note in tables["main"].notes)  # fmt: skip

@@ -11,6 +11,7 @@ from roskdbench.report.table import Column, Table, Value
 from roskdbench.results import Results
 from roskdbench.suite.attacks import Attacks, radius_of
 
+ATTACKS = "attacks"  # the measure
 COST = {"lost": "F1 lost", "kept": "kept", "checks": "checks"}
 
 
@@ -39,7 +40,8 @@ def attack_table(results: Results, experiment: str, beside: Beside | None = None
                     found.append(beside.number(there, condition, column.metric) if beside and there else None)
                 else:
                     found.append(
-                        laid.states.get(place) or _cell(place, column.metric, condition, laid.values, verdicts)
+                        laid.state(key, column.problem, ATTACKS)
+                        or _cell(place, column.metric, condition, laid.values, verdicts)
                     )
             labels = [text_of(value) for value in key]
             table.rows.append(([*labels, "none" if condition == BEFORE else condition], found))
@@ -52,9 +54,9 @@ def attack_table(results: Results, experiment: str, beside: Beside | None = None
 def sweep_table(results: Results, experiment: str) -> Table | None:
     """F1 under FGSM and PGD by radius, in the norms that were swept."""
     laid = layout(results, experiment)
-    if not any(isinstance(each, Attacks) and each.sweep for each in laid.declared.measures):
-        return None
     names = {place: name for name in laid.conditions if (place := radius_of(name))}
+    if not names or not any(isinstance(each, Attacks) and each.sweep for each in laid.declared.measures):
+        return None
     there = set(laid.frame[["problem", "condition"]].itertuples(index=False, name=None))
     balls = sorted({(norm, radius) for _, norm, radius in names}, key=lambda ball: (ball[0] == "l2", ball[1]))
     kinds = sorted({attack for attack, *_ in names})
@@ -68,7 +70,8 @@ def sweep_table(results: Results, experiment: str) -> Table | None:
     for row in laid.rows:
         for attack in kinds:
             found: list[Value] = [
-                number_of(laid.values.get((*row, problem, names.get((attack, *ball)), "f1")))
+                laid.state(row, problem, ATTACKS)
+                or number_of(laid.values.get((*row, problem, names.get((attack, *ball)), "f1")))
                 for problem, ball in places
             ]
             table.rows.append(([*(text_of(value) for value in row), attack], found))
@@ -96,7 +99,8 @@ def class_table(results: Results, experiment: str) -> Table | None:
             found: list[Value] = []
             for problem, label in classes:
                 before, after = (values.get((*row, problem, label, each), {}) for each in (BEFORE, attack))
-                found.append(number_of({run: before[run] - value for run, value in after.items() if run in before}))
+                shift = number_of({run: before[run] - value for run, value in after.items() if run in before})
+                found.append(laid.state(row, problem, ATTACKS) or shift)
             table.rows.append(([*(text_of(value) for value in row), attack], found))
     return table
 

@@ -8,7 +8,7 @@ from roskdbench.report.evidence import Judge, Key, Run, corrected
 from roskdbench.report.layout import Layout, layout, number_of, text_of
 from roskdbench.report.paper import published_auc
 from roskdbench.report.table import Column, Number, Table, Value
-from roskdbench.results import Results
+from roskdbench.results import SCORES, Results
 from roskdbench.statistics.comparison import Difference, false_discovery, false_discovery_levels
 
 MEAN = "Mean"
@@ -33,7 +33,7 @@ def auc_table(results: Results, experiment: str, beside: Beside | None = None) -
                 name = f"auc|{column.metric}" if column.metric else "auc-macro"
                 low, high = laid.evidence.interval((*row, column.problem), runs, [name]) or (None, None)
                 number = Number(number.mean, None, 1, low=low, high=high)
-            found.append(laid.states.get((*row, column.problem)) or number)
+            found.append(laid.state(row, column.problem, SCORES) or number)
         table.rows.append(([text_of(value) for value in row], found))
     if beside:
         table.rows += _others(table, laid.rows, beside)

@@ -230,7 +230,10 @@ def as_json(results: Results) -> str:
     frame = results.frame.astype(object).where(results.frame.notna(), None)
     rows = [json.dumps(record, ensure_ascii=False) for record in frame.to_dict("records")]
     gaps = [
-        json.dumps({"cell": _cell_facts(gap.cell), "state": gap.state, "reason": gap.reason}, ensure_ascii=False)
+        json.dumps(
+            {"cell": _cell_facts(gap.cell), "state": gap.state, "without": gap.without, "reason": gap.reason},
+            ensure_ascii=False,
+        )
         for gap in results.gaps
     ]
     rows_text, gaps_text = ",\n".join(rows), ",\n".join(gaps)

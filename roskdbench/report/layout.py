@@ -11,7 +11,7 @@ from roskdbench.measures import LEVELS
 from roskdbench.plan import Cell
 from roskdbench.report.evidence import Evidence, Key, Run
 from roskdbench.report.table import Number
-from roskdbench.results import Results
+from roskdbench.results import SCORES, Results
 from roskdbench.suite import Suite
 
 if TYPE_CHECKING:
@@ -96,11 +96,14 @@ class Layout:
             found.setdefault(tuple(place), {})[run] = value
         return found
 
+    def state(self, row: Key, problem: str, measure: str) -> str | None:
+        """What stands in place of a measure's numbers where a run of the row on the problem has none."""
+        return self._states.get((*row, problem, SCORES)) or self._states.get((*row, problem, measure))
+
     @cached_property
-    def states(self) -> dict[Key, str]:
-        """What stands in place of numbers where a run of a row on a problem has none."""
+    def _states(self) -> dict[Key, str]:
         gaps = (gap for gap in self.results.gaps if gap.cell.experiment == self.experiment)
-        return {(*self.row(gap.cell), gap.cell.problem): gap.state for gap in gaps}
+        return {(*self.row(gap.cell), gap.cell.problem, each): gap.state for gap in gaps for each in gap.without}
 
 
 def layout(results: Results, experiment: str, axes: Sequence[str] | None = None) -> Layout:

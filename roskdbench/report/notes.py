@@ -2,7 +2,7 @@
 
 from roskdbench.measures import BEFORE, BINS, CALIBRATION, CHECKS, CORRECTED, EPSILON, LANDSCAPE, SAME_OF_ALL
 from roskdbench.report.layout import Layout, layout
-from roskdbench.results import Results
+from roskdbench.results import SCORES, Results
 from roskdbench.suite import Suite
 from roskdbench.suite.attacks import Attacks
 from roskdbench.suite.departures import departures
@@ -43,7 +43,9 @@ def notes(results: Results, experiment: str) -> list[str]:
         if gaps:
             reasons = list(dict.fromkeys(gap.reason for gap in gaps))
             more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
-            lines.append(f"{state}: {len(gaps)} cell{'s' * (len(gaps) > 1)}. {reasons[0]}{more}")
+            measures = dict.fromkeys(each for gap in gaps for each in gap.without)
+            what = "" if SCORES in measures else f", {' and '.join(measures)} only"
+            lines.append(f"{state}: {len(gaps)} cell{'s' * (len(gaps) > 1)}{what}. {reasons[0]}{more}")
     return lines
 
 

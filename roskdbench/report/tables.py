@@ -22,13 +22,15 @@ from roskdbench.report.layout import (
 )
 from roskdbench.report.notes import notes
 from roskdbench.report.table import Column, Number, Table, Value
-from roskdbench.results import Results
+from roskdbench.results import SCORES, Results
 
 MEMORY = (
     ("memorised", STUDENT, "memorised"),
     ("corrected", STUDENT, "corrected"),
     ("memorised", TEACHERS, "by teachers"),
 )
+MEASURES = {CALIBRATION: "calibration", LANDSCAPE: "landscape", STUDENT: "memorisation", TEACHERS: "memorisation"}
+"""Whose numbers a column has; scores' if none is named."""
 
 
 def score_table(results: Results, experiment: str, beside: Beside | None = None) -> Table:
@@ -49,7 +51,7 @@ def score_table(results: Results, experiment: str, beside: Beside | None = None)
             if runs and number and column.condition == CLEAN:
                 between = laid.evidence.interval((*key, column.problem), runs, laid.names[column.metric])
                 number = _with_interval(number, between)
-            row.append(laid.states.get((*key, column.problem)) or number)
+            row.append(laid.state(key, column.problem, MEASURES.get(column.condition, SCORES)) or number)
         table.rows.append(([text_of(value) for value in key], row))
     _mark_best(table, laid)
     table.notes = notes(results, experiment)
