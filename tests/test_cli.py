@@ -67,6 +67,14 @@ def test_a_report_names_the_files_it_writes(finished, tmp_path):
     assert all(Path(path).stat().st_size > 100 for path in written)
 
 
+def test_a_plan_says_where_it_guesses_how_many_images_there_are(tiny, tmp_path):
+    tiny.write_text(tiny.read_text().replace("{dataset: phantom-lesion, size: 28, samples: 128}", "{dataset: isic2019}")
+                    .replace("noise: [own]", "noise: [none]"))  # fmt: skip
+    done = command("plan", tiny, "--store", tmp_path / "store")
+    assert "Until its data have been run, a guess: lesion 25,331 images." in done.stdout, done.stderr
+    assert "a guess" not in command("plan", "quick", "--store", tmp_path / "store").stdout
+
+
 def test_a_dry_run_computes_nothing(tiny, tmp_path):
     done = command("run", tiny, "--store", tmp_path / "store", "--dry-run")
     assert done.returncode == 0

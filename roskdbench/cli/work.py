@@ -191,7 +191,7 @@ def _print_hours(planned: "Plan", screen: "Console", store: "Store", measure: bo
 
 
 def _hours(hours: float) -> str:
-    return f"{hours:.1f}" if hours >= 10 else f"{hours:.2f}" if hours >= 0.1 else f"{hours:.3f}"
+    return f"{hours:,.0f}" if hours >= 100 else f"{hours:.1f}" if hours >= 10 else f"{hours:.2g}"
 
 
 def _print_plan(planned: "Plan", screen: "Console", store: "Store") -> None:
@@ -219,6 +219,10 @@ def _print_plan(planned: "Plan", screen: "Console", store: "Store") -> None:
         style="dim",
         soft_wrap=True,
     )
+    problems = planned.suite.problems
+    guessed = [f"{name} {problems[name].samples:,} images" for name in planned.problems if planned.is_guessed(name)]
+    if guessed:
+        screen.print(f"Until its data have been run, a guess: {', '.join(guessed)}.", style="yellow", soft_wrap=True)
 
 
 def _work(passes: float) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from roskdbench.data.content import Located
 from roskdbench.job import TRAININGS, Job
 from roskdbench.suite import Suite
+from roskdbench.suite.problems import RealProblem
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,10 @@ class Plan:
             return None
         predictions = self.jobs[self.jobs[cell.scores].inputs["predictions"]]
         return self.jobs[predictions.inputs.get("model", predictions.fingerprint)]
+
+    def is_guessed(self, problem: str) -> bool:
+        """Whether nobody has looked yet how many images the problem has."""
+        return isinstance(self.suite.problems[problem], RealProblem) and problem not in self.located
 
     def kinds(self) -> Counter[str]:
         """How many jobs there are of each kind."""
