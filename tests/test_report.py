@@ -32,7 +32,7 @@ from roskdbench.report.table import Column, Number, Table
 from roskdbench.report.tables import score_table
 from roskdbench.report.terminal import terminal_table
 from roskdbench.results import COLUMNS, collect
-from roskdbench.statistics.comparison import paired
+from roskdbench.statistics.comparison import Difference, paired
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
 
@@ -480,3 +480,16 @@ def test_a_legend_has_as_many_columns_as_its_figure_is_wide(title, columns):
     box = legend.get_window_extent()
     assert legend._ncols == columns
     assert 0 <= box.x0 < box.x1 <= figure.bbox.width
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [(-0.2, 0.1, "[-.200, +.100]"), (-1.0, 0.99, "[-1.000, +.990]"), (-1.0, 1.0, "[any]"), (-1.0, 0.9999, "[any]")],
+)
+def test_an_interval_over_all_there_is_says_so(low, high, said):
+    table = Table("t", "t", ["method"], [Column("lesion", "f1", "Δ F1")], [(["A"], [Difference(0.05, low, high, 1.0)])])
+    assert f"| A | +.050 {said} |" in markdown([table])
+    assert f"+.050 {said}" in latex([table])
+    screen = Console(width=100, file=io.StringIO())
+    screen.print(terminal_table(table))
+    assert f"+.050 {said}" in screen.file.getvalue()

@@ -30,6 +30,12 @@ def signed(value: float) -> str:
     return ("-" if value < 0 else "+") + plain_number(abs(value))
 
 
+def bounds(difference: Difference) -> str:
+    """The interval of a difference of scores; any where it reaches as far as scores can differ."""
+    low, high = signed(difference.low), signed(difference.high)
+    return "[any]" if (low, high) == ("-1.000", "+1.000") else f"[{low}, {high}]"
+
+
 def heading(column: Column) -> str:
     """The column's heading; the paper's are marked."""
     return f"{column.heading} ({column.source})" if column.source else column.heading
@@ -191,8 +197,8 @@ def cell_text(cell: Value, bold: str, between: str) -> str:
     if isinstance(cell, str):
         return cell
     if isinstance(cell, Difference):
-        value, low, high = (signed(each) for each in (cell.value, cell.low, cell.high))
-        return f"{bold.format(value) if cell.sure else value} [{low}, {high}]"
+        value = signed(cell.value)
+        return f"{bold.format(value) if cell.sure else value} {bounds(cell)}"
     mean = plain_number(cell.mean)
     mean = bold.format(mean) if cell.best else mean
     if cell.spread is not None:

@@ -7,7 +7,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from roskdbench.data.problem import Labels
-from roskdbench.report.formats import plain_number, signed
+from roskdbench.report.formats import bounds, plain_number, signed
 from roskdbench.report.table import Table, Value
 from roskdbench.statistics.comparison import Difference
 
@@ -84,7 +84,7 @@ def _text(cell: Value, brief: bool) -> Text:
         return Text(cell, style="green" if cell == "passed" else "red")
     if isinstance(cell, Difference):
         text = Text(signed(cell.value), style="bold" if cell.sure else "")
-        return text.append(f" [{signed(cell.low)}, {signed(cell.high)}]", style="dim not bold")
+        return text.append(f" {bounds(cell)}", style="dim not bold")
     text = Text(plain_number(cell.mean), style="bold green" if cell.best else "")
     if cell.spread is not None and not brief:
         text.append(f" ±{plain_number(cell.spread)}", style="dim not bold")
