@@ -81,7 +81,7 @@ def _notes(laid: Layout, reference: str) -> list[str]:
         lines.append("One training each: these are differences between trained models, not between methods.")
     elif declared.folds == 1 and len(declared.seeds) < FEW:
         lines.append(
-            f"{len(declared.seeds)} runs say little of the next one, so intervals reach far ([any]: over all there is); "
+            f"{len(declared.seeds)} runs say little of the next one, so intervals are wide ([any]: over all there is); "
             f"{FEW} seeds or more help."
         )
     blocks = _blocks(laid)
