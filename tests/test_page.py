@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import TINY
+from PIL import Image
 
 from roskdbench.plan import plan
 from roskdbench.registry import discover
@@ -279,3 +280,13 @@ def test_landscapes_are_painted_and_turn_by_the_keyboard(tmp_path):
     ]
     np.testing.assert_allclose(found["planes"], np.minimum(kept, 8.0), atol=1e-4)
     assert f"loss {kept[1][2, 2]:.3f} at the trained weights, at most {kept[1].max():.5g}" in found["said"]
+
+
+def test_letters_are_of_one_size_in_all_figures(page):
+    """A picture is shown no wider than half its pixels."""
+    folder, _ = page
+    shown = re.findall(r'<img src="(figures/[^"]+)"[^>]*max-width: (\d+)px', (folder / "index.html").read_text())
+    assert shown
+    for name, width in shown:
+        with Image.open(folder / name) as picture:
+            assert picture.width // 2 == int(width)

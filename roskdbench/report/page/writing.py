@@ -5,7 +5,8 @@ Every text goes through a template that escapes it; data for scripts are JSON wi
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+import struct
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from itertools import groupby
@@ -42,6 +43,7 @@ FIGURES = {
     "surface": "the same in three dimensions",
     "line": "loss and score from last to averaged weights",
 }
+DENSITY = 2  # pixels of a picture to one of the page
 CURVES = ("training", "weights", "by-overlap", "by-noise", "by-student", "robustness")  # what a method's own page shows
 
 
@@ -51,7 +53,8 @@ def write_page(
     """Write the folder; the files of text, the index first. `tables` are by experiment."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        drawn = [path.name for path in draw_all(results, store, folder / "figures")]
+        pictures = [path for path in draw_all(results, store, folder / "figures") if path.suffix == ".png"]
+        drawn = {path.name: _width(path) for path in pictures}
         places = Places(results)
         shown = [(name, [_table(table, places, name) for table in each]) for name, each in tables]
         pages = {"index.html": _index(results, shown, drawn, places, store)}
@@ -121,17 +124,33 @@ def _more(cell: Value) -> str:
     return f"{cell.runs} {'run' if cell.runs == 1 else 'runs'}" if isinstance(cell, Number) else ""
 
 
+def _png(experiment: str, figure: str) -> str:
+    return f"{experiment}-{figure}.png"
+
+
+def _shown(drawn: Mapping[str, int], experiment: str, figure: str, alt: str) -> dict[str, Any]:
+    name = _png(experiment, figure)
+    return {"file": f"figures/{name}", "alt": alt, "width": drawn[name]}
+
+
+def _width(picture: Path) -> int:
+    """How wide a picture is to be at most, so that letters are of one size in all of them."""
+    with picture.open("rb") as file:
+        pixels: int = struct.unpack(">I", file.read(20)[16:])[0]  # of a PNG's header
+    return pixels // DENSITY
+
+
 def _index(
-    results: Results, shown: list[tuple[str, list[dict[str, Any]]]], drawn: list[str], places: Places, store: Store
+    results: Results,
+    shown: list[tuple[str, list[dict[str, Any]]]],
+    drawn: Mapping[str, int],
+    places: Places,
+    store: Store,
 ) -> str:
     suite = results.plan.suite
     experiments = []
     for number, (name, tables) in enumerate(shown, 1):
-        figures = [
-            {"file": f"figures/{name}-{figure}.png", "alt": alt}
-            for figure, alt in FIGURES.items()
-            if f"{name}-{figure}.png" in drawn
-        ]
+        figures = [_shown(drawn, name, figure, alt) for figure, alt in FIGURES.items() if _png(name, figure) in drawn]
         title = suite.experiments[name].title or name
         experiments.append({"id": f"e{number}", "title": title, "tables": tables, "figures": figures})
     data = facts(results, places, store)
@@ -158,15 +177,15 @@ def _method(
     title: str,
     registered: str,
     own: Iterable[tuple[dict[str, Any], dict[str, Any]]],
-    drawn: Sequence[str],
+    drawn: Mapping[str, int],
 ) -> str:
     cell = next(cell for cell in results.plan.cells if cell.method == title)
     where = dict.fromkeys(each.experiment for each in results.plan.cells if each.method == title)
     figures = [
-        {"file": f"figures/{name}-{figure}.png", "alt": f"{name}: {FIGURES[figure]}"}
+        _shown(drawn, name, figure, f"{name}: {FIGURES[figure]}")
         for name in where
         for figure in CURVES
-        if f"{name}-{figure}.png" in drawn
+        if _png(name, figure) in drawn
     ]
     model = results.plan.model(cell)
     said: dict[str, Any] = {}
