@@ -27,7 +27,7 @@ from roskdbench.store import Store
 from roskdbench.suite import read_suite
 from roskdbench.walk import run
 
-SMALL = TINY.replace("[baseline-i, baseline-v, ros-kd]", "[baseline-i, mine]").replace("epochs: 4", "epochs: 30")
+SMALL = TINY.replace("[baseline-i, baseline-v, ros-kd]", "[baseline-i, mine]").replace("epochs: 4", "epochs: 12")
 MINE = '''
 from roskdbench import Equal, Method, Single, register
 
