@@ -57,7 +57,14 @@ def alone(tmp_path_factory):
     return folder, made, payloads(store, made)
 
 
+@pytest.fixture
+def _no_yielding(monkeypatch):
+    """Ray lets its workers yield to everything else on the machine, and other tests are."""
+    monkeypatch.setenv("RAY_worker_niceness", "0")
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("_no_yielding")
 def test_two_nodes_of_a_ray_cluster_give_the_same_bytes_also_after_one_went(alone, tmp_path):
     pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
@@ -317,6 +324,7 @@ def ray_folder():
         yield folder
 
 
+@pytest.mark.usefixtures("_no_yielding")
 def test_ctrl_c_leaves_no_ray_behind(tiny, tmp_path, ray_folder):
     pytest.importorskip("ray")
     line = [
