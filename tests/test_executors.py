@@ -29,6 +29,9 @@ from roskdbench.walk import run
 
 SMALL = TINY.replace("[baseline-i, baseline-v, ros-kd]", "[baseline-i, mine]").replace("epochs: 4", "epochs: 12")
 MINE = '''
+import time
+from pathlib import Path
+
 from roskdbench import Equal, Method, Single, register
 
 
@@ -40,6 +43,9 @@ class Mine(Method):
     weighting = Equal()
 
     def loss(self, batch):
+        Path("PLACE/here").touch()
+        while not Path("PLACE/on").exists():  # it is at work for as long as the test wants it to be
+            time.sleep(0.05)
         return batch.hard_loss() + 0.5 * batch.divergences(2.0).mean()
 '''
 
@@ -49,7 +55,8 @@ def alone(tmp_path_factory):
     """A small suite with a method of one's own, its plan, and what it comes to in this process."""
     folder = tmp_path_factory.mktemp("alone")
     (folder / "mine").mkdir()
-    (folder / "mine" / "mine.py").write_text(MINE)
+    (folder / "mine" / "mine.py").write_text(MINE.replace("PLACE", str(folder)))
+    (folder / "on").touch()
     (folder / "small.yaml").write_text(SMALL)
     made = plan(read_suite(str(folder / "small.yaml")), discover([folder / "mine"]))
     store = Store.at(folder / "store")
@@ -72,21 +79,31 @@ def test_two_nodes_of_a_ray_cluster_give_the_same_bytes_also_after_one_went(alon
     folder, made, wanted = alone
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
     first = cluster.add_node(num_cpus=1)
-    store, killed = Store.at(tmp_path / "store"), threading.Event()
+    store = Store.at(tmp_path / "store")
+    (folder / "on").unlink()
+    (folder / "here").unlink()
+
+    def take_away():
+        limit = time.monotonic() + 300
+        while not (folder / "here").exists() and time.monotonic() < limit:
+            time.sleep(0.05)
+        cluster.remove_node(first, allow_graceful=False)
 
     def watch(progress, event):
-        if not killed.is_set() and any(step.done > 0 for step in progress.running.values()):
-            killed.set()
-            cluster.remove_node(first, allow_graceful=False)
+        if isinstance(event, Lost) and not (folder / "on").exists():
             cluster.add_node(num_cpus=1)
             cluster.add_node(num_cpus=1)
+            (folder / "on").touch()
 
+    thread = threading.Thread(target=take_away)
+    thread.start()
     try:
         ray = Computing(kind="ray", workers=2, address=cluster.address)
         progress = run(made, store, method_folders=(folder / "mine",), watch=watch, computing=ray)
+        thread.join()
     finally:
+        (folder / "on").touch()
         cluster.shutdown()
-    assert killed.is_set()
     assert progress.well, progress.reasons
     assert any("it is tried again" in message for message in progress.messages)
     assert payloads(store, made) == wanted
