@@ -74,7 +74,7 @@ def register(name: str) -> Callable[[type[Method]], type[Method]]:
             raise TypeError(f"@register('{name}') is for classes that inherit from Method")
         method.name = name
         same_place = [each for each in _registered.get(name, []) if _origin(each) == _origin(method)]
-        if same_place and method.__module__.startswith(METHOD_FILES):
+        if same_place and _in_file(method):
             raise UserError(f"two methods of this file are registered as '{name}'; rename one")
         others = [each for each in _registered.get(name, []) if each not in same_place]
         _registered[name] = [*others, method]
@@ -117,14 +117,17 @@ def discover(directories: Iterable[Path] = ()) -> Registry:
             raise UserError(f"two methods are registered as '{name}': {both}; rename one")
         for method in current:
             inside = Path(_origin(method)).parent == bundled("methods")
-            in_file = method.__module__.startswith(METHOD_FILES)
-            registry.entries[name] = Entry(method, _origin(method), inside, in_file)
+            registry.entries[name] = Entry(method, _origin(method), inside, _in_file(method))
     return registry
+
+
+def _in_file(method: type[Method]) -> bool:
+    return method.__module__.startswith(METHOD_FILES)
 
 
 def _is_current(method: type[Method], modules: set[str]) -> bool:
     """Method files count only where this call looked; classes of imported packages and notebooks always."""
-    return not method.__module__.startswith(METHOD_FILES) or method.__module__ in modules
+    return not _in_file(method) or method.__module__ in modules
 
 
 def _module_name(file: Path) -> str:

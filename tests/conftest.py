@@ -131,9 +131,19 @@ def command(*arguments, cwd=None, **variables):
     )
 
 
-def listen_to_ctrl_c():
-    """Before a process starts: a shell's background jobs, and all they start, are deaf to it."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+def begun(*arguments, **variables):
+    """`roskdbench …` as a process of a group of its own that goes on, and listens to Ctrl-C: a shell's background jobs,
+    and all they start, are deaf to it.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-m", "roskdbench", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **variables},
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509 (no thread runs)
+    )
 
 
 def moved_and_spread(run_of, precision):

@@ -1,7 +1,6 @@
 """Whoever computes jobs, the bytes are the same; what is asked of them wrongly is one line."""
 
 import os
-import subprocess
 import sys
 import threading
 import time
@@ -11,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 import torch
-from conftest import TINY, command, listen_to_ctrl_c, payloads
+from conftest import TINY, begun, command, payloads
 
 from roskdbench.engine import GIVEN
 from roskdbench.engine.device import prepare
@@ -344,25 +343,8 @@ def ray_folder():
 @pytest.mark.usefixtures("_no_yielding")
 def test_ctrl_c_leaves_no_ray_behind(tiny, tmp_path, ray_folder):
     pytest.importorskip("ray")
-    line = [
-        sys.executable,
-        "-m",
-        "roskdbench",
-        "run",
-        str(tiny),
-        "--store",
-        str(tmp_path / "store"),
-        "--executor",
-        "ray",
-    ]
-    process = subprocess.Popen(
-        [*line, "--workers", "2"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "RAY_TMPDIR": ray_folder},
-        preexec_fn=listen_to_ctrl_c,  # noqa: PLW1509 (it sets a signal, and no thread runs yet)
-    )
+    line = ["run", tiny, "--store", tmp_path / "store", "--executor", "ray", "--workers", 2]
+    process = begun(*line, RAY_TMPDIR=ray_folder)
     limit = time.monotonic() + 90
     while not list((tmp_path / "store").glob("??/*/checksums.json")) and time.monotonic() < limit:
         time.sleep(0.1)

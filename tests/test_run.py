@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import command, listen_to_ctrl_c, moved_and_spread, payloads
+from conftest import begun, command, moved_and_spread, payloads
 from rich.console import Console
 
 import roskdbench as rb
@@ -362,37 +362,30 @@ def test_a_disk_that_spoils_what_is_written_is_not_asked_for_ever(tiny, tmp_path
     assert all("look at the disk" in gap.reason for gap in collect(made, store, progress.reasons).gaps)
 
 
-def test_a_worker_that_ran_out_of_memory_makes_way_for_another(tiny, tmp_path):
-    """What filled its memory, or its GPU's, goes with it."""
-    folder = tmp_path / "methods"
+def run_of_a_method_that_breaks_once(tiny, tmp_path, how):
+    """The first time that it is trained it notes its process and does this; two workers train it."""
+    folder, mark = tmp_path / "methods", tmp_path / "mark"
     folder.mkdir()
-    mark = tmp_path / "mark"
-    (folder / "greedy.py").write_text(
-        "import os\nfrom pathlib import Path\nfrom roskdbench import Method, register\n\n\n"
-        "@register('greedy')\nclass Greedy(Method):\n    '''Greedy: fails once for want of memory.'''\n\n"
+    (folder / "brittle.py").write_text(
+        "import os, signal\nfrom pathlib import Path\nfrom roskdbench import Method, register\n\n\n"
+        "@register('brittle')\nclass Brittle(Method):\n    '''Brittle: breaks once.'''\n\n"
         f"    def loss(self, batch):\n        mark = Path({str(mark)!r})\n        if not mark.exists():\n"
-        "            mark.write_text(str(os.getpid()))\n            raise MemoryError\n"
+        f"            mark.write_text(str(os.getpid()))\n            {how}\n"
         "        assert mark.read_text() != str(os.getpid())\n        return batch.hard_loss()\n"
     )
-    made = planned(tiny, "experiments.main.methods=[greedy]", folders=[folder])
-    progress = run(made, Store.at(tmp_path / "store"), workers=2, method_folders=(folder,))
+    made = planned(tiny, "experiments.main.methods=[brittle]", folders=[folder])
+    return run(made, Store.at(tmp_path / "store"), workers=2, method_folders=(folder,))
+
+
+def test_a_worker_that_ran_out_of_memory_makes_way_for_another(tiny, tmp_path):
+    """What filled its memory, or its GPU's, goes with it."""
+    progress = run_of_a_method_that_breaks_once(tiny, tmp_path, "raise MemoryError")
     assert progress.well, progress.messages
     assert any("there was not enough memory; it is tried again" in line for line in progress.messages)
 
 
 def test_a_worker_process_that_is_killed_is_replaced(tiny, tmp_path):
-    """The method kills its own worker the first time it is trained."""
-    folder = tmp_path / "methods"
-    folder.mkdir()
-    mark = tmp_path / "mark"
-    (folder / "deadly.py").write_text(
-        "import os, signal\nfrom pathlib import Path\nfrom roskdbench import Method, register\n\n\n"
-        "@register('deadly')\nclass Deadly(Method):\n    '''Deadly: kills its worker once.'''\n\n"
-        f"    def loss(self, batch):\n        mark = Path({str(mark)!r})\n        if not mark.exists():\n"
-        "            mark.touch()\n            os.kill(os.getpid(), signal.SIGKILL)\n        return batch.hard_loss()\n"
-    )
-    made = planned(tiny, "experiments.main.methods=[deadly]", folders=[folder])
-    progress = run(made, Store.at(tmp_path / "store"), workers=2, method_folders=(folder,))
+    progress = run_of_a_method_that_breaks_once(tiny, tmp_path, "os.kill(os.getpid(), signal.SIGKILL)")
     assert progress.well
     assert any("its worker was killed (out of memory, perhaps); it is tried again" in m for m in progress.messages)
 
@@ -400,13 +393,7 @@ def test_a_worker_process_that_is_killed_is_replaced(tiny, tmp_path):
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tiny, tmp_path):
     arguments = ["run", str(tiny), "--store", str(tmp_path / "store"), "--workers", "2"]
     arguments += ["--set", "experiments.main.seeds=[0, 1, 2]"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "roskdbench", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=listen_to_ctrl_c,  # noqa: PLW1509 (it sets a signal, and no thread runs yet)
-    )
+    process = begun(*arguments)
     while steps_taken(tmp_path / "store") < 4:
         assert process.poll() is None
         time.sleep(0.01)
@@ -419,15 +406,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tiny, tmp_path):
 
 
 def test_ctrl_c_of_a_terminal_reaches_workers_that_start_too(tiny, tmp_path):
-    line = [sys.executable, "-m", "roskdbench", "run", str(tiny), "--store", str(tmp_path / "store"), "--workers", "2"]
-    process = subprocess.Popen(
-        line,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        preexec_fn=listen_to_ctrl_c,  # noqa: PLW1509 (it sets a signal, and no thread runs yet)
-    )
+    process = begun("run", tiny, "--store", tmp_path / "store", "--workers", 2)
     limit = time.monotonic() + 60
     while not _starting(process.pid) and process.poll() is None and time.monotonic() < limit:
         time.sleep(0.005)

@@ -15,9 +15,9 @@ from roskdbench.plan import Cell
 from roskdbench.registry import Registry
 from roskdbench.results import PLACE, place_of
 from roskdbench.suite import Experiment, Suite
+from roskdbench.suite.departures import ROWS
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of every file in an archive, so that equal boards give equal archives
-OWN = {"methods", "seeds", "title", "reference"}  # what boards of one suite may differ in
 
 
 def merge(boards: Sequence[Board]) -> Board:
@@ -91,7 +91,7 @@ def _method_files(board: Board, registry: Registry) -> list[Path]:
 
 def _common(suite: Suite) -> str:
     """The same for suites whose rows may stand in one table."""
-    said = suite.model_dump(mode="json", exclude={"title": True, "experiments": {"__all__": OWN}})
+    said = suite.model_dump(mode="json", exclude={"title": True, "experiments": {"__all__": ROWS}})
     return fingerprint(said)
 
 

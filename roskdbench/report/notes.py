@@ -54,8 +54,8 @@ def _protocol_note(results: Results, problems: list[str]) -> str:
     said = [f"{suite.protocol.epochs} epochs in batches of {suite.protocol.batch}"]
     for problem in problems:
         spec, located = suite.problems[problem], results.plan.located.get(problem)
-        counted = located.content.samples if located else spec.samples if spec.dataset.startswith("phantom") else None
-        images = "images" if counted is None else f"{counted:,} images"
+        counted = located.content.samples if located else spec.samples
+        images = "images" if results.plan.is_guessed(problem) else f"{counted:,} images"
         said.append(f"{problem}: {images} of {spec.size} px")
     return f"Protocol: {'; '.join(said)}."
 

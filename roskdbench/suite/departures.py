@@ -7,7 +7,7 @@ from roskdbench.suite.problems import PLACES
 from roskdbench.suite.reading import read_suite, suite_names
 from roskdbench.suite.schema import Suite
 
-ROWS = {"methods", "seeds", "title", "reference"}  # what a table shows by itself
+ROWS = {"methods", "seeds", "title", "reference"}  # what a table shows by itself, and boards of a suite may differ in
 SHOWN = 6
 
 
