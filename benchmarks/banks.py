@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from roskdbench.engine.bank import fill
-from roskdbench.engine.device import Form
+from roskdbench.engine.device import ComputeConfig
 from roskdbench.engine.examples import Examples, batches, epoch_order
 from roskdbench.engine.networks import Classifier
 from roskdbench.engine.training import Recipe, Seeds, Training
@@ -96,7 +96,7 @@ def main(samples: int = 112_120, views: int = 50) -> None:
             for number in range(TEACHERS):
                 path = Path(folder) / f"{number}.npy"
                 bank = np.lib.format.open_memmap(path, "w+", np.float16, (views, count, FINDINGS))
-                fill(bank, network(), examples, recipe, SEEDS, Form(), lambda done, note: None)
+                fill(bank, network(), examples, recipe, SEEDS, ComputeConfig(), lambda done, note: None)
                 bank.flush()
                 del bank
         size = sum(path.stat().st_size for path in Path(folder).iterdir()) / 2**20

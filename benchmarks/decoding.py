@@ -54,8 +54,8 @@ def ours(data: bytes, size: int, channels: int) -> NDArray[np.uint8]:
 
 def pillow_in_full(data: bytes, size: int, channels: int) -> NDArray[np.uint8]:
     image = Image.open(io.BytesIO(data)).convert("RGB" if channels == 3 else "L")
-    side, (width, height) = min(image.size), image.size
-    left, top = (width - side) / 2, (height - side) / 2
+    side, (width, attack_loss) = min(image.size), image.size
+    left, top = (width - side) / 2, (attack_loss - side) / 2
     box = (left, top, left + side, top + side)
     array = np.asarray(image.resize((size, size), Image.Resampling.BICUBIC, box=box))
     return array[None] if channels == 1 else array.transpose(2, 0, 1)
@@ -64,8 +64,8 @@ def pillow_in_full(data: bytes, size: int, channels: int) -> NDArray[np.uint8]:
 def torchvision_in_full(data: bytes, size: int, channels: int) -> NDArray[np.uint8]:
     mode = ImageReadMode.RGB if channels == 3 else ImageReadMode.GRAY
     image = decode_image(torch.frombuffer(bytearray(data), dtype=torch.uint8), mode)
-    side, (height, width) = min(image.shape[1:]), image.shape[1:]
-    top, left = (height - side) // 2, (width - side) // 2
+    side, (attack_loss, width) = min(image.shape[1:]), image.shape[1:]
+    top, left = (attack_loss - side) // 2, (width - side) // 2
     square = image[:, top : top + side, left : left + side]
     resized = torch.nn.functional.interpolate(square[None], size=(size, size), mode="bicubic", antialias=True)[0]
     return resized.numpy()

@@ -31,7 +31,7 @@ from torchvision.transforms import v2
 
 from roskdbench.data.phantoms import draw_lesions
 from roskdbench.engine.bank import fill
-from roskdbench.engine.device import Form
+from roskdbench.engine.device import ComputeConfig
 from roskdbench.engine.examples import Examples
 from roskdbench.engine.networks import Classifier, build
 from roskdbench.engine.training import Recipe, Seeds, Training
@@ -196,7 +196,7 @@ def peak(side: int = 2048, kind: torch.dtype = torch.float32, device: torch.devi
 
 
 def ours(
-    examples: Examples, bank: list[np.ndarray], recipe: Recipe, student: Classifier, form: Form | None = None
+    examples: Examples, bank: list[np.ndarray], recipe: Recipe, student: Classifier, form: ComputeConfig | None = None
 ) -> Side:
     def epoch() -> None:
         training = Training(
@@ -207,7 +207,7 @@ def ours(
             bank=bank,
             recipe=recipe,
             seeds=SEEDS,
-            form=form or Form(),
+            form=form or ComputeConfig(),
         )
         training.run()
 
@@ -226,7 +226,7 @@ def main(size: int = 64, repeats: int = 3, steps: int = 3) -> None:
 
     def filling() -> None:
         for place, teacher in zip(bank, own, strict=True):
-            fill(place, teacher, examples, recipe, SEEDS, Form(), lambda done, note: None)
+            fill(place, teacher, examples, recipe, SEEDS, ComputeConfig(), lambda done, note: None)
 
     data, together = Drawn(images, targets), Together(teachers).eval()
     sides: dict[str, Side] = {

@@ -17,13 +17,13 @@ from typing import Any
 
 import torch
 
-from roskdbench.engine.device import Form, prepare
+from roskdbench.engine.device import ComputeConfig, prepare
 from roskdbench.engine.precision import FORMS, Case, training_step
 
 NETWORKS = ("resnet18", "mobilenetv2_100", "densenet121")
 
 
-def stepper(model: str, form: Form, size: int, batch: int, device: torch.device) -> Callable[[], None]:
+def stepper(model: str, form: ComputeConfig, size: int, batch: int, device: torch.device) -> Callable[[], None]:
     """Takes one training step when called."""
     return training_step(form, Case({"model": model, "options": {}}, size, batch, device))
 
@@ -52,7 +52,7 @@ def forms(model: str, size: int, batch: int, rounds: int, device: torch.device) 
 
 def work(threads: int, steps: int, size: int, batch: int, ready: Any, done: Any) -> None:
     torch.set_num_threads(threads)
-    step = stepper("resnet18", Form(), size, batch, torch.device("cpu"))
+    step = stepper("resnet18", ComputeConfig(), size, batch, torch.device("cpu"))
     step()
     ready.wait()
     for _ in range(steps):

@@ -29,12 +29,12 @@ from loss_landscapes.metrics.sl_metrics import Loss
 from torch.nn import functional
 
 from roskdbench.data.phantoms import draw_lesions
-from roskdbench.engine.device import Form
+from roskdbench.engine.device import ComputeConfig
 from roskdbench.engine.networks import Classifier, build
 from roskdbench.measures.attacks.attacking import Target, attack, logits_of
 from roskdbench.measures.attacks.checks import checks
 from roskdbench.measures.landscape.plane import coordinates, direction, plane
-from roskdbench.measures.landscape.surface import Surface, height
+from roskdbench.measures.landscape.surface import Surface, attack_loss
 from roskdbench.suite.attacks import Fgsm, Pgd
 
 RADII = [0.25 / 255, 0.5 / 255, 1 / 255, 2 / 255, 4 / 255, 8 / 255]
@@ -173,7 +173,7 @@ def landscapes(pixels: torch.Tensor, labels: torch.Tensor, size: int, repeats: i
             for parameter in each.parameters():
                 if parameter.ndim == 1:
                     torch.nn.init.constant_(parameter, 0.5)
-        form = Form().lay_out(network)
+        form = ComputeConfig().lay_out(network)
         surface = Surface(network, "single-label", pixels, labels)
         surface.lay_out(form)
 
@@ -188,7 +188,7 @@ def landscapes(pixels: torch.Tensor, labels: torch.Tensor, size: int, repeats: i
             return f"lowest loss {losses.min():.4f}"
 
         def floor(surface: Surface = surface) -> str:
-            return f"{sum(height(surface) for _ in range(POINTS**2)) / POINTS**2:.4f}"
+            return f"{sum(attack_loss(surface) for _ in range(POINTS**2)) / POINTS**2:.4f}"
 
         sides = {"ours": ours, "random_plane": packaged, "floor: forward passes": floor}
         compare(f"{model}, plane of {POINTS} x {POINTS}, 250 images", sides, repeats)

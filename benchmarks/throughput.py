@@ -20,7 +20,7 @@ from timm.task import ClassificationTask
 from torch.nn import functional
 
 from roskdbench.data.phantoms import draw_lesions
-from roskdbench.engine.device import Form, prepare
+from roskdbench.engine.device import ComputeConfig, prepare
 from roskdbench.engine.examples import Examples
 from roskdbench.engine.training import Recipe
 from roskdbench.suite.augmentation import PRESETS
@@ -28,7 +28,7 @@ from roskdbench.suite.augmentation import PRESETS
 CLASSES, STEM = 8, "auto"  # the small-image stem below 64 pixels
 
 
-def ours(size: int, batch: int, steps: int, form: Form, device: torch.device, taught: bool) -> Side:
+def ours(size: int, batch: int, steps: int, form: ComputeConfig, device: torch.device, taught: bool) -> Side:
     """Takes the steps when called."""
     drawn, targets, _ = draw_lesions(min(batch, 256), size, 0)
     times = -(-batch * steps // len(drawn))
@@ -39,7 +39,7 @@ def ours(size: int, batch: int, steps: int, form: Form, device: torch.device, ta
     return distillation.ours(examples, bank, recipe, network("resnet18", size, STEM), form)
 
 
-def timms(size: int, batch: int, steps: int, form: Form, device: torch.device, taught: bool) -> Side:
+def timms(size: int, batch: int, steps: int, form: ComputeConfig, device: torch.device, taught: bool) -> Side:
     """Takes the steps when called."""
     student, *asked = (
         network(model, size, STEM).body.to(device, memory_format=torch.channels_last)
@@ -72,7 +72,7 @@ def timms(size: int, batch: int, steps: int, form: Form, device: torch.device, t
 
 def main(batch: int = 256, steps: int = 20, rounds: int = 5, *sizes: int) -> None:
     device = prepare()
-    form = Form("bf16" if device.type == "cuda" else "float32")
+    form = ComputeConfig("bf16" if device.type == "cuda" else "float32")
     most = peak(8192, torch.bfloat16, device) if form.precision == "bf16" else peak()
     print(f"ResNet-18, {batch} images a step, {form}, {device.type}; a product of matrices: {most / 1e12:.2f} TFLOP/s")
     for size in sizes or (28, 64, 224):

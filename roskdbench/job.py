@@ -19,7 +19,7 @@ REVISIONS = {
     "teacher": 2,
     "bank": 1,
     "trajectory": 2,
-    "checkpoint": 1,
+    "model_file": 1,
     "predictions": 1,
     "ensemble": 1,
     "memorisation": 1,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
-    from roskdbench.executors import Computing
+    from roskdbench.executors import ExecutorConfig
 
 STORE = Path("roskdbench-store")
 
@@ -49,17 +49,17 @@ class Run:
 
     def tables(self, compare: str = "none") -> list[Table]:
         """All tables; `compare` is paper, or the name of another run in the store."""
-        from roskdbench.report.contents import beside_of, tables_of
+        from roskdbench.report.contents import comparison_source, tables_of
 
-        beside = beside_of(compare, self._results, self._store)
-        return [table for each in self._results.plan.experiments for table in tables_of(self._results, each, beside)]
+        source = comparison_source(compare, self._results, self._store)
+        return [table for each in self._results.plan.experiments for table in tables_of(self._results, each, source)]
 
     def table(self, name: str, compare: str = "paper") -> Table:
         """A table of the paper (I, II or III), or one of this run's by its name, such as table1-differences."""
-        from roskdbench.report.contents import NUMERALS, beside_of, paper_table
+        from roskdbench.report.contents import NUMERALS, comparison_source, paper_table
 
         if name.upper() in NUMERALS:
-            return paper_table(self._results, name, beside_of(compare, self._results, self._store))[0]
+            return paper_table(self._results, name, comparison_source(compare, self._results, self._store))[0]
         found = {table.name: table for table in self.tables(compare)}
         if name not in found:
             raise UserError(f"the run has no table '{name}'; {nearest(name, [*NUMERALS, *found])}")
@@ -97,8 +97,8 @@ class Run:
     def __repr__(self) -> str:
         cells, gaps = len(self._results.plan.cells), len(self._results.gaps)
         without = f", {gaps} without numbers" if gaps else ""
-        said = f"{cells} cell{'s' * (cells != 1)}{without}"
-        return f"<run {self.name}: {said}; .results, .tables(), .table('I'), .figure('f1'), .page(DIR)>"
+        summary = f"{cells} cell{'s' * (cells != 1)}{without}"
+        return f"<run {self.name}: {summary}; .results, .tables(), .table('I'), .figure('f1'), .page(DIR)>"
 
     def _repr_html_(self) -> str:
         return "".join(table._repr_html_() for table in self.tables())
@@ -112,10 +112,10 @@ def run(
     methods: Iterable[str | Path] = (),
     data: Mapping[str, str | Path] | None = None,
     settings: Mapping[str, Any] | None = None,
-    computing: "Computing | None" = None,
+    executor: "ExecutorConfig | None" = None,
 ) -> Run:
-    """Compute what a suite asks for and the store lacks. `settings` are like --set: {"protocol.epochs": 5}. `computing`
-    stands for --executor, --devices and the like: `Computing(kind="ray", workers=8)`.
+    """Compute what a suite asks for and the store lacks. `settings` are like --set: {"protocol.epochs": 5}. `executor`
+    stands for --executor, --devices and the like: `ExecutorConfig(kind="ray", workers=8)`.
 
     Only scripts that guard their code with `if __name__ == "__main__"` can have more than one worker.
     """
@@ -133,7 +133,7 @@ def run(
     if roots:
         found = locate(declared.problems, roots, kept, workers, lambda *progress: None)
         planned = plan(declared, registry, only, found)
-    results, _ = completed(planned, kept, folders, lambda: walk(planned, kept, workers, folders, computing=computing))
+    results, _ = completed(planned, kept, folders, lambda: walk(planned, kept, workers, folders, executor=executor))
     return Run(results, kept)
 
 

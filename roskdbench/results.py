@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 Drawn = Callable[[str], "Mapping[str, numpy.typing.NDArray[Any]]"]
 MADE_WITH = ("torch", "timm", "device")  # what of an environment numbers may depend on
-PLACE = ("experiment", "problem", "method", "student", "overlap", "noise", "fold", "seed")
+GRID = ("experiment", "problem", "method", "student", "overlap", "noise", "fold", "seed")
 NUMBER = ("condition", "metric", "class", "value", "n")
-COLUMNS = (*PLACE, *NUMBER, "fingerprint")
+COLUMNS = (*GRID, *NUMBER, "fingerprint")
 
 
 SCORES = "scores"
 
 
-def place_of(cell: Cell) -> tuple[Any, ...]:
+def grid_key(cell: Cell) -> tuple[Any, ...]:
     """Where a cell's numbers stand: the first columns of its rows."""
-    return tuple(getattr(cell, name) for name in PLACE)
+    return tuple(getattr(cell, name) for name in GRID)
 
 
 @dataclass(frozen=True)
@@ -160,8 +160,8 @@ def _frame(blocks: list[tuple[Cell, str, list[Number]]]) -> "pandas.DataFrame":
     """The numbers of cells, each from one artifact, as one table."""
     import pandas
 
-    heads = [(*place_of(cell), each) for cell, each, _ in blocks]
-    places = pandas.DataFrame(heads, columns=[*PLACE, "fingerprint"])
+    heads = [(*grid_key(cell), each) for cell, each, _ in blocks]
+    places = pandas.DataFrame(heads, columns=[*GRID, "fingerprint"])
     repeated = [place for place, (*_, numbers) in enumerate(blocks) for _ in numbers]
     rows = pandas.DataFrame([row for *_, numbers in blocks for row in numbers], columns=NUMBER)
     rows["value"] = rows["value"].astype(float)

@@ -13,12 +13,12 @@ from roskdbench.plan import Plan, plan
 from roskdbench.registry import discover
 from roskdbench.store import Store
 from roskdbench.suite import Suite
-from roskdbench.suite.problems import PLACES, RealProblem
+from roskdbench.suite.problems import LOCATION_KEYS, RealProblem
 
 
 def run_name(plan: Plan) -> str:
     """What a run of this plan is called: the suite's name and a mark of all that was set."""
-    places = {"problems": {"__all__": set(PLACES)}}
+    places = {"problems": {"__all__": set(LOCATION_KEYS)}}
     what: dict[str, Any] = plan.suite.model_dump(mode="json", exclude=places)
     contents = {name: located.content.identity for name, located in plan.located.items()}
     return f"{plan.suite.suite}-{fingerprint([what, contents, sorted(plan.experiments)])[:8]}"

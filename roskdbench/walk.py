@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from roskdbench.errors import UserError
-from roskdbench.executors import Computing, Damaged, Event, Failed, Finished, Lost, Progressed
+from roskdbench.executors import Damaged, Event, ExecutorConfig, Failed, Finished, Lost, Progressed
 from roskdbench.job import Job
 from roskdbench.plan import Plan
 from roskdbench.store import Store
@@ -65,7 +65,7 @@ def run(
     workers: int = 1,
     method_folders: tuple[Path, ...] = (),
     watch: Watcher = lambda progress, event: None,
-    computing: Computing | None = None,
+    executor: ExecutorConfig | None = None,
 ) -> Progress:
     """Compute what the plan's scores need and the store lacks. Raises UserError only for what stops everything."""
     progress = Progress(plan)
@@ -78,17 +78,17 @@ def run(
     watch(progress, None)
     if not walk.ready:
         return progress
-    executor = (computing or Computing(workers=workers)).start(store, method_folders, tell)
+    jobs = (executor or ExecutorConfig(workers=workers)).start(store, method_folders, tell)
     try:
         while walk.ready or progress.running:
-            while walk.ready and executor.room:
+            while walk.ready and jobs.room:
                 job = walk.next()
-                executor.start(job)
+                jobs.start(job)
                 tell(Progressed(job.fingerprint, 0.0, ""))
-            for event in executor.wait():
+            for event in jobs.wait():
                 tell(event)
     finally:
-        executor.close()
+        jobs.close()
     return progress
 
 

@@ -20,13 +20,13 @@ from roskdbench.jobs.ensemble import mean_binary_logits, mean_logits
 from roskdbench.measures import SAME_OF_ALL
 from roskdbench.measures.attacks.attacking import Target, attack, logits_of, robust
 from roskdbench.measures.attacks.checks import checks, zero_gradients
-from roskdbench.measures.attacks.gradient import Fgsm, Pgd, random_start, unit, within
-from roskdbench.measures.attacks.objective import direction, height
+from roskdbench.measures.attacks.gradient import FgsmAttacker, PgdAttacker, random_start, unit, within
+from roskdbench.measures.attacks.objective import attack_loss, direction
 from roskdbench.measures.attacks.square import squares
 from roskdbench.plan import plan
 from roskdbench.registry import discover
 from roskdbench.report.attack_table import attack_table, class_table, sweep_table
-from roskdbench.report.table import Number
+from roskdbench.report.table import Estimate
 from roskdbench.results import collect
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
@@ -68,7 +68,7 @@ def last(pgd, images, labels, start):
     return list(pgd.climb(images, labels, start))[-1][0]
 
 
-# What is raised
+# What is input_gradient
 
 
 @pytest.mark.parametrize("task", ["single-label", "multi-label"])
@@ -81,7 +81,7 @@ def test_the_direction_is_that_of_the_usual_loss_and_the_height_grows_with_it(ta
     wanted = torch.autograd.grad(loss.sum(), logits)[0]
     found = direction(task, "ce", logits, targets)
     torch.testing.assert_close(unit(found[..., None], "l2"), unit(wanted[..., None], "l2"), atol=1e-9, rtol=0)
-    order = height(task, "ce", logits, targets).argsort()
+    order = attack_loss(task, "ce", logits, targets).argsort()
     assert (loss[order].diff() >= -1e-12).all()
 
 
@@ -93,7 +93,7 @@ def test_a_model_that_is_sure_still_has_a_direction(task, loss):
     targets = torch.full((4,), 2) if task == "single-label" else (logits > 0).long()
     found = direction(task, loss, logits, targets)
     assert (found.abs().amax(1) > 0.1).all()
-    assert height(task, loss, logits, targets).isfinite().all()
+    assert attack_loss(task, loss, logits, targets).isfinite().all()
 
 
 def test_a_margin_loss_does_not_know_the_scale():
@@ -112,14 +112,14 @@ def test_pgd_walks_where_torchattacks_does(network, norm, kind):
     images, labels = batch()
     radius = RADII[norm]
     theirs = kind(network, eps=radius, alpha=radius / 4, steps=10, random_start=False)(images, labels)
-    ours = last(Pgd(network, "single-label", norm, radius, radius / 4, 10), images, labels, images)
+    ours = last(PgdAttacker(network, "single-label", norm, radius, radius / 4, 10), images, labels, images)
     assert (ours - theirs).abs().max() < 1e-5
 
 
 def test_fgsm_is_that_of_torchattacks(network):
     images, labels = batch()
     theirs = torchattacks.FGSM(network, eps=4 / 255)(images, labels)
-    assert (Fgsm(network, "single-label", "linf", 4 / 255)(images, labels) - theirs).abs().max() < 1e-5
+    assert (FgsmAttacker(network, "single-label", "linf", 4 / 255)(images, labels) - theirs).abs().max() < 1e-5
 
 
 @pytest.mark.parametrize("task", ["single-label", "multi-label"])
@@ -142,12 +142,12 @@ def test_both_attacks_are_a_plain_autograd_computation(network, task, norm):
         return (images + moved / too_long.clamp(min=1)).clamp(0, 1)
 
     torch.testing.assert_close(
-        Fgsm(network, task, norm, radius)(images, labels), stepped(images, radius), atol=1e-8, rtol=0
+        FgsmAttacker(network, task, norm, radius)(images, labels), stepped(images, radius), atol=1e-8, rtol=0
     )
     wanted = images
     for _ in range(5):
         wanted = stepped(wanted, step)
-    found = last(Pgd(network, task, norm, radius, step, 5), images, labels, images)
+    found = last(PgdAttacker(network, task, norm, radius, step, 5), images, labels, images)
     torch.testing.assert_close(found, wanted, atol=1e-7, rtol=0)
 
 
@@ -179,7 +179,7 @@ def test_robust_accuracy_is_that_of_foolbox(learnt, norm, kind):
     theirs = foolbox.PyTorchModel(model, bounds=(0, 1), device="cpu")
     attacker = kind(rel_stepsize=0.25, steps=10, random_start=False)
     _, _, broken = attacker(theirs, pixels, labels, epsilons=radius)
-    ours = last(Pgd(model, "single-label", norm, radius, radius / 4, 10), pixels, labels, pixels)
+    ours = last(PgdAttacker(model, "single-label", norm, radius, radius / 4, 10), pixels, labels, pixels)
     right = (model(ours).argmax(1) == labels).float().mean()
     assert 0.1 < right < 0.95 * (model(pixels).argmax(1) == labels).float().mean()
     assert abs(right - (1 - broken.float().mean())) <= 1 / 500 + 1e-6
@@ -209,12 +209,14 @@ def test_the_optimum_of_a_linear_model_is_reached(task, norm, loss):
     labels = torch.ones(4, dtype=torch.long) if task == "single-label" else torch.ones(4, 1, dtype=torch.long)
     radius = 0.1 if norm == "linf" else 0.7
     generator = torch.Generator().manual_seed(0)
-    found = Pgd(model, task, norm, radius, radius / 4, 40, loss=loss, generator=generator)(images, labels)
+    found = PgdAttacker(model, task, norm, radius, radius / 4, 40, loss=loss, generator=generator)(images, labels)
     moved = (images - found).flatten(1) @ model.weight
     best = radius * (model.weight.abs().sum() if norm == "linf" else model.weight.norm())
     assert (moved - best).abs().max() < 1e-4
     if norm == "linf":
-        torch.testing.assert_close(Fgsm(model, task, norm, radius, loss)(images, labels), found, atol=1e-9, rtol=0)
+        torch.testing.assert_close(
+            FgsmAttacker(model, task, norm, radius, loss)(images, labels), found, atol=1e-9, rtol=0
+        )
 
 
 class Scaled(nn.Module):
@@ -234,8 +236,12 @@ def test_a_model_that_is_very_sure_is_attacked_all_the_same(learnt):
     pixels = torch.from_numpy(images[:100]).float() / 255
     labels = sure(pixels).argmax(1)  # what it says now
     theirs = torchattacks.PGDL2(sure, eps=0.5, alpha=0.125, steps=20)(pixels, labels)
-    ours = Pgd(sure, "single-label", "l2", 0.5, 0.125, 20, generator=torch.Generator().manual_seed(0))(pixels, labels)
-    plain = Pgd(model, "single-label", "l2", 0.5, 0.125, 20, generator=torch.Generator().manual_seed(0))(pixels, labels)
+    ours = PgdAttacker(sure, "single-label", "l2", 0.5, 0.125, 20, generator=torch.Generator().manual_seed(0))(
+        pixels, labels
+    )
+    plain = PgdAttacker(model, "single-label", "l2", 0.5, 0.125, 20, generator=torch.Generator().manual_seed(0))(
+        pixels, labels
+    )
     kept = [float((sure(each).argmax(1) == labels).float().mean()) for each in (ours, plain, theirs)]
     assert kept[0] == pytest.approx(kept[1], abs=0.1)
     assert kept[2] > kept[0] + 0.3
@@ -267,10 +273,10 @@ def test_more_restarts_never_help_the_defender(network, task):
 
     def reached(restarts):
         generator = torch.Generator().manual_seed(1)
-        found = Pgd(network, task, "linf", 2 / 255, 0.5 / 255, 4, restarts, generator=generator)(images, labels)
-        return height(task, "ce", network(found).detach(), labels)
+        found = PgdAttacker(network, task, "linf", 2 / 255, 0.5 / 255, 4, restarts, generator=generator)(images, labels)
+        return attack_loss(task, "ce", network(found).detach(), labels)
 
-    clean = height(task, "ce", network(images).detach(), labels)
+    clean = attack_loss(task, "ce", network(images).detach(), labels)
     once, thrice = reached(1), reached(3)
     assert (once >= clean).all()
     assert (thrice >= once).all()
@@ -300,7 +306,7 @@ def test_shared_gradients_give_what_each_attack_gives_alone(learnt):
         assert np.array_equal(logits_of(alone), logits_of(together[spec.name]))
         assert together[spec.name].largest <= spec.radius * (1 + 1e-5)
     pixels = torch.from_numpy(images[:60]).float() / 255
-    one = Fgsm(model, "single-label", "l2", 0.5)(pixels, torch.from_numpy(targets[:60]))
+    one = FgsmAttacker(model, "single-label", "l2", 0.5)(pixels, torch.from_numpy(targets[:60]))
     assert np.array_equal(model(one).detach().numpy(), logits_of(together["fgsm l2 127.5/255"]))
 
 
@@ -599,7 +605,7 @@ def test_tables_show_what_attacks_cost_and_whether_to_believe_them(attacked):
     for (method, name), cells in rows.items():
         for problem in ("lesion", "cardio"):
             before, after = rows[method, "none"][place[problem, "F1"]], cells[place[problem, "F1"]]
-            assert isinstance(after, Number)
+            assert isinstance(after, Estimate)
             lost, kept, verdict = (cells[place[problem, heading]] for heading in ("F1 lost", "kept", "checks"))
             if name == "none":
                 assert (lost, kept, verdict) == (None, None, None)

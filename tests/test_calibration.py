@@ -14,7 +14,7 @@ from roskdbench.measures.calibration import (
     calibration_rows,
     confidences,
     expected_error,
-    likelihood,
+    negative_log_likelihood,
     reliability,
     temperature,
 )
@@ -38,12 +38,16 @@ def multi(seed=0, count=300, classes=4):
 def test_brier_and_likelihood_are_scikit_learns(seed):
     truth, logits = single(seed, 60)
     chance = softmax(logits, -1)
-    assert likelihood("single-label", truth, logits, None) == pytest.approx(log_loss(truth, chance, labels=range(5)))
+    assert negative_log_likelihood("single-label", truth, logits, None) == pytest.approx(
+        log_loss(truth, chance, labels=range(5))
+    )
     wanted = sum(((truth == c) - chance[:, c]) ** 2 for c in range(5)).mean()
     assert brier("single-label", truth, logits, None) == pytest.approx(wanted)
     truth, logits = multi(seed, 60)
     flat, chance = truth.ravel(), expit(logits).ravel()
-    assert likelihood("multi-label", truth, logits, None) == pytest.approx(log_loss(flat, chance, labels=[0, 1]))
+    assert negative_log_likelihood("multi-label", truth, logits, None) == pytest.approx(
+        log_loss(flat, chance, labels=[0, 1])
+    )
     assert brier("multi-label", truth, logits, None) == pytest.approx(brier_score_loss(flat, chance))
 
 
@@ -87,7 +91,7 @@ def test_labels_that_are_not_known_do_not_count():
     truth, logits = multi()
     known = np.random.default_rng(1).random(truth.shape) < 0.6
     flat, chance = truth[known], expit(logits)[known]
-    assert likelihood("multi-label", truth, logits, known) == pytest.approx(log_loss(flat, chance))
+    assert negative_log_likelihood("multi-label", truth, logits, known) == pytest.approx(log_loss(flat, chance))
     assert brier("multi-label", truth, logits, known) == pytest.approx(brier_score_loss(flat, chance))
     spoilt = np.where(known, truth, 1 - truth)
     assert temperature("multi-label", truth, logits, known) == temperature("multi-label", spoilt, logits, known)

@@ -11,7 +11,7 @@ from conftest import MEASURED, RECIPE, SEEDS, payloads, tiny_examples, tiny_netw
 from pretended_gpu import OnGpu, pretended_gpu
 
 from roskdbench.engine.bank import fill
-from roskdbench.engine.device import Form, prepare
+from roskdbench.engine.device import ComputeConfig, prepare
 from roskdbench.engine.training import Training
 from roskdbench.measures.attacks.gradient import Pgd
 from roskdbench.measures.attacks.search import Found, search
@@ -140,7 +140,7 @@ def test_filling_a_bank_waits_once_a_view():
         teacher = tiny_network().to(examples.device)
         waits.clear()
         bank = np.zeros((RECIPE.view_count, len(examples), 8), np.float32)
-        fill(bank, teacher, examples, RECIPE, SEEDS, Form(), lambda done, note: None)
+        fill(bank, teacher, examples, RECIPE, SEEDS, ComputeConfig(), lambda done, note: None)
         assert waits == ["engine/bank.py fill"] * RECIPE.view_count
     assert (bank != 0).all()
 

@@ -18,12 +18,12 @@ from torch.nn import functional
 from roskdbench.engine import precision
 from roskdbench.engine.bank import fill
 from roskdbench.engine.checkpoint import Checkpoint
-from roskdbench.engine.device import Form
-from roskdbench.engine.exam import Exam
+from roskdbench.engine.device import ComputeConfig
 from roskdbench.engine.examples import batches, epoch_order
 from roskdbench.engine.networks import build, keep_resolution, load_network, save_weights
 from roskdbench.engine.precision import MARGIN, Case, choose
 from roskdbench.engine.training import DivergedError, Recipe, Training
+from roskdbench.engine.validation import ValidationSet
 from roskdbench.engine.views import views
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import seed_for
@@ -55,7 +55,7 @@ def filled_bank(task="single-label", teacher=None, dtype=np.float32):
     examples, _ = tiny_examples(task)
     teacher = teacher or tiny_network(channels(task), seed=5)
     bank = np.zeros((RECIPE.view_count, len(examples), 8), dtype)
-    fill(bank, teacher, examples, RECIPE, SEEDS, Form(), lambda done, note: None)
+    fill(bank, teacher, examples, RECIPE, SEEDS, ComputeConfig(), lambda done, note: None)
     return bank
 
 
@@ -121,14 +121,14 @@ def test_a_trainings_history_has_the_weights_that_teachers_were_given(cpu):
 
 
 def test_an_exam_changes_no_weight(cpu):
-    """And its last grade is of the network as it is left."""
+    """And its last score is of the network as it is left."""
     images, labels = tiny_problem(samples=90)
     asked_about = np.arange(72, 90)
 
-    def grade(logits):
+    def score(logits):
         return float(functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels.targets[72:])))
 
-    plain, graded = training(), training(exam=Exam(images, asked_about, grade))
+    plain, graded = training(), training(validation=ValidationSet(images, asked_about, score))
     plain.run()
     graded.run()
     assert_same(weights(plain.network), weights(graded.network))
@@ -204,7 +204,7 @@ def test_views_can_be_taken_in_turn(cpu):
     assert recipe.view_count == 2
     examples, _ = tiny_examples()
     bank = np.zeros((2, len(examples), 8), np.float32)
-    fill(bank, tiny_network(seed=5), examples, recipe, SEEDS, Form(), lambda done, note: None)
+    fill(bank, tiny_network(seed=5), examples, recipe, SEEDS, ComputeConfig(), lambda done, note: None)
     student = training(method=Distilled(), bank=[bank], recipe=recipe)
     student.run()
     assert len(student.history["loss"]) == 4
@@ -444,7 +444,7 @@ def test_the_measured_form_is_one_of_those_tried(cpu):
     )
     assert len(seconds) == 3
     assert all(value > 0 for value in seconds.values())
-    first, fastest = str(Form()), min(seconds.values())
+    first, fastest = str(ComputeConfig()), min(seconds.values())
     assert seconds[str(form)] == fastest or (str(form) == first and seconds[first] * MARGIN <= fastest)
 
 
@@ -489,14 +489,19 @@ class TestCompiling:
 
         monkeypatch.setattr(torch, "compile", lambda forward, **rest: real(forward, backend=backend, **rest))
         for number in range(10):
-            training(form=Form(compiled=True), recipe=replace(RECIPE, epochs=1)).run()
+            training(form=ComputeConfig(compiled=True), recipe=replace(RECIPE, epochs=1)).run()
             assert len(compiled) == number + 1
 
     @pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles for a CPU with g++, which is not here")
     def test_a_compiled_training_learns_the_same_and_resumes_to_the_bit(self, tmp_path, cpu):
-        whole = training(method=Distilled(), bank=[filled_bank()], mean=RunningMean(), form=Form(compiled=True))
+        whole = training(
+            method=Distilled(), bank=[filled_bank()], mean=RunningMean(), form=ComputeConfig(compiled=True)
+        )
         calls = []
-        asked, whole._ask_in_full = whole._ask_in_full, lambda images: calls.append(len(images)) or asked(images)
+        asked, whole._ask_in_full = (
+            whole._ask_in_full,
+            lambda images: calls.append(len(images)) or asked(images),
+        )
         whole.run()
         assert calls == [16] * 16  # the last batch of each epoch has 8
         eager = training(method=Distilled(), bank=[filled_bank()], mean=RunningMean())
@@ -504,7 +509,11 @@ class TestCompiling:
         assert whole.history["loss"] == pytest.approx(eager.history["loss"], rel=1e-3)
         assert whole.network.state_dict().keys() == eager.network.state_dict().keys()
 
-        kept = {"checkpoint": Checkpoint(tmp_path, share=inf), "mean": RunningMean(), "form": Form(compiled=True)}
+        kept = {
+            "checkpoint": Checkpoint(tmp_path, share=inf),
+            "mean": RunningMean(),
+            "form": ComputeConfig(compiled=True),
+        }
         with pytest.raises(StopError):
             training(method=Distilled(), bank=[filled_bank()], report=stop_at(0.75), **kept).run()
         resumed = training(method=Distilled(), bank=[filled_bank()], **kept)
@@ -517,7 +526,7 @@ def test_a_first_step_that_loads_kernels_does_not_rule_a_form_out(monkeypatch, c
     clock, steps = iter([0.0, 0.8, 1.0, 1.01, 2.0, 2.02, 3.0, 3.02]), []
     monkeypatch.setattr(precision.time, "perf_counter", lambda: next(clock))
     monkeypatch.setattr(precision, "training_step", lambda *given: lambda: steps.append(1))
-    assert precision._step_seconds(Form(), Case({}, 28, 8, cpu), enough=0.18) == pytest.approx(0.01)
+    assert precision._step_seconds(ComputeConfig(), Case({}, 28, 8, cpu), enough=0.18) == pytest.approx(0.01)
     assert len(steps) == precision.STEPS
 
 
@@ -584,8 +593,8 @@ def test_a_network_whose_training_would_corrupt_memory_is_laid_out_another_way()
         {"mean": [0.5] * 3, "deviation": [0.25] * 3},
         0,
     )
-    assert not Form().lay_out(narrow).channels_last
-    assert Form().lay_out(tiny_network()).channels_last
+    assert not ComputeConfig().lay_out(narrow).channels_last
+    assert ComputeConfig().lay_out(tiny_network()).channels_last
     ours = training(network=narrow)
     ours.run()
     assert np.isfinite(ours.history["loss"]).all()
@@ -594,7 +603,7 @@ def test_a_network_whose_training_would_corrupt_memory_is_laid_out_another_way()
 def test_bf16_trains_to_about_the_same_loss(cpu):
     """Speed never changes results by more than precision does."""
     exact, rounded = training(), training()
-    rounded.form = Form("bf16")
+    rounded.form = ComputeConfig("bf16")
     exact.run()
     rounded.run()
     assert rounded.history["loss"] == pytest.approx(exact.history["loss"], rel=0.05)

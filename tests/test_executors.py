@@ -12,12 +12,12 @@ import pytest
 import torch
 from conftest import TINY, begun, command, payloads
 
-from roskdbench.engine import GIVEN
+from roskdbench.engine import GPU_SHARERS
 from roskdbench.engine.device import prepare
 from roskdbench.errors import UserError
-from roskdbench.executors import Computing, Damaged, Lost, computing
+from roskdbench.executors import Damaged, ExecutorConfig, Lost, config
 from roskdbench.executors import attempt as attempts
-from roskdbench.executors.computing import default_devices, default_workers, visible_as
+from roskdbench.executors.config import default_devices, default_workers, visible_as
 from roskdbench.executors.processes import DEVICES, ProcessExecutor
 from roskdbench.executors.shipping import make_private, packed, unpacked
 from roskdbench.plan import plan
@@ -97,8 +97,8 @@ def test_two_nodes_of_a_ray_cluster_give_the_same_bytes_also_after_one_went(alon
     thread = threading.Thread(target=take_away)
     thread.start()
     try:
-        ray = Computing(kind="ray", workers=2, address=cluster.address)
-        progress = run(made, store, method_folders=(folder / "mine",), watch=watch, computing=ray)
+        ray = ExecutorConfig(kind="ray", workers=2, address=cluster.address)
+        progress = run(made, store, method_folders=(folder / "mine",), watch=watch, executor=ray)
         thread.join()
     finally:
         (folder / "on").touch()
@@ -116,8 +116,8 @@ def test_slurm_tasks_give_the_same_bytes(alone, tmp_path):
     suite = read_suite(str(folder / "small.yaml"), ["experiments.main.methods=[mine]"])
     made = plan(suite, discover([folder / "mine"]))
     store = Store.at(tmp_path / "store")
-    slurm = Computing(kind="slurm", workers=2, options={"cluster": "local"})
-    progress = run(made, store, method_folders=(folder / "mine",), computing=slurm)
+    slurm = ExecutorConfig(kind="slurm", workers=2, options={"cluster": "local"})
+    progress = run(made, store, method_folders=(folder / "mine",), executor=slurm)
     assert progress.well, progress.reasons
     found = payloads(store, made)
     assert found == {key: wanted[key] for key in found}
@@ -184,7 +184,7 @@ def test_workers_are_spread_over_devices(alone, tmp_path):
                 assert worker.process.is_alive()
                 time.sleep(0.01)
             seen += [line.partition(b"=")[2].decode() for line in lines if line.startswith(DEVICES.encode())]
-            assert f"{GIVEN}=2".encode() in lines
+            assert f"{GPU_SHARERS}=2".encode() in lines
         assert sorted(seen) == ["5", "5", "7", "7"]
     finally:
         executor.close()
@@ -192,9 +192,7 @@ def test_workers_are_spread_over_devices(alone, tmp_path):
 
 def test_devices_are_named_among_those_that_may_be_seen(monkeypatch):
     monkeypatch.delenv(DEVICES, raising=False)
-    monkeypatch.setattr(
-        computing, "gpus", lambda: [computing.Gpu(str(number), f"GPU-{number}", 0) for number in range(7)]
-    )
+    monkeypatch.setattr(config, "gpus", lambda: [config.Gpu(str(number), f"GPU-{number}", 0) for number in range(7)])
     assert [visible_as(each) for each in ("cuda:0", "cuda:3", "cpu")] == ["GPU-0", "GPU-3", ""]
     monkeypatch.setenv(DEVICES, "4,6")
     assert visible_as("cuda:1") == "6"
@@ -214,7 +212,7 @@ def test_devices_are_named_among_those_that_may_be_seen(monkeypatch):
     ],
 )
 def test_what_is_no_gpu_ends_the_list_of_those_that_may_be_seen(monkeypatch, said, seen):
-    monkeypatch.setattr(computing, "gpus", lambda: [computing.Gpu("0", "GPU-0", 0)])
+    monkeypatch.setattr(config, "gpus", lambda: [config.Gpu("0", "GPU-0", 0)])
     monkeypatch.setenv(DEVICES, said)
     assert default_devices() == seen
 
@@ -224,9 +222,9 @@ class TestTheGpusOfAMachine:
 
     @pytest.fixture(autouse=True)
     def _asked_anew(self):
-        computing.gpus.cache_clear()
+        config.gpus.cache_clear()
         yield
-        computing.gpus.cache_clear()
+        config.gpus.cache_clear()
 
     @pytest.mark.parametrize(
         ("says", "found"),
@@ -242,19 +240,19 @@ class TestTheGpusOfAMachine:
         (tmp_path / "nvidia-smi").write_text(f"#!/bin/sh\n{says}\n")
         (tmp_path / "nvidia-smi").chmod(0o755)
         monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-        assert [(each.index, each.uuid, each.free) for each in computing.gpus()] == found
+        assert [(each.index, each.uuid, each.free) for each in config.gpus()] == found
 
     @pytest.mark.parametrize(("driver", "found"), [("libcuda.so.1", ["0", "1"]), (None, [])])
     def test_are_counted_where_it_is_missing(self, monkeypatch, tmp_path, driver, found):
         for name in ("nvidia0", "nvidia7", "nvidiactl", "nvidia-uvm"):
             (tmp_path / name).touch()
-        monkeypatch.setattr(computing, "DEVICE_FILES", tmp_path)
-        monkeypatch.setattr(computing, "find_library", lambda name: driver)
+        monkeypatch.setattr(config, "DEVICE_FILES", tmp_path)
+        monkeypatch.setattr(config, "find_library", lambda name: driver)
         monkeypatch.setenv("PATH", str(tmp_path))
         monkeypatch.delenv(DEVICES, raising=False)
-        assert [each.index for each in computing.gpus()] == found
+        assert [each.index for each in config.gpus()] == found
         assert default_devices() == found  # by number, for want of a name
-        assert default_workers(found) == (min(2, computing.cores()) if found else computing.cores())
+        assert default_workers(found) == (min(2, config.cores()) if found else config.cores())
 
 
 @pytest.mark.parametrize(
@@ -271,14 +269,14 @@ class TestTheGpusOfAMachine:
     ],
 )
 def test_as_many_workers_as_cores_or_as_memory_on_the_chosen_gpus_takes(monkeypatch, free, devices, cores, workers):
-    there = [computing.Gpu(str(number), f"GPU-{number}", each) for number, each in enumerate(free)]
-    monkeypatch.setattr(computing, "gpus", lambda: there)
-    monkeypatch.setattr(computing, "cores", lambda: cores)
+    there = [config.Gpu(str(number), f"GPU-{number}", each) for number, each in enumerate(free)]
+    monkeypatch.setattr(config, "gpus", lambda: there)
+    monkeypatch.setattr(config, "cores", lambda: cores)
     assert default_workers(devices) == workers
 
 
 def test_a_worker_that_was_given_a_gpu_does_not_make_do_without(monkeypatch):
-    monkeypatch.setenv(GIVEN, "1")
+    monkeypatch.setenv(GPU_SHARERS, "1")
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(UserError, match="torch does not see the GPU"):
         prepare()

@@ -7,10 +7,10 @@ from conftest import MEASURED, RECIPE, SEEDS, moved_and_spread, payloads, tiny_e
 
 import roskdbench as rb
 from roskdbench.engine.bank import fill
-from roskdbench.engine.device import Form, prepare
+from roskdbench.engine.device import ComputeConfig, prepare
 from roskdbench.engine.training import Training
 from roskdbench.engine.views import uniforms, views
-from roskdbench.executors import Computing
+from roskdbench.executors import ExecutorConfig
 from roskdbench.method import Method, RunningMean
 from roskdbench.plan import plan
 from roskdbench.registry import discover
@@ -35,7 +35,7 @@ def training(device, precision="float32"):
         [],
         RECIPE,
         SEEDS,
-        form=Form(precision),
+        form=ComputeConfig(precision),
         mean=RunningMean(),
         warmup=1,
     )
@@ -71,7 +71,7 @@ def test_training_is_deterministic_and_close_to_the_cpus():
 @pytest.mark.parametrize("model", ["resnet18", "resnet50", "mobilenetv2_100", "densenet121"])
 def test_the_papers_networks_come_out_the_same_to_the_bit(model, channels_last):
     device = prepare()
-    form, architecture = Form("float32", channels_last), {"model": model, "options": {}}
+    form, architecture = ComputeConfig("float32", channels_last), {"model": model, "options": {}}
     ends = []
     for _ in range(2):
         examples, _ = tiny_examples(device=device)
@@ -99,7 +99,7 @@ def test_a_bank_row_is_what_the_teacher_says_of_the_students_view():
     examples, _ = tiny_examples(device=device)
     teacher = tiny_network(seed=5)
     bank = np.zeros((RECIPE.view_count, len(examples), 8), np.float32)
-    fill(bank, teacher, examples, RECIPE, SEEDS, Form(), lambda done, note: None)
+    fill(bank, teacher, examples, RECIPE, SEEDS, ComputeConfig(), lambda done, note: None)
     same = []
 
     class Spy(Method):
@@ -119,7 +119,7 @@ def test_every_measure_runs_and_workers_that_share_a_gpu_give_the_bytes_of_one(t
     made, found = plan(read_suite(str(tmp_path / "tiny.yaml")), discover()), []
     for workers in (1, 3):
         store = Store.at(tmp_path / f"store-{workers}")
-        progress = run(made, store, computing=Computing(workers=workers, devices=("cuda:0",)))
+        progress = run(made, store, executor=ExecutorConfig(workers=workers, devices=("cuda:0",)))
         assert progress.well, progress.reasons
         found.append(payloads(store, made))
         for job in made.jobs.values():

@@ -18,7 +18,7 @@ from roskdbench.measures import EPSILON
 from roskdbench.measures.landscape.curvature import sharpness, top_eigenvalue
 from roskdbench.measures.landscape.line import barrier, walk
 from roskdbench.measures.landscape.plane import basin, coordinates, direction, plane
-from roskdbench.measures.landscape.surface import Surface, height, unmoved
+from roskdbench.measures.landscape.surface import Surface, mean_loss, unmoved
 from roskdbench.plan import plan
 from roskdbench.registry import discover
 from roskdbench.report.figures import draw_all
@@ -127,7 +127,7 @@ def test_the_centre_is_the_trained_model_to_the_bit_and_the_weights_come_back():
     network = settled(tiny_network())
     surface, before = Surface(network, "single-label", *images()), bytes_of(network)
     losses = plane(network, surface, direction(network, 0), direction(network, 1), coordinates(5))
-    assert losses[2, 2] == height(surface)
+    assert losses[2, 2] == mean_loss(surface)
     assert losses.min() < losses.max()
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
@@ -138,7 +138,7 @@ def test_the_surface_is_the_mean_cross_entropy_in_eval_mode():
     surface = Surface(network.train(), "single-label", pixels, targets)
     with torch.no_grad():
         wanted = functional.cross_entropy(network.eval()(pixels), targets)
-    assert height(surface) == pytest.approx(wanted.item(), rel=1e-6)
+    assert mean_loss(surface) == pytest.approx(wanted.item(), rel=1e-6)
 
 
 def test_an_even_loss_gives_an_even_plane_to_the_bit():
@@ -225,7 +225,7 @@ def test_the_line_is_the_packages_where_there_is_no_normalisation():
     )
     surface = Surface(walked, "single-label", pixels, targets)
     places = np.arange(1, 11) / 10
-    ours = walk(walked, start.state_dict(), end.state_dict(), places, lambda: height(surface))
+    ours = walk(walked, start.state_dict(), end.state_dict(), places, lambda: mean_loss(surface))
     np.testing.assert_allclose(ours, theirs, rtol=1e-5)
 
 

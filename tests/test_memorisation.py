@@ -11,7 +11,7 @@ from roskdbench.engine.prediction import logits_for
 from roskdbench.measures.memorisation import memorisation_rows
 from roskdbench.plan import plan
 from roskdbench.registry import discover
-from roskdbench.report.table import Number
+from roskdbench.report.table import Estimate
 from roskdbench.report.tables import score_table
 from roskdbench.results import collect
 from roskdbench.store import Store
@@ -127,7 +127,7 @@ def test_the_table_shows_it_beside_the_scores(remembered):
     rows = {tuple(labels): cells for labels, cells in table.rows}
     c = len(table.columns)
     assert rows["RoS-KD", "none"][c - 3 :] == [None, None, None]
-    assert all(isinstance(cell, Number) for cell in rows["RoS-KD", "symmetric 0.4"][c - 3 :])
+    assert all(isinstance(cell, Estimate) for cell in rows["RoS-KD", "symmetric 0.4"][c - 3 :])
     assert rows["Baseline I", "symmetric 0.4"][c - 1] is None
     frame = results.frame
     teachers = frame[

@@ -17,7 +17,7 @@ from roskdbench.plan import plan
 from roskdbench.registry import discover
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
-from roskdbench.suite.noise import Annotators, Confusion, Instance, NoNoise, Pair, Report, Symmetric, Uncertain
+from roskdbench.suite.noise import Annotators, Confusion, Instance, NoNoise, Pair, ReportLabels, Symmetric, Uncertain
 from roskdbench.walk import run
 
 CLASSES = tuple("abcde")
@@ -216,7 +216,7 @@ def test_drawn_annotators_err_at_the_rate_and_differ():
 @pytest.mark.parametrize(("preset", "miss", "alarm"), [("light", 0.2, 0.01), ("heavy", 0.5, 0.05)])
 def test_reports_miss_and_invent_findings_at_their_rates(preset, miss, alarm):
     labels = multi()
-    noisy = drawn(Report(kind="report", preset=preset), labels)
+    noisy = drawn(ReportLabels(kind="report", preset=preset), labels)
     for c in range(5):
         there = labels.targets[:, c] == 1
         assert_close((noisy[there, c] == 0).mean(), miss, there.sum())
@@ -225,12 +225,12 @@ def test_reports_miss_and_invent_findings_at_their_rates(preset, miss, alarm):
 
 def test_reports_may_have_rates_for_each_class():
     labels = multi()
-    noisy = drawn(Report(kind="report", miss={"b": 0.5}, false_alarm=0.0), labels)
+    noisy = drawn(ReportLabels(kind="report", miss={"b": 0.5}, false_alarm=0.0), labels)
     assert np.array_equal(np.delete(noisy, 1, 1), np.delete(labels.targets, 1, 1))
     there = labels.targets[:, 1] == 1
     assert_close((noisy[there, 1] == 0).mean(), 0.5, there.sum())
     with pytest.raises(UserError, match="report noise names the class 'bb'"):
-        drawn(Report(kind="report", miss={"bb": 0.5}), labels)
+        drawn(ReportLabels(kind="report", miss={"bb": 0.5}), labels)
 
 
 def uncertain(labels, share=0.1):
@@ -255,7 +255,7 @@ def test_uncertain_labels_are_ignored_where_nothing_else_is_said():
     for spec in (
         Uncertain(kind="uncertain", policy="ignore"),
         NoNoise(kind="none"),
-        Report(kind="report", preset="light"),
+        ReportLabels(kind="report", preset="light"),
     ):
         noisy = drawn(spec, labels)
         assert np.array_equal(np.isnan(noisy), labels.uncertain == 1)
@@ -282,7 +282,7 @@ KINDS = {
     "multi-label": [
         NoNoise(kind="none"),
         Symmetric(kind="symmetric", rate=0.3),
-        Report(kind="report", preset="heavy"),
+        ReportLabels(kind="report", preset="heavy"),
         Uncertain(kind="uncertain", policy="ones", rate=0.2),
         Uncertain(kind="uncertain", policy="soft", rate=0.2),
     ],
@@ -314,7 +314,7 @@ def test_noise_keeps_shape_and_range_and_is_drawn_from_its_seed(task, spec, samp
             multi(50),
             "pair noise is for single-label problems, and this one is multi",
         ),
-        (Report(kind="report", preset="light"), single(50), "report noise is for multi-label problems"),
+        (ReportLabels(kind="report", preset="light"), single(50), "report noise is for multi-label problems"),
     ],
 )
 def test_noise_of_the_wrong_task_is_refused(spec, labels, said):
@@ -331,7 +331,7 @@ def test_every_noise_survives_being_written_down(spec):
     ("one", "other"),
     [
         (NoNoise(kind="none"), NoNoise(kind="none", seed=3, title="clean")),
-        (Report(kind="report", preset="light"), Report(kind="report", miss=0.2, false_alarm=0.01)),
+        (ReportLabels(kind="report", preset="light"), ReportLabels(kind="report", miss=0.2, false_alarm=0.01)),
         (
             Uncertain(kind="uncertain", policy="ones"),
             Uncertain(kind="uncertain", policy="ones", soft=(0.1, 0.2)),
@@ -356,7 +356,7 @@ def test_what_acts_counts():
 @pytest.mark.parametrize("said", [{}, {"preset": "light", "miss": 0.2}])
 def test_report_noise_is_a_preset_or_rates(said):
     with pytest.raises(ValueError, match="report noise needs a preset, or miss and false_alarm"):
-        Report(kind="report", **said)
+        ReportLabels(kind="report", **said)
 
 
 # In suites

@@ -17,7 +17,7 @@ from roskdbench.report.contents import tables_of
 from roskdbench.report.formats import plain_number
 from roskdbench.report.page.writing import write_page
 from roskdbench.report.paper import Paper
-from roskdbench.report.table import Number
+from roskdbench.report.table import Estimate
 from roskdbench.results import collect
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
@@ -90,7 +90,7 @@ def test_every_number_of_the_tables_is_on_the_page_and_leads_to_its_runs(page, r
         for table in each:
             for _, cells in table.rows:
                 for column, cell in zip(table.columns, cells, strict=True):
-                    if isinstance(cell, Number) and not column.source:
+                    if isinstance(cell, Estimate) and not column.source:
                         assert f">{plain_number(cell.mean)}" in text
     links = set(re.findall(r'href="#(c\d+)"', text))
     assert links == set(data["cells"])
@@ -158,7 +158,7 @@ def test_rows_are_sorted_and_filtered(page, tmp_path):
         const table = document.querySelector("table.sortable");
         const head = [...table.tHead.rows[table.tHead.rows.length - 1].cells];
         const column = head.findIndex((each) => each.textContent.trim().startsWith("F1"));
-        const values = () => [...table.tBodies[0].rows].map((row) => Number(row.cells[column].dataset.value));
+        const values = () => [...table.tBodies[0].rows].map((row) => Estimate(row.cells[column].dataset.value));
         head[column].querySelector("button").click();
         const down = values(), said = head[column].getAttribute("aria-sort");
         head[column].querySelector("button").click();

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from roskdbench.engine import GIVEN
+from roskdbench.engine import GPU_SHARERS
 from roskdbench.errors import UserError
 from roskdbench.job import Job
 from roskdbench.jobs.execution import environment
@@ -234,7 +234,7 @@ def test_the_hours_of_a_gpu_that_workers_share_are_counted_once(tmp_path, monkey
     """Four workers on one GPU, ten seconds each for what alone takes 2.5."""
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.get_device_name", lambda: "NVIDIA X")
-    monkeypatch.setenv(GIVEN, "4")
+    monkeypatch.setenv(GPU_SHARERS, "4")
     store = Store.at(tmp_path)
     record = {"kind": "teacher", "network": "small", "work": 100.0, "seconds": 10.0, "environment": environment()}
     with store.writing("ab" * 32, record):

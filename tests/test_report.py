@@ -28,7 +28,7 @@ from roskdbench.report.formats import as_csv, as_json, latex, markdown, plain_nu
 from roskdbench.report.layout import stored_names
 from roskdbench.report.legend import below
 from roskdbench.report.paper import Paper
-from roskdbench.report.table import Column, Number, Table
+from roskdbench.report.table import Column, Estimate, Table
 from roskdbench.report.tables import score_table
 from roskdbench.report.terminal import terminal_table
 from roskdbench.results import COLUMNS, collect
@@ -281,7 +281,7 @@ def test_titles_are_text_in_every_format(results, smoke, tmp_path):
     assert draw_all(made, smoke[1], tmp_path)
     table = Table("x", "t", ["method"], [Column("lesion", odd, odd)], [([odd], [None])])
     with Console(width=200, file=io.StringIO(), record=True) as console:
-        console.print(terminal_table(replace(table, rows=[([odd], [Number(0.5, None, 1)])])))
+        console.print(terminal_table(replace(table, rows=[([odd], [Estimate(0.5, None, 1)])])))
     assert odd in console.export_text()
     assert "<i>" not in markdown([table])
 
@@ -330,7 +330,7 @@ def test_headings_that_begin_alike_stay_apart_where_they_are_cut():
     labels = ["Pneumonia", "Pneumothorax", "Effusion", "Mass", "Nodule", "Edema", "Fibrosis", "Hernia"]
     columns = [Column("cardio", "auc", label) for label in labels]
     screen = Console(width=100, file=io.StringIO())
-    screen.print(terminal_table(Table("t", "t", ["method"], columns, [(["A"], [Number(0.5, None, 1)] * 8)])))
+    screen.print(terminal_table(Table("t", "t", ["method"], columns, [(["A"], [Estimate(0.5, None, 1)] * 8)])))
     heads = next(line for line in screen.file.getvalue().splitlines() if line.startswith("method")).split()[1:]
     assert heads == ["Pneumon", "Pneumot", "Effusio", "Mass", "Nodule", "Edema", "Fibrosi", "Hernia"]
 
@@ -347,8 +347,8 @@ NASTY = Table(
     [Column("le_sion", "f1", "F1"), Column("le_sion", "f1", "F1", source="paper")],
     [
         (["τ=4 λ×Δ → é 中 ∞"], [None, None]),
-        (["a|b_c & <script>"], [Number(0.5, 0.25, 2, True), None]),
-        (["d"], ["diverged", Number(1.0, None, 1)]),
+        (["a|b_c & <script>"], [Estimate(0.5, 0.25, 2, True), None]),
+        (["d"], ["diverged", Estimate(1.0, None, 1)]),
     ],
     ["100 % of $ and _"],
 )

@@ -23,7 +23,7 @@ from roskdbench.executors.inline import InlineExecutor
 from roskdbench.live import PlainView
 from roskdbench.plan import plan
 from roskdbench.registry import discover
-from roskdbench.report.table import Number
+from roskdbench.report.table import Estimate
 from roskdbench.results import collect, find_run
 from roskdbench.runs import run_name, write_record
 from roskdbench.store import Store
@@ -314,11 +314,11 @@ class DyingExecutor(InlineExecutor):
 @pytest.mark.parametrize(("times", "well"), [(1, True), (99, False)])
 def test_a_job_whose_worker_dies_is_tried_again_once(tiny, tmp_path, monkeypatch, times, well):
 
-    from roskdbench.executors import computing
+    from roskdbench.executors import config
 
     made = planned(tiny)
     store = Store.at(tmp_path / "store")
-    monkeypatch.setattr(computing, "InlineExecutor", type("Dying", (DyingExecutor,), {"times": times}))
+    monkeypatch.setattr(config, "InlineExecutor", type("Dying", (DyingExecutor,), {"times": times}))
     progress = run(made, store)
     assert progress.well == well
     assert any("it is tried again" in line for line in progress.messages)
@@ -328,9 +328,9 @@ def test_a_job_whose_worker_dies_is_tried_again_once(tiny, tmp_path, monkeypatch
 
 
 def test_without_a_terminal_a_lost_job_is_said_to_be_tried_again(tiny, tmp_path, monkeypatch):
-    from roskdbench.executors import computing
+    from roskdbench.executors import config
 
-    monkeypatch.setattr(computing, "InlineExecutor", DyingExecutor)
+    monkeypatch.setattr(config, "InlineExecutor", DyingExecutor)
     screen = Console(file=StringIO(), width=200)
     with PlainView(screen) as view:
         run(planned(tiny), Store.at(tmp_path / "store"), watch=view)
@@ -352,9 +352,9 @@ class SpoilingExecutor(InlineExecutor):
 
 
 def test_a_disk_that_spoils_what_is_written_is_not_asked_for_ever(tiny, tmp_path, monkeypatch):
-    from roskdbench.executors import computing
+    from roskdbench.executors import config
 
-    monkeypatch.setattr(computing, "InlineExecutor", SpoilingExecutor)
+    monkeypatch.setattr(config, "InlineExecutor", SpoilingExecutor)
     made, store = planned(tiny), Store.at(tmp_path / "store")
     progress = run(made, store)
     assert not progress.well
@@ -621,7 +621,7 @@ def test_a_measure_that_fails_takes_no_other_with_it(tiny, tmp_path, monkeypatch
     (gap,) = results.gaps
     assert (gap.cell.method, gap.state, gap.without) == ("Baseline I", "failed", ("attacks",))
     tables = {table.name: table for table in tables_of(results, "main")}
-    assert all(isinstance(cell, Number) for _, cells in tables["main"].rows for cell in cells)
+    assert all(isinstance(cell, Estimate) for _, cells in tables["main"].rows for cell in cells)
     for labels, cells in tables["main-attacks"].rows:
         assert ("failed" in cells) == (labels[0] == "Baseline I")
     assert any("failed: 1 cell, attacks only." in note and "no room on the device" in note

@@ -27,12 +27,12 @@ from roskdbench.plan import Cell, Plan
 from roskdbench.results import COLUMNS, Results
 from roskdbench.statistics.bootstrap import draws_of
 from roskdbench.suite import Suite
-from roskdbench.suite.problems import PLACES
+from roskdbench.suite.problems import LOCATION_KEYS
 
 RESULTS, PREDICTIONS, PROVENANCE, README = "results.csv", "predictions.npz", "provenance.json", "README.md"
 FILES = (RESULTS, PREDICTIONS, PROVENANCE, README)
 VERSION = 1
-Row = tuple[Any, ...]
+ResultRow = tuple[Any, ...]
 """As the columns of the results frame."""
 
 
@@ -42,7 +42,7 @@ class Board:
 
     suite: Suite
     cells: list[Cell]
-    rows: list[Row]
+    rows: list[ResultRow]
     arrays: dict[str, NDArray[Any]]
     made: dict[str, dict[str, Any]]
     """What made each scores job's model: code of the method, environment, the fingerprint of the split."""
@@ -115,20 +115,22 @@ def read_board(folder: Path) -> Board:
     if missing:
         raise UserError(f"{folder} is no board: {', '.join(missing)} is missing; make one with: leaderboard add RUN")
     try:
-        said = json.loads((folder / PROVENANCE).read_text("utf-8"))
-        if said["version"] != VERSION:
-            raise UserError(f"{folder / PROVENANCE} is of version {said['version']}; this reads version {VERSION}")
-        suite = Suite.model_validate(said["suite"])
-        cells = [_cell(each) for each in said["cells"]]
-        rest = [said[name] for name in ("made", "contents", "entries", "noise")]
-        for facts in said["contents"].values():
+        provenance = json.loads((folder / PROVENANCE).read_text("utf-8"))
+        if provenance["version"] != VERSION:
+            raise UserError(
+                f"{folder / PROVENANCE} is of version {provenance['version']}; this reads version {VERSION}"
+            )
+        suite = Suite.model_validate(provenance["suite"])
+        cells = [_cell(each) for each in provenance["cells"]]
+        rest = [provenance[name] for name in ("made", "contents", "entries", "noise")]
+        for facts in provenance["contents"].values():
             Content.of(facts)
-        for *names, rate in said["noise"]:
+        for *names, rate in provenance["noise"]:
             experiment, problem, noise = names
             "".join([experiment, problem, noise, f"{rate:.3f}"])
-        for facts in said["made"].values():
+        for facts in provenance["made"].values():
             "".join([facts.get(name, "") for name in ("split", "kind", "made with")])
-        for entry in said["entries"]:
+        for entry in provenance["entries"]:
             " ".join([entry["run"], entry["by"], entry["date"], entry["roskdbench"], *entry["data"].values()])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200]
@@ -152,16 +154,16 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _provenance(board: Board) -> str:
-    said = {
+    provenance = {
         "version": VERSION,
-        "suite": board.suite.model_dump(mode="json", exclude={"problems": {"__all__": set(PLACES)}}),
+        "suite": board.suite.model_dump(mode="json", exclude={"problems": {"__all__": set(LOCATION_KEYS)}}),
         "contents": board.contents,
         "entries": board.entries,
         "noise": board.noise,
         "made": board.made,
         "cells": [asdict(cell) for cell in board.cells],
     }
-    return json.dumps(said, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(provenance, indent=1, ensure_ascii=False) + "\n"
 
 
 def _cell(facts: Mapping[str, Any]) -> Cell:
@@ -169,7 +171,7 @@ def _cell(facts: Mapping[str, Any]) -> Cell:
     return Cell(**{**facts, "others": others})
 
 
-def as_csv(rows: Iterable[Row]) -> str:
+def as_csv(rows: Iterable[ResultRow]) -> str:
     """The rows under their heads, as results.csv has them."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -186,7 +188,7 @@ def _is_nan(value: Any) -> bool:
 KINDS: dict[str, type] = {"overlap": float, "fold": int, "seed": int, "n": int}
 
 
-def _from_csv(path: Path) -> list[Row]:
+def _from_csv(path: Path) -> list[ResultRow]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.reader(file)

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from roskdbench.board.content import FILES, Board, Row, as_csv
+from roskdbench.board.content import FILES, Board, ResultRow, as_csv
 from roskdbench.board.readme import objection
 from roskdbench.board.verifying import predictions_of, rows_by_cell, verify
 from roskdbench.errors import UserError, refusal
 from roskdbench.fingerprint import fingerprint
 from roskdbench.plan import Cell
 from roskdbench.registry import Registry
-from roskdbench.results import PLACE, place_of
+from roskdbench.results import GRID, grid_key
 from roskdbench.suite import Experiment, Suite
 from roskdbench.suite.departures import ROWS
 
@@ -24,13 +24,13 @@ def merge(boards: Sequence[Board]) -> Board:
     """All rows of boards of one suite. A UserError where they are not, or disagree about a cell."""
     first = boards[0]
     merged = Board(_merged_suite([board.suite for board in boards]), [], [], {}, {}, {}, [])
-    seen: dict[Row, tuple[Cell, list[Row]]] = {}
+    seen: dict[ResultRow, tuple[Cell, list[ResultRow]]] = {}
     for board in boards:
         if board.contents != first.contents:
             raise UserError("the boards were made on other data; they cannot stand in one table")
         added, by_cell = set(), rows_by_cell(board)
         for cell in board.cells:
-            place = place_of(cell)
+            place = grid_key(cell)
             own = by_cell.get(place, [])
             before, rows = seen.get(place, (cell, own))
             if place not in seen:
@@ -48,7 +48,7 @@ def merge(boards: Sequence[Board]) -> Board:
                     "out differently, as it may on another machine; leave it out of one of them"
                 )
             predictions_of(board, cell)
-        merged.rows += [row for row in board.rows if tuple(row[: len(PLACE)]) in added]
+        merged.rows += [row for row in board.rows if tuple(row[: len(GRID)]) in added]
         merged.arrays |= board.arrays
         merged.made |= board.made
         merged.noise += [each for each in board.noise if each[:3] not in [known[:3] for known in merged.noise]]
@@ -91,8 +91,8 @@ def _method_files(board: Board, registry: Registry) -> list[Path]:
 
 def _common(suite: Suite) -> str:
     """The same for suites whose rows may stand in one table."""
-    said = suite.model_dump(mode="json", exclude={"title": True, "experiments": {"__all__": ROWS}})
-    return fingerprint(said)
+    declared = suite.model_dump(mode="json", exclude={"title": True, "experiments": {"__all__": ROWS}})
+    return fingerprint(declared)
 
 
 def submit(board: Board, folder: Path, registry: Registry, target: Path) -> Path:

@@ -45,7 +45,7 @@ def _made(board: Board) -> str:
     ]
     places = sorted({made["made with"] for made in board.made.values() if made.get("made with")})
     lines += [f"- Trained with {escape_markdown(place)}." for place in places]
-    terms = {name: said for entry in board.entries for name, said in entry["data"].items()}
-    lines += [f"- {escape_markdown(f'{name}: {said}')}" for name, said in terms.items()]
+    terms = {name: terms_of for entry in board.entries for name, terms_of in entry["data"].items()}
+    lines += [f"- {escape_markdown(f'{name}: {terms_of}')}" for name, terms_of in terms.items()]
     lines.append(f"- Check it: `roskdbench leaderboard verify leaderboards/{board.suite.suite}`")
     return "\n".join(lines)

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from roskdbench.board.content import Board, Row
+from roskdbench.board.content import Board, ResultRow
 from roskdbench.data.content import Content, Located
 from roskdbench.errors import UserError
 from roskdbench.measures import BEFORE, CHECKS, Number
 from roskdbench.measures.tested import Tested
 from roskdbench.plan import Cell, Plan, plan
 from roskdbench.registry import Registry
-from roskdbench.results import COLUMNS, PLACE, place_of
+from roskdbench.results import COLUMNS, GRID, grid_key
 
 TOLERANCE = 1e-9
 TRUSTED = {"landscape", "memorisation"}  # kinds of job whose numbers need the model
@@ -53,8 +53,8 @@ def verify(board: Board, registry: Registry) -> Verdict:
     by_cell = rows_by_cell(board)
     known: dict[str, Known | None] = {}
     for cell in board.cells:
-        own: dict[str, list[Row]] = {}
-        for row in by_cell.pop(place_of(cell), []):
+        own: dict[str, list[ResultRow]] = {}
+        for row in by_cell.pop(grid_key(cell), []):
             own.setdefault(row[FINGERPRINT], []).append(row)
         for fingerprint, who in ((cell.scores, ""), *cell.others):
             rows = own.pop(fingerprint, [])
@@ -67,11 +67,11 @@ def verify(board: Board, registry: Registry) -> Verdict:
     return verdict
 
 
-def rows_by_cell(board: Board) -> dict[Row, list[Row]]:
+def rows_by_cell(board: Board) -> dict[ResultRow, list[ResultRow]]:
     """The rows of each place in the grid."""
-    found: dict[Row, list[Row]] = {}
+    found: dict[ResultRow, list[ResultRow]] = {}
     for row in board.rows:
-        found.setdefault(tuple(row[: len(PLACE)]), []).append(row)
+        found.setdefault(tuple(row[: len(GRID)]), []).append(row)
     return found
 
 
@@ -118,7 +118,7 @@ def _recomputed(board: Board, cell: Cell, fingerprint: str, planned: Plan) -> Kn
     return {(condition, metric, label): (value, count) for condition, metric, label, value, count in rows}
 
 
-def _compare(verdict: Verdict, cell: Cell, who: str, rows: list[Row], wanted: Known | None) -> None:
+def _compare(verdict: Verdict, cell: Cell, who: str, rows: list[ResultRow], wanted: Known | None) -> None:
     if not rows:
         verdict.objections.append(f"{_name(cell)}: its results are missing{f' ({who})' if who else ''}")
         return
@@ -164,9 +164,9 @@ def _said(place: Place) -> str:
 
 def _of_plan(board: Board, planned: Plan) -> Iterator[str]:
     """Rows that the suite, with the methods as they are here, does not give; and those of it that are not there."""
-    wanted = {place_of(cell): cell for cell in planned.cells}
+    wanted = {grid_key(cell): cell for cell in planned.cells}
     for cell in board.cells:
-        ours = wanted.pop(place_of(cell), None)
+        ours = wanted.pop(grid_key(cell), None)
         if ours is None:
             yield f"{_name(cell)}: the suite has no such cell"
         elif ours.scores != cell.scores:

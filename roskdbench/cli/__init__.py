@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from roskdbench.cli import checkpoint, data, doctor, leaderboard, look, new, store, work
+from roskdbench.cli import data, doctor, leaderboard, look, model_file, new, store, work
 
 app = typer.Typer(
     help="Benchmark methods that distil robust students from noisy-label teachers.",
@@ -17,7 +17,7 @@ app = typer.Typer(
 )
 COMMANDS: dict[str, list[Callable[..., None]]] = {
     "Work": [work.run, work.plan, work.report, work.check],
-    "One model": [checkpoint.attack, checkpoint.landscape],
+    "One model": [model_file.attack, model_file.landscape],
     "Look": [look.methods, look.suites, look.datasets, look.schema, doctor.doctor],
 }
 for panel, commands in COMMANDS.items():

@@ -49,7 +49,7 @@ def check(suite: SuiteName, data: Data = None, settings: Settings = None, store:
 def prepare(suite: SuiteName, data: Data = None, settings: Settings = None, store: StoreFolder = STORE) -> None:
     """Decode every image of a suite into the store. Stop it whenever you like: it goes on where it stopped."""
     from roskdbench.data.preparation import locate
-    from roskdbench.executors.computing import cores
+    from roskdbench.executors.config import cores
     from roskdbench.live import decoding_for
     from roskdbench.store import Store
 
@@ -62,8 +62,8 @@ def prepare(suite: SuiteName, data: Data = None, settings: Settings = None, stor
         screen.print("Interrupted. What is decoded is kept; the same command goes on from there.")
         raise typer.Exit(130) from None
     for name, found in located.items():
-        said = f"{name}: {found.content.samples:,} images are ready. {found.content.remark}"
-        screen.print(said.rstrip(), markup=False, soft_wrap=True)
+        message = f"{name}: {found.content.samples:,} images are ready. {found.content.remark}"
+        screen.print(message.rstrip(), markup=False, soft_wrap=True)
     if not roots:
         screen.print("All problems of this suite are drawn; there are no data to prepare.")
 

@@ -37,10 +37,10 @@ def doctor(data: Data = None, folders: Folders = None, store: StoreFolder = STOR
         _parts(),
     )
     for group in findings:
-        for state, what, said in _all(group):
+        for state, what, message in _all(group):
             well = well and state != "no"
             screen.print(MARKS[state], end=" ")
-            screen.print(f"{what}: {said}", markup=False, soft_wrap=True)
+            screen.print(f"{what}: {message}", markup=False, soft_wrap=True)
     if not well:
         raise typer.Exit(1)
 
@@ -73,8 +73,8 @@ def _libraries() -> Iterator[Finding]:
     try:
         import_module("torchvision")
     except (ImportError, RuntimeError, OSError) as error:
-        said = f"it does not go with this torch ({' '.join(str(error).split())[:80]}); install both from one index"
-        yield "no", "torchvision", said
+        message = f"it does not go with this torch ({' '.join(str(error).split())[:80]}); install both from one index"
+        yield "no", "torchvision", message
 
 
 def _device() -> Iterator[Finding]:
@@ -84,7 +84,7 @@ def _device() -> Iterator[Finding]:
 
     from roskdbench.engine.device import prepare
     from roskdbench.engine.precision import Case, choose
-    from roskdbench.executors.computing import cores, default_devices, default_workers
+    from roskdbench.executors.config import cores, default_devices, default_workers
     from roskdbench.jobs.execution import environment
 
     device, jobs = prepare(), default_workers(default_devices())
@@ -98,11 +98,11 @@ def _device() -> Iterator[Finding]:
             yield "ok", f"cuda:{number}", f"{name}, {free / 2**30:.0f} of {whole / 2**30:.0f} GiB free"
     form, seconds = choose(Case({"model": "resnet18", "options": {}}, 64, 16, device))
     times = ", ".join(f"{name} {1000 * each:.0f} ms" for name, each in seconds.items())
-    said = f"a ResNet-18 at 64 px trains fastest in {form} (a step of 16: {times})"
+    message = f"a ResNet-18 at 64 px trains fastest in {form} (a step of 16: {times})"
     if form.precision == "float32":
-        yield "ok", "precision", f"{said}; float32, the default, is right here"
+        yield "ok", "precision", f"{message}; float32, the default, is right here"
     else:
-        yield "note", "precision", f"{said}; protocol.precision: auto would use it, the default float32 does not"
+        yield "note", "precision", f"{message}; protocol.precision: auto would use it, the default float32 does not"
 
 
 def _disk(store: "StoreFolder") -> Iterator[Finding]:
@@ -116,8 +116,12 @@ def _disk(store: "StoreFolder") -> Iterator[Finding]:
         yield "no", "store", f"{place} cannot be written; name another with --store DIR or ROSKDBENCH_STORE"
         return
     free = shutil.disk_usage(place).free
-    said = f"{store}{'' if store.exists() else ' (made by the first run)'}, {decimal(free)} free"
-    yield ("ok", "store", said) if free > 5e9 else ("note", "store", f"{said}: banks of large problems take gigabytes")
+    message = f"{store}{'' if store.exists() else ' (made by the first run)'}, {decimal(free)} free"
+    yield (
+        ("ok", "store", message)
+        if free > 5e9
+        else ("note", "store", f"{message}: banks of large problems take gigabytes")
+    )
 
 
 def _methods(folders: "Folders") -> Iterator[Finding]:
@@ -141,8 +145,8 @@ def _datasets(data: "Data") -> Iterator[Finding]:
         elif not name.startswith("phantom") and name not in ("folder", "medmnist"):
             missing.append(name)
     if missing:
-        said = f"not found: {', '.join(missing)}; roskdbench datasets says how to get them ({VARIABLE} is where)"
-        yield "note", "data", said
+        message = f"not found: {', '.join(missing)}; roskdbench datasets says how to get them ({VARIABLE} is where)"
+        yield "note", "data", message
 
 
 def _parts() -> Iterator[Finding]:

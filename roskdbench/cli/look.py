@@ -62,8 +62,8 @@ def datasets(data: Data = None) -> None:
             state = Text(f"found: {place}", style="green")
         else:
             state = Text("" if name in ("folder", "medmnist") else "not found", style="yellow")
-        said = Text(f"licence: {card.licence}\ncite: {card.citation}\nget: {card.how}", style="dim")
-        grid.add_row(Text(name, style="bold"), Group(Text.assemble(card.title, "   ", state), said))
+        terms = Text(f"licence: {card.licence}\ncite: {card.citation}\nget: {card.how}", style="dim")
+        grid.add_row(Text(name, style="bold"), Group(Text.assemble(card.title, "   ", state), terms))
     screen = console()
     screen.print(grid)
     screen.print(

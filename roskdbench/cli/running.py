@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from roskdbench.data.content import Located
-    from roskdbench.executors import Computing
+    from roskdbench.executors import ExecutorConfig
     from roskdbench.plan import Plan
     from roskdbench.store import Store
     from roskdbench.suite import Suite
@@ -25,7 +25,7 @@ def located(
     if not roots:
         return {}
     from roskdbench.data.preparation import locate
-    from roskdbench.executors.computing import cores
+    from roskdbench.executors.config import cores
     from roskdbench.live import decoding_for
 
     with decoding_for(screen) as report:
@@ -35,7 +35,7 @@ def located(
 def computed(
     planned: "Plan",
     store: "Store",
-    computing: "Computing",
+    executor: "ExecutorConfig",
     folders: "Iterable[Path]",
     screen: "Console",
     track: str | None = None,
@@ -49,7 +49,7 @@ def computed(
 
     try:
         with view_for(screen) as view, tracked(track, planned, store, view) if track else nullcontext(view) as watch:
-            return run(planned, store, method_folders=tuple(folders), watch=watch, computing=computing)
+            return run(planned, store, method_folders=tuple(folders), watch=watch, executor=executor)
     except KeyboardInterrupt:
         screen.print("Interrupted. What is finished is kept; the same command goes on from there.")
         raise typer.Exit(130) from None

@@ -26,9 +26,9 @@ def listing(
     from rich.text import Text
 
     from roskdbench.errors import UserError, nearest
-    from roskdbench.keeping import kept
     from roskdbench.live import duration
     from roskdbench.runs import runs
+    from roskdbench.store_admin import kept
 
     there, screen = _store(store), console()
     every = list(kept(there))
@@ -63,8 +63,8 @@ def how_large(folders: Folders = None, store: StoreFolder = STORE) -> None:
     from rich.filesize import decimal as amount
     from rich.table import Table
 
-    from roskdbench.keeping import ROOMS, kept, needed, size
     from roskdbench.runs import runs
+    from roskdbench.store_admin import ROOMS, kept, needed, size
 
     there, screen = _store(store), console()
     sizes = {each.fingerprint: each.bytes for each in kept(there)}
@@ -94,7 +94,7 @@ def verify(store: StoreFolder = STORE) -> None:
     """Read every artifact and compare its bytes with those that were written. Damaged ones are set aside: run again."""
     from rich.progress import Progress
 
-    from roskdbench.keeping import damaged
+    from roskdbench.store_admin import damaged
 
     there, screen = _store(store), console()
     every = len(list(there.fingerprints()))
@@ -126,8 +126,8 @@ def collect_garbage(
     from rich.filesize import decimal as amount
 
     from roskdbench.errors import UserError
-    from roskdbench.keeping import needed, rubbish, runs_of, take_away
     from roskdbench.runs import runs
+    from roskdbench.store_admin import garbage, needed, runs_of, take_away
 
     there, screen = _store(store), console()
     names = list(keep or runs(there))
@@ -136,17 +136,17 @@ def collect_garbage(
             f"{store} has no record of a run, so all of it would go: say what to --keep, or delete the folder"
         )
     stay = set().union(*(runs_of(there, name) for name in names))
-    found = rubbish(there, needed(there, names, methods_found(folders)), stay)
-    said = (
+    found = garbage(there, needed(there, names, methods_found(folders)), stay)
+    summary = (
         f"{len(found.artifacts)} artifacts, {len(found.folders)} drafts, checkpoints and records, {amount(found.bytes)}"
     )
     if dry_run:
         for each in found.artifacts:
             screen.print(f"  {each.fingerprint[:12]} {each.label}", markup=False, soft_wrap=True)
-        screen.print(f"Would go: {said}.")
+        screen.print(f"Would go: {summary}.")
         return
     take_away(there, found)
-    screen.print(f"Gone: {said}. Kept: {', '.join(names) or 'nothing'}.", markup=False, soft_wrap=True)
+    screen.print(f"Gone: {summary}. ArtifactInfo: {', '.join(names) or 'nothing'}.", markup=False, soft_wrap=True)
 
 
 def _store(root: Path) -> "Store":

@@ -72,12 +72,12 @@ def run(
     Stop it whenever you like: the same command goes on where it stopped. The tables do not depend on --workers.
     """
     from roskdbench.data.roots import find_roots
-    from roskdbench.executors import Computing
+    from roskdbench.executors import ExecutorConfig
     from roskdbench.results import completed
     from roskdbench.store import Store
 
     screen = console()
-    computing = Computing(
+    executor_config = ExecutorConfig(
         executor.value, workers, devices.split(",") if devices else (), address, _pairs("--slurm", slurm or [])
     )
     registry = methods_found(folders)
@@ -92,7 +92,7 @@ def run(
         planned = _plan(suite, settings, registry, only, kept, data_found)
     method_folders = tuple(folders or ())
     results, progress = completed(
-        planned, kept, method_folders, lambda: computed(planned, kept, computing, method_folders, screen, track)
+        planned, kept, method_folders, lambda: computed(planned, kept, executor_config, method_folders, screen, track)
     )
     if not progress.state:
         screen.print("Nothing to do: everything this suite asks for is in the store.")
@@ -101,13 +101,13 @@ def run(
         raise typer.Exit(1)
 
 
-def _pairs(option: str, said: list[str]) -> dict[str, str]:
+def _pairs(option: str, text: list[str]) -> dict[str, str]:
     from roskdbench.errors import UserError
 
-    for each in said:
+    for each in text:
         if "=" not in each:
             raise UserError(f"{option} {each}: say KEY=VALUE")
-    return dict(each.split("=", 1) for each in said)
+    return dict(each.split("=", 1) for each in text)
 
 
 def _plan(
@@ -164,7 +164,7 @@ def plan(
 
 def _print_hours(planned: "Plan", screen: "Console", store: "Store", measure: bool) -> None:
     from roskdbench.plan.estimate import Speed, alone, speeds
-    from roskdbench.plan.workshop import BACKWARD
+    from roskdbench.plan.factory import BACKWARD
 
     found = speeds(store)
     if measure:
@@ -181,11 +181,11 @@ def _print_hours(planned: "Plan", screen: "Console", store: "Store", measure: bo
         unit = "GPU-hours" if each.is_gpu else "hours of one core"
         whole, separate = each.hours(planned.jobs.values()), each.hours(alone(planned))
         how = "a few steps of a ResNet-18" if measure else "jobs in this store"
-        said = (
+        text = (
             f"On {each.device}, by the speed of {how}: {_hours(each.hours(left))} {unit} to do, {_hours(whole)} from "
             f"an empty store. Scripts that share nothing would take {_hours(separate)}: {separate / whole:.1f} times."
         )
-        screen.print(said, soft_wrap=True, markup=False)
+        screen.print(text, soft_wrap=True, markup=False)
     if not found:
         screen.print("How long it will take is not known yet: add --measure.", style="dim")
 
@@ -239,10 +239,10 @@ def report(
     form: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.table,
     compare: Annotated[
         str,
-        typer.Option(metavar="paper|none|RUN", help="What to set beside the numbers: the paper's, or another run's."),
+        typer.Option(metavar="paper|none|RUN", help="What to set source the numbers: the paper's, or another run's."),
     ] = "none",
     table: Annotated[
-        str | None, typer.Option(metavar="I|II|III", help="Only this table of the paper, beside the paper's numbers.")
+        str | None, typer.Option(metavar="I|II|III", help="Only this table of the paper, source the paper's numbers.")
     ] = None,
     only: Only = None,
     out: Annotated[
@@ -256,7 +256,7 @@ def report(
 ) -> None:
     """Print the tables of a run; with --out, write them in all formats with their figures."""
     from roskdbench.errors import UserError
-    from roskdbench.report.contents import beside_of, paper_table, tables_of
+    from roskdbench.report.contents import comparison_source, paper_table, tables_of
     from roskdbench.report.formats import TEXTS, as_json, latex
     from roskdbench.report.terminal import terminal_table
     from roskdbench.results import find_run
@@ -269,9 +269,9 @@ def report(
         raise UserError("--table prints one table; pages have them all: leave one of --table and --format html out")
     kept = Store(store)
     results = only_some(find_run(name, kept, tuple(settings or ()), tuple(folders or ())), only or ())
-    beside = beside_of("paper" if table and compare == "none" else compare, results, kept, tuple(folders or ()))
-    by_experiment = [] if table else [(each, tables_of(results, each, beside)) for each in results.plan.experiments]
-    tables = paper_table(results, table, beside) if table else [one for _, each in by_experiment for one in each]
+    source = comparison_source("paper" if table and compare == "none" else compare, results, kept, tuple(folders or ()))
+    by_experiment = [] if table else [(each, tables_of(results, each, source)) for each in results.plan.experiments]
+    tables = paper_table(results, table, source) if table else [one for _, each in by_experiment for one in each]
     if form is Format.html:
         from roskdbench.report.page.writing import write_page
 

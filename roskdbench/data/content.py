@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from roskdbench.fingerprint import without_none
-from roskdbench.suite.problems import PLACES, RealProblem
+from roskdbench.suite.problems import LOCATION_KEYS, RealProblem
 
-NOT_CONTENT = PLACES | {"bad_images"}
+NOT_CONTENT = LOCATION_KEYS | {"bad_images"}
 
 
 @dataclass(frozen=True)

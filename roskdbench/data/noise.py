@@ -25,7 +25,7 @@ from roskdbench.suite.noise import (
     OwnNoise,
     Pair,
     Rates,
-    Report,
+    ReportLabels,
     Symmetric,
     Uncertain,
 )
@@ -61,7 +61,7 @@ def noisy_labels(
             noisy = mislabel_alike(targets, features, len(labels.classes), spec.rate, spec.spread, random)
         case Annotators():
             noisy = annotate(targets, annotators(spec, labels.classes, random), spec.decision, random)
-        case Report():
+        case ReportLabels():
             miss, false_alarm = (_by_class(rates, labels.classes) for rates in spec.rates)
             noisy = misreport(targets, miss, false_alarm, random)
         case Uncertain():
@@ -76,8 +76,8 @@ def _refuse(spec: NoiseSpec, labels: Labels) -> None:
     """A UserError for noise that these labels cannot have."""
     if labels.task not in spec.tasks:
         raise UserError(f"{spec.kind} noise is for {spec.tasks[0]} problems, and this one is {labels.task}")
-    if said := spec.objection(labels.classes):
-        raise UserError(said)
+    if objection := spec.objection(labels.classes):
+        raise UserError(objection)
 
 
 def flips(labels: Labels, seen: NDArray[np.generic]) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
 """The engine: one training loop for every teacher and student, on whatever device there is."""
 
-GIVEN = "ROSKDBENCH_GIVEN_GPU"
+GPU_SHARERS = "ROSKDBENCH_GIVEN_GPU"
 """In the environment of a worker that was given a GPU: how many workers it is for."""

@@ -4,10 +4,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from roskdbench.engine.device import Form
+from roskdbench.engine.device import ComputeConfig
 from roskdbench.engine.examples import Examples, batches, epoch_order
 from roskdbench.engine.networks import Classifier
-from roskdbench.engine.training import Recipe, Report, Seeds
+from roskdbench.engine.training import Recipe, ReportProgress, Seeds
 
 
 def fill(
@@ -16,8 +16,8 @@ def fill(
     examples: Examples,
     recipe: Recipe,
     seeds: Seeds,
-    form: Form,
-    report: Report,
+    form: ComputeConfig,
+    report: ReportProgress,
 ) -> None:
     """Write logits into bank [views, n, C], in the very batches a student will draw, so that each row is to the bit
     what the teacher would say if it were asked in that step.
@@ -27,10 +27,10 @@ def fill(
     form = form.lay_out(teacher)
     for view in range(recipe.view_count):
         order = epoch_order(len(examples), view, seeds.order)
-        said = []
+        logits = []
         for positions in batches(order.to(device, non_blocking=True), recipe.batch):
             images = form.images(examples.views(positions, view, seeds.views, recipe.augmentation))
             with torch.no_grad(), form.computing(device):
-                said.append(teacher(images).float())
-        bank[view, order.numpy()] = torch.cat(said).cpu().numpy()
+                logits.append(teacher(images).float())
+        bank[view, order.numpy()] = torch.cat(logits).cpu().numpy()
         report((view + 1) / recipe.view_count, f"view {view + 1}")

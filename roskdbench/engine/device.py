@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from roskdbench.engine import GIVEN
+from roskdbench.engine import GPU_SHARERS
 from roskdbench.errors import UserError
 
 # One thread a job, whatever the number of workers: with more, sums would come out in another order.
@@ -25,7 +25,7 @@ def prepare() -> torch.device:
     torch.set_flush_denormal(True)
     Distribution.set_default_validate_args(False)  # training looks for what is not finite; checks would wait for a GPU
     if not torch.cuda.is_available():
-        if os.environ.get(GIVEN):
+        if os.environ.get(GPU_SHARERS):
             raise UserError(
                 "torch does not see the GPU that this worker was given; see roskdbench doctor, or say --devices cpu"
             )
@@ -56,14 +56,14 @@ def corrupts_memory(network: nn.Module) -> bool:
 
 
 @dataclass(frozen=True)
-class Form:
+class ComputeConfig:
     """How a network computes: its precision, the layout of its images, and whether its training steps are compiled."""
 
     precision: Literal["float32", "bf16"] = "float32"
     channels_last: bool = True
     compiled: bool = False
 
-    def lay_out(self, network: nn.Module) -> "Form":
+    def lay_out(self, network: nn.Module) -> "ComputeConfig":
         """Lay a network's weights out for this form, or for the nearest one that is safe for it, which is returned."""
         form = self if self.channels_last and not corrupts_memory(network) else replace(self, channels_last=False)
         network.to(memory_format=form._layout)  # type: ignore[call-overload]

@@ -144,8 +144,8 @@ def adopt(path: Path, facts: Mapping[str, Any], mean: list[float] | None, deviat
     blank = {"mean": [0.0] * channels, "deviation": [1.0] * channels}
     network = build(facts["architecture"], channels, facts["classes"], facts["size"], facts["stem"], blank, seed=0)
     usual: Any = getattr(network.body, "pretrained_cfg", {})
-    for buffer, said, key in ((network.mean, mean, "mean"), (network.deviation, deviation, "std")):
-        values = said or usual.get(key) or blank["mean" if key == "mean" else "deviation"]
+    for buffer, given_values, key in ((network.mean, mean, "mean"), (network.deviation, deviation, "std")):
+        values = given_values or usual.get(key) or blank["mean" if key == "mean" else "deviation"]
         if len(values) not in (1, channels):
             values = [sum(values) / len(values)]  # colours' values, for grey images
         buffer.copy_(torch.tensor(values)[None, :, None, None].expand_as(buffer))

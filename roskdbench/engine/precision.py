@@ -11,9 +11,9 @@ import torch
 from torch.nn import functional
 
 from roskdbench.engine import networks
-from roskdbench.engine.device import Form
+from roskdbench.engine.device import ComputeConfig
 
-FORMS = [Form("float32", True), Form("float32", False), Form("bf16", True)]
+FORMS = [ComputeConfig("float32", True), ComputeConfig("float32", False), ComputeConfig("bf16", True)]
 STEPS = 4
 TRIED = 32  # images
 HOPELESS = 3.0  # times the fastest form so far: not worth another step
@@ -33,7 +33,7 @@ class Case:
     stem: str = "standard"
 
 
-def choose(case: Case, steps: float = 0) -> tuple[Form, dict[str, float]]:
+def choose(case: Case, steps: float = 0) -> tuple[ComputeConfig, dict[str, float]]:
     """The form that trains fastest here, and the seconds that a step took in each.
 
     Compiling takes minutes the first time, and seconds in every process after that: it is tried only if `steps`, those
@@ -41,7 +41,7 @@ def choose(case: Case, steps: float = 0) -> tuple[Form, dict[str, float]]:
     """
     seconds: dict[str, float] = {}
 
-    def tried(form: Form, enough: float = inf) -> float:
+    def tried(form: ComputeConfig, enough: float = inf) -> float:
         seconds[str(form)] = found = _step_seconds(form, case, enough)
         return found
 
@@ -62,10 +62,10 @@ def choose(case: Case, steps: float = 0) -> tuple[Form, dict[str, float]]:
 
 def step_seconds(device: torch.device) -> float:
     """What a training step of TRIED images of 64 pixels costs a ResNet-18 here, in the usual form."""
-    return _step_seconds(Form(), Case({"model": "resnet18", "options": {}}, 64, TRIED, device))
+    return _step_seconds(ComputeConfig(), Case({"model": "resnet18", "options": {}}, 64, TRIED, device))
 
 
-def _step_seconds(form: Form, case: Case, enough: float = inf) -> float:
+def _step_seconds(form: ComputeConfig, case: Case, enough: float = inf) -> float:
     """The fastest of some steps; there are no more if two took `enough`. The first has kernels to load."""
     step, fastest = training_step(form, case), inf
     for number in range(STEPS):
@@ -77,7 +77,7 @@ def _step_seconds(form: Form, case: Case, enough: float = inf) -> float:
     return fastest
 
 
-def training_step(form: Form, case: Case) -> Callable[[], None]:
+def training_step(form: ComputeConfig, case: Case) -> Callable[[], None]:
     """Takes a training step on a batch of random images when it is called."""
     channels, size, device = case.channels, case.size, case.device
     statistics = {"mean": [0.5] * channels, "deviation": [0.25] * channels}

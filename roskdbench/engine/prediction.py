@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from roskdbench.engine.device import Form
+from roskdbench.engine.device import ComputeConfig
 from roskdbench.engine.networks import Classifier
 
 BATCH = 256
@@ -16,17 +16,17 @@ def logits_for(
     network: Classifier, images: NDArray[np.uint8], samples: NDArray[np.int64], device: torch.device
 ) -> NDArray[np.float32]:
     """Logits of the samples, in their order. [n, C]"""
-    return _asked(network, network, images, samples, device)
+    return _predict(network, network, images, samples, device)
 
 
 def features_for(
     network: Classifier, images: NDArray[np.uint8], samples: NDArray[np.int64], device: torch.device
 ) -> NDArray[np.float32]:
     """Pooled features of the samples, in their order. [n, F]"""
-    return _asked(network, lambda batch: network.with_features(batch)[1], images, samples, device)
+    return _predict(network, lambda batch: network.with_features(batch)[1], images, samples, device)
 
 
-def _asked(
+def _predict(
     network: Classifier,
     ask: Callable[[torch.Tensor], torch.Tensor],
     images: NDArray[np.uint8],
@@ -34,14 +34,14 @@ def _asked(
     device: torch.device,
 ) -> NDArray[np.float32]:
     network.to(device).eval()
-    form = Form().lay_out(network)
+    form = ComputeConfig().lay_out(network)
     with torch.no_grad():
-        return asked(ask, form, images, samples, device)
+        return predict_samples(ask, form, images, samples, device)
 
 
-def asked(
+def predict_samples(
     ask: Callable[[torch.Tensor], torch.Tensor],
-    form: Form,
+    form: ComputeConfig,
     images: NDArray[np.uint8],
     samples: NDArray[np.int64],
     device: torch.device,

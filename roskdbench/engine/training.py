@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, update_bn
 
 from roskdbench.engine.checkpoint import Checkpoint
-from roskdbench.engine.device import Form
-from roskdbench.engine.exam import Exam
+from roskdbench.engine.device import ComputeConfig
 from roskdbench.engine.examples import Examples, batches, epoch_order
 from roskdbench.engine.networks import Classifier
-from roskdbench.engine.prediction import asked
+from roskdbench.engine.prediction import predict_samples
+from roskdbench.engine.validation import ValidationSet
 from roskdbench.fingerprint import seed_for
 from roskdbench.method import Batch, Mean, Method, Setting, Weigher
 from roskdbench.suite.augmentation import Step
@@ -29,7 +29,7 @@ _STEPS = TypeAdapter[Sequence[Step]](list[Step])
 Asked = Callable[[Tensor], Tensor | tuple[Tensor, Tensor]]
 """Gives logits, or logits and features."""
 
-Report = Callable[[float, str], None]
+ReportProgress = Callable[[float, str], None]
 """Takes the share that is done and a note such as the loss."""
 
 
@@ -106,12 +106,12 @@ class Training:
     bank: list[NDArray[np.floating]]
     recipe: Recipe
     seeds: Seeds
-    form: Form = field(default_factory=Form)
+    form: ComputeConfig = field(default_factory=ComputeConfig)
     mean: Mean | None = None
     warmup: int = 0
     checkpoint: Checkpoint | None = None
-    report: Report = lambda done, note: None
-    exam: Exam | None = None
+    report: ReportProgress = lambda done, note: None
+    validation: ValidationSet | None = None
     history: History = field(default_factory=dict)
     averaged: AveragedModel | None = None
 
@@ -168,9 +168,11 @@ class Training:
         if not math.isfinite(mean_loss):
             raise DivergedError(f"the loss was {mean_loss} in epoch {epoch + 1} of {self.recipe.epochs}")
         self._note(loss=mean_loss, lr=rate)
-        if self.exam is not None:
-            logits = asked(self.predict, self.form, self.exam.images, self.exam.samples, self.device)
-            self._note(validation=self.exam.grade(logits))
+        if self.validation is not None:
+            logits = predict_samples(
+                self.predict, self.form, self.validation.images, self.validation.samples, self.device
+            )
+            self._note(validation=self.validation.score(logits))
         if weights:
             over_steps = torch.stack(weights)
             spread = over_steps.std(0, correction=0)
@@ -223,8 +225,8 @@ class Training:
     def _forward(self, images: Tensor, learns: bool) -> tuple[Tensor, Tensor | None]:
         ask = self._ask_in_full if learns and len(images) == self.recipe.batch else self._ask
         with self.form.computing(self.device):
-            said = ask(images)
-        logits, features = said if isinstance(said, tuple) else (said, None)
+            answer = ask(images)
+        logits, features = answer if isinstance(answer, tuple) else (answer, None)
         return logits.float(), features
 
     def _views(self, positions: Tensor, epoch: int) -> Tensor:

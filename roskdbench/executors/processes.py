@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from roskdbench.engine import GIVEN
+from roskdbench.engine import GPU_SHARERS
 from roskdbench.executors.attempt import attempt
 from roskdbench.executors.events import Event, Finished, Lost, Progressed
 from roskdbench.job import Job
@@ -103,7 +103,7 @@ class ProcessExecutor:
         process = self._context.Process(target=_serve, args=arguments, daemon=True)
         taken = [worker.visible for worker in self._workers]
         visible = min(self._visible, key=taken.count) if self._visible else None
-        seen = {} if visible is None else {DEVICES: visible, GIVEN: self._sharing(visible)}
+        seen = {} if visible is None else {DEVICES: visible, GPU_SHARERS: self._sharing(visible)}
         with _environment(dict.fromkeys(ONE_THREAD, "1") | seen), _deaf_to_ctrl_c():
             process.start()
         theirs.close()

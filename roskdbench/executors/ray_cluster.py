@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from roskdbench import __version__
-from roskdbench.engine import GIVEN
+from roskdbench.engine import GPU_SHARERS
 from roskdbench.errors import UserError
 from roskdbench.executors.attempt import attempt
-from roskdbench.executors.computing import MOST
+from roskdbench.executors.config import MOST
 from roskdbench.executors.events import Event, Failed, Lost
 from roskdbench.executors.processes import ONE_THREAD
 from roskdbench.executors.shipping import Shipped, packed, unpacked
 from roskdbench.job import Job
 from roskdbench.store import Store
 
-TRAINS = ("teacher", "trajectory", "bank", "predictions", "memorisation", "attacks", "landscape", "features", "form")
+USES_GPU = ("teacher", "trajectory", "bank", "predictions", "memorisation", "attacks", "landscape", "features", "form")
 PAUSE = 0.1  # seconds between two looks
 
 
@@ -58,7 +58,7 @@ class RayExecutor:
 
     def start(self, job: Job) -> None:
         """Hand the job to the cluster."""
-        gpus = self._share if job.kind in TRAINS else 0
+        gpus = self._share if job.kind in USES_GPU else 0
         task = self._compute.options(num_cpus=1, num_gpus=gpus, max_retries=0, name=job.label)
         given = str(int(1 / gpus)) if gpus else ""
         self._running[task.remote(job, str(self._store_root), self._shipped, self._told, __version__, given)] = job
@@ -136,6 +136,6 @@ def _compute(job: Job, store_root: str, shipped: Shipped, told: Any, version: st
     if not Path(store_root).is_dir():
         reason = f"the machine {os.uname().nodename} does not see the store {store_root}; put it where all of them do"
         return Failed(job.fingerprint, reason, fatal=True)
-    os.environ[GIVEN] = given
+    os.environ[GPU_SHARERS] = given
     tell: Callable[[Event], None] = told.tell.remote
     return attempt(job, Store(Path(store_root)), unpacked(shipped), tell)

@@ -19,7 +19,14 @@ from roskdbench.store import Store
 ARRAY = 500  # jobs under way at most, unless `workers` says otherwise
 PAUSE = 0.5  # seconds between two looks
 TOLD_EVERY = 2.0  # seconds between two notes of a job
-HERE = ("split", "labels", "subsets", "ensemble", "calibration", "scores")  # seconds: too short for a task of their own
+RUNS_LOCALLY = (
+    "split",
+    "labels",
+    "subsets",
+    "ensemble",
+    "calibration",
+    "scores",
+)  # seconds: too short for a task of their own
 USUAL = {"timeout_min": 24 * 60, "cpus_per_task": 1, "mem_gb": 8}
 
 
@@ -66,7 +73,7 @@ class SlurmExecutor:
 
     def start(self, job: Job) -> None:
         """Put the job into the next array, or run it here."""
-        if job.kind in HERE:
+        if job.kind in RUNS_LOCALLY:
             self._here.start(job)
         else:
             self._ready.append(job)

@@ -12,8 +12,8 @@ from torch.nn import functional
 from roskdbench.data.problem import Problem
 from roskdbench.engine.device import prepare
 from roskdbench.fingerprint import canonical_json, seed_for
+from roskdbench.jobs.context import JobContext
 from roskdbench.jobs.networks import trained
-from roskdbench.jobs.work import Work
 from roskdbench.measures import CHECKS
 from roskdbench.measures.attacks.attacking import Target, attack, logits_of
 from roskdbench.measures.attacks.checks import checks
@@ -23,15 +23,15 @@ from roskdbench.suite.attacks import Attacks, Fgsm, Norm, Packaged, Pgd
 CHECKING = 0.4  # of the time, about
 
 
-def run(work: Work) -> None:
+def run(context: JobContext) -> None:
     """Write numbers.json, attacked.npz (logits [n, C] of each attack, and the samples), pictures.npz, checks.json."""
-    device, problem, spec = prepare(), work.problem(), work.spec
+    device, problem, spec = prepare(), context.problem(), context.spec
     measure = Attacks.model_validate({"measure": "attacks", **spec["attacks"]})
-    split = work.inputs["split"].arrays("split.npz")
-    clean = work.inputs["predictions"].arrays("predictions.npz")
+    split = context.inputs["split"].arrays("split.npz")
+    clean = context.inputs["predictions"].arrays("predictions.npz")
     chosen = _chosen(len(split["test"]), measure.images)
     target = Target(
-        model=_model(work),
+        model=_model(context),
         task=problem.labels.task,
         images=problem.images,
         targets=problem.labels.targets,
@@ -41,26 +41,26 @@ def run(work: Work) -> None:
     )
     leaps, climbs = _sweep(measure, problem)
     named: list[Fgsm | Pgd | Packaged] = [*measure.chosen, *leaps]
-    outcomes = attack(target, named, lambda done: work.report((1 - CHECKING) * done, "attacking"), climbs)
+    outcomes = attack(target, named, lambda done: context.report((1 - CHECKING) * done, "attacking"), climbs)
     kept = {name: logits_of(outcome) for name, outcome in outcomes.items()}
     rows = Tested.of(problem.labels, split).attacked(clean, chosen, kept)
     rows += [(name, "largest-change", "", outcome.largest, len(chosen)) for name, outcome in outcomes.items()]
     few = replace(target, samples=target.samples[: measure.checked])
-    substitute = trained(work.inputs["substitute"], "last") if "substitute" in work.inputs else None
+    substitute = trained(context.inputs["substitute"], "last") if "substitute" in context.inputs else None
     reference = _reference(measure)
     found = checks(
         few,
         reference,
         substitute,
         kept[reference.name][: len(few)] if reference.name in kept else None,
-        lambda done: work.report(1 - CHECKING + CHECKING * done, "checking"),
+        lambda done: context.report(1 - CHECKING + CHECKING * done, "checking"),
     )
     rows += [(CHECKS, check.name, "", float(check.holds), len(few)) for check in found]
-    (work.folder / "numbers.json").write_text(canonical_json(rows), "utf-8")
-    (work.folder / "checks.json").write_text(canonical_json([vars(check) for check in found]), "utf-8")
-    np.savez(work.folder / "attacked.npz", allow_pickle=False, samples=target.samples, **kept)
+    (context.folder / "numbers.json").write_text(canonical_json(rows), "utf-8")
+    (context.folder / "checks.json").write_text(canonical_json([vars(check) for check in found]), "utf-8")
+    np.savez(context.folder / "attacked.npz", allow_pickle=False, samples=target.samples, **kept)
     pictures = {name: torch.stack(outcome.pictures).numpy() for name, outcome in outcomes.items() if outcome.pictures}
-    np.savez(work.folder / "pictures.npz", allow_pickle=False, **pictures)
+    np.savez(context.folder / "pictures.npz", allow_pickle=False, **pictures)
 
 
 def _chosen(length: int, wanted: int | None) -> Any:
@@ -89,11 +89,11 @@ def _reference(measure: Attacks) -> Pgd:
     return found.model_copy(update={"loss": "ce"})
 
 
-def _model(work: Work) -> nn.Module:
+def _model(context: JobContext) -> nn.Module:
     """The student that is scored, or the teachers whose mean probability is."""
-    if "model" in work.inputs:
-        return trained(work.inputs["model"], work.spec["reading"])
-    return MeanOf([trained(member, "last") for member in work.numbered("member")], work.problem().labels.task)
+    if "model" in context.inputs:
+        return trained(context.inputs["model"], context.spec["reading"])
+    return MeanOf([trained(member, "last") for member in context.numbered("member")], context.problem().labels.task)
 
 
 class MeanOf(nn.Module):

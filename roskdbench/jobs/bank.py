@@ -7,20 +7,20 @@ from roskdbench.engine.device import prepare
 from roskdbench.engine.networks import load_network
 from roskdbench.engine.training import Recipe
 from roskdbench.jobs import networks
-from roskdbench.jobs.work import Work
+from roskdbench.jobs.context import JobContext
 from roskdbench.store import reserve
 
 
-def run(work: Work) -> None:
+def run(context: JobContext) -> None:
     """Write logits.npy [views, n, C], rows in the order of the training part, straight to the file."""
-    device, problem, spec = prepare(), work.problem(), work.spec
-    teacher, facts = load_network(work.inputs["teacher"].file(networks.LAST))
+    device, problem, spec = prepare(), context.problem(), context.spec
+    teacher, facts = load_network(context.inputs["teacher"].file(networks.LAST))
     recipe = Recipe.of(spec["recipe"])
-    samples = work.training_part()
+    samples = context.training_part()
     shape = (recipe.view_count, len(samples), facts["classes"])
-    bank = np.lib.format.open_memmap(work.folder / "logits.npy", "w+", np.dtype(spec["dtype"]), shape)
-    with (work.folder / "logits.npy").open("r+b") as file:  # once mapped, a full disk kills the process
+    bank = np.lib.format.open_memmap(context.folder / "logits.npy", "w+", np.dtype(spec["dtype"]), shape)
+    with (context.folder / "logits.npy").open("r+b") as file:  # once mapped, a full disk kills the process
         reserve(file, bank.offset + bank.nbytes)
-    examples = networks.examples(work, problem, samples, device)
-    fill(bank, teacher, examples, recipe, networks.student_seeds(spec["seed"]), networks.form(work), work.report)
+    examples = networks.examples(context, problem, samples, device)
+    fill(bank, teacher, examples, recipe, networks.student_seeds(spec["seed"]), networks.form(context), context.report)
     bank.flush()

@@ -1,12 +1,12 @@
 """`calibration`: whether a model's test probabilities are what happens, before and after temperature scaling."""
 
 from roskdbench.fingerprint import canonical_json
-from roskdbench.jobs.work import Work
+from roskdbench.jobs.context import JobContext
 from roskdbench.measures.tested import Tested
 
 
-def run(work: Work) -> None:
+def run(context: JobContext) -> None:
     """Write numbers.json."""
-    tested = Tested.of(work.problem().labels, work.inputs["split"].arrays("split.npz"))
-    rows = tested.calibration(work.inputs["predictions"].arrays("predictions.npz"))
-    (work.folder / "numbers.json").write_text(canonical_json(rows), "utf-8")
+    tested = Tested.of(context.problem().labels, context.inputs["split"].arrays("split.npz"))
+    rows = tested.calibration(context.inputs["predictions"].arrays("predictions.npz"))
+    (context.folder / "numbers.json").write_text(canonical_json(rows), "utf-8")

@@ -4,18 +4,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_softmax, logit, logsumexp
 
-from roskdbench.jobs.work import Work
+from roskdbench.jobs.context import JobContext
 
 SMALLEST = 1e-7
 
 
-def run(work: Work) -> None:
+def run(context: JobContext) -> None:
     """Write predictions.npz like the job of that name."""
-    members = [member.arrays("predictions.npz") for member in work.numbered("member")]
-    task = work.problem().labels.task
+    members = [member.arrays("predictions.npz") for member in context.numbered("member")]
+    task = context.problem().labels.task
     mean = mean_logits if task == "single-label" else mean_binary_logits
     found = {part: mean(np.stack([member[part] for member in members])) for part in ("validation", "test")}
-    np.savez(work.folder / "predictions.npz", allow_pickle=False, **found)
+    np.savez(context.folder / "predictions.npz", allow_pickle=False, **found)
 
 
 def mean_logits(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -11,10 +11,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from roskdbench.engine import GIVEN
+from roskdbench.engine import GPU_SHARERS
 from roskdbench.fingerprint import canonical_json
 from roskdbench.job import Job
-from roskdbench.jobs.work import Work
+from roskdbench.jobs.context import JobContext
 from roskdbench.store import DIVERGED, Store
 
 LIBRARIES = ("roskdbench", "torch", "torchvision", "timm", "numpy", "scipy", "pillow", "safetensors")
@@ -46,11 +46,11 @@ def execute(
         }
         started = time.perf_counter()
         with store.writing(job.fingerprint, record) as folder:
-            work = Work(job, inputs, folder, store, report, method_folders)
-            reason: str | None = import_module(f"roskdbench.jobs.{job.kind}").run(work)
+            context = JobContext(job, inputs, folder, store, report, method_folders)
+            reason: str | None = import_module(f"roskdbench.jobs.{job.kind}").run(context)
             if reason is not None:
                 (folder / DIVERGED).write_text(canonical_json({"reason": reason}), "utf-8")
-            record |= work.notes
+            record |= context.notes
             record["environment"] = environment()
             record["seconds"] = round(time.perf_counter() - started, 3)
             record["process_peak_memory_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -69,8 +69,8 @@ def environment() -> dict[str, str]:
     if torch is not None:
         on_gpu = torch.cuda.is_available()
         found["device"] = torch.cuda.get_device_name() if on_gpu else _processor()
-        if on_gpu and os.environ.get(GIVEN):
-            found["sharing"] = os.environ[GIVEN]
+        if on_gpu and os.environ.get(GPU_SHARERS):
+            found["sharing"] = os.environ[GPU_SHARERS]
     found["cpus"] = str(os.cpu_count())
     return found
 

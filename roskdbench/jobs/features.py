@@ -12,7 +12,7 @@ from roskdbench.engine.networks import build
 from roskdbench.engine.prediction import features_for
 from roskdbench.engine.training import Recipe, Seeds, Training
 from roskdbench.fingerprint import seed_for
-from roskdbench.jobs.work import Work
+from roskdbench.jobs.context import JobContext
 from roskdbench.method import Method
 
 ARCHITECTURE: dict[str, Any] = {
@@ -32,11 +32,11 @@ RECIPE = Recipe(
 )
 
 
-def run(work: Work) -> None:
+def run(context: JobContext) -> None:
     """Write features.npy [N, F], of all samples."""
-    device, problem = prepare(), work.problem()
+    device, problem = prepare(), context.problem()
     channels, size = problem.images.shape[1:3]
-    statistics = work.inputs["split"].json("statistics.json")
+    statistics = context.inputs["split"].json("statistics.json")
     classes = len(problem.labels.classes)
     seed = seed_for("weights", "features")
     network = build(ARCHITECTURE, channels, classes, size, "standard", statistics, seed)
@@ -44,12 +44,12 @@ def run(work: Work) -> None:
         task=problem.labels.task,
         method=Method(),
         network=network,
-        examples=Examples.place(problem.images, problem.labels.targets, work.training_part(), device),
+        examples=Examples.place(problem.images, problem.labels.targets, context.training_part(), device),
         bank=[],
         recipe=RECIPE,
         seeds=Seeds.of("features"),
-        report=work.report,
+        report=context.report,
     )
     training.run()
     samples = np.arange(len(problem.labels))
-    np.save(work.folder / "features.npy", features_for(network, problem.images, samples, device), allow_pickle=False)
+    np.save(context.folder / "features.npy", features_for(network, problem.images, samples, device), allow_pickle=False)

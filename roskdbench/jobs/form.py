@@ -5,15 +5,15 @@ reproducible: the choice is kept, and a suite that wants the same bytes everywhe
 from roskdbench.engine import precision
 from roskdbench.engine.device import prepare
 from roskdbench.fingerprint import canonical_json
-from roskdbench.jobs.work import Work
+from roskdbench.jobs.context import JobContext
 
 
-def run(work: Work) -> None:
+def run(context: JobContext) -> None:
     """Write form.json."""
-    spec = work.spec
-    images = work.problem().images
+    spec = context.spec
+    images = context.problem().images
     count, channels, size, _ = images.shape
     case = precision.Case(spec["architecture"], size, spec["batch"], prepare(), channels, spec["stem"])
     form, seconds = precision.choose(case, steps=spec["epochs"] * count / spec["batch"])
-    work.notes["step_seconds"] = seconds
-    (work.folder / "form.json").write_text(canonical_json(form.facts()), "utf-8")
+    context.notes["step_seconds"] = seconds
+    (context.folder / "form.json").write_text(canonical_json(form.facts()), "utf-8")

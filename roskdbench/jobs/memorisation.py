@@ -5,22 +5,24 @@ import numpy as np
 from roskdbench.engine.device import prepare
 from roskdbench.engine.prediction import logits_for
 from roskdbench.fingerprint import canonical_json
+from roskdbench.jobs.context import JobContext
 from roskdbench.jobs.networks import trained
-from roskdbench.jobs.work import Work
 from roskdbench.measures import Number
 from roskdbench.measures.memorisation import memorisation_rows
 
 
-def run(work: Work) -> None:
-    """Write numbers.json. A teacher on a subset is asked about flipped labels it has learnt from, and about others."""
-    device, problem, spec = prepare(), work.problem(), work.spec
-    labels, train = problem.labels, work.training_part()
-    arrays = work.inputs["labels"].arrays("labels.npz")
+def run(context: JobContext) -> None:
+    """Write numbers.json. A teacher on a subset is judged on flipped labels it has learnt from, and on
+    others.
+    """
+    device, problem, spec = prepare(), context.problem(), context.spec
+    labels, train = problem.labels, context.training_part()
+    arrays = context.inputs["labels"].arrays("labels.npz")
     seen_by_model = np.ones(len(train), dtype=bool)
-    if "subsets" in work.inputs:
-        seen_by_model = work.inputs["subsets"].arrays("members.npz")["members"][spec["subset"]] == 1
+    if "subsets" in context.inputs:
+        seen_by_model = context.inputs["subsets"].arrays("members.npz")["members"][spec["subset"]] == 1
     flipped = arrays["flipped"][train].reshape(len(train), -1).any(1)
-    network = trained(work.inputs["model"], spec["reading"])
+    network = trained(context.inputs["model"], spec["reading"])
     rows: list[Number] = []
     for what, members in (("flipped labels", True), ("other flipped labels", False)):
         chosen = train[flipped & (seen_by_model == members)]
@@ -35,4 +37,4 @@ def run(work: Work) -> None:
                 logits,
             )
             rows += [(what, *row) for row in found]
-    (work.folder / "numbers.json").write_text(canonical_json(rows), "utf-8")
+    (context.folder / "numbers.json").write_text(canonical_json(rows), "utf-8")

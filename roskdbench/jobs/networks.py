@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from roskdbench.data.problem import Problem
 from roskdbench.engine import networks
-from roskdbench.engine.device import Form
-from roskdbench.engine.exam import Exam
+from roskdbench.engine.device import ComputeConfig
 from roskdbench.engine.examples import Examples
 from roskdbench.engine.networks import Classifier
 from roskdbench.engine.training import DivergedError, Seeds, Training
+from roskdbench.engine.validation import ValidationSet
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import canonical_json, seed_for
-from roskdbench.jobs.work import Work
+from roskdbench.jobs.context import JobContext
 from roskdbench.measures.tested import Tested
 from roskdbench.store import Artifact
 
@@ -30,33 +30,33 @@ def student_seeds(seed: int) -> Seeds:
     return Seeds.of("student", seed)
 
 
-def examples(work: Work, problem: Problem, samples: NDArray[np.int64], device: torch.device) -> Examples:
+def examples(context: JobContext, problem: Problem, samples: NDArray[np.int64], device: torch.device) -> Examples:
     """The samples with the labels that training sees, or the true ones where labels play no part."""
-    labels = work.inputs.get("labels")
+    labels = context.inputs.get("labels")
     targets = labels.arrays("labels.npz")["targets"] if labels else problem.labels.targets
     if len(samples) < 2:
-        raise UserError(f"{work.job.label}: there are fewer than two samples to learn from")
+        raise UserError(f"{context.job.label}: there are fewer than two samples to learn from")
     return Examples.place(problem.images, targets, samples, device)
 
 
-def exam(work: Work, problem: Problem) -> Exam:
+def validation(context: JobContext, problem: Problem) -> ValidationSet:
     """The validation part, which a network is asked about after each epoch."""
-    split = work.inputs["split"].arrays("split.npz")
-    return Exam(problem.images, split["validation"], Tested.of(problem.labels, split).validation_auc)
+    split = context.inputs["split"].arrays("split.npz")
+    return ValidationSet(problem.images, split["validation"], Tested.of(problem.labels, split).validation_auc)
 
 
-def form(work: Work) -> Form:
+def form(context: JobContext) -> ComputeConfig:
     """The form that the suite names, or that was measured."""
-    chosen = work.inputs.get("form")
-    return Form(**chosen.json("form.json")) if chosen else Form(work.spec["precision"])
+    chosen = context.inputs.get("form")
+    return ComputeConfig(**chosen.json("form.json")) if chosen else ComputeConfig(context.spec["precision"])
 
 
-def facts(work: Work, problem: Problem) -> dict[str, Any]:
+def facts(context: JobContext, problem: Problem) -> dict[str, Any]:
     """What it takes to rebuild the network of this job."""
     channels, size = problem.images.shape[1], problem.images.shape[2]
     return {
-        "architecture": work.spec["architecture"],
-        "stem": work.spec["stem"],
+        "architecture": context.spec["architecture"],
+        "stem": context.spec["stem"],
         "channels": channels,
         "size": size,
         "classes": len(problem.labels.classes),
@@ -65,7 +65,7 @@ def facts(work: Work, problem: Problem) -> dict[str, Any]:
     }
 
 
-def fresh(work: Work, described: Mapping[str, Any], *purpose: Any) -> Classifier:
+def fresh(context: JobContext, described: Mapping[str, Any], *purpose: Any) -> Classifier:
     """A network with weights drawn for a purpose."""
     return networks.build(
         described["architecture"],
@@ -73,7 +73,7 @@ def fresh(work: Work, described: Mapping[str, Any], *purpose: Any) -> Classifier
         described["classes"],
         described["size"],
         described["stem"],
-        work.inputs["split"].json("statistics.json"),
+        context.inputs["split"].json("statistics.json"),
         seed_for("weights", *purpose),
     )
 
@@ -83,18 +83,18 @@ def trained(artifact: Artifact, reading: str) -> Classifier:
     return networks.load_network(artifact.file(f"{reading}.safetensors"))[0]
 
 
-def train(work: Work, training: Training, described: Mapping[str, Any]) -> str | None:
+def train(context: JobContext, training: Training, described: Mapping[str, Any]) -> str | None:
     """Train and write last.safetensors, averaged.safetensors (where averaging started) and history.json; or return
     why the training diverged.
     """
-    if work.partial.is_dir():
-        work.notes["resumed"] = True
+    if context.partial.is_dir():
+        context.notes["resumed"] = True
     try:
         training.run()
     except DivergedError as error:
         return str(error)
-    networks.save_weights(training.network, work.folder / LAST, described)
+    networks.save_weights(training.network, context.folder / LAST, described)
     if training.averaged is not None:
-        networks.save_weights(training.averaged.module, work.folder / AVERAGED, described)
-    (work.folder / HISTORY).write_text(canonical_json(training.history), "utf-8")
+        networks.save_weights(training.averaged.module, context.folder / AVERAGED, described)
+    (context.folder / HISTORY).write_text(canonical_json(training.history), "utf-8")
     return None

@@ -7,23 +7,23 @@ from pydantic import TypeAdapter
 from roskdbench.data.datasets import draw
 from roskdbench.data.preparation import write_problem
 from roskdbench.errors import UserError
-from roskdbench.jobs.work import Work
+from roskdbench.jobs.context import JobContext
 from roskdbench.suite.problems import ProblemSpec, RealProblem
 
 
-def run(work: Work) -> None:
+def run(context: JobContext) -> None:
     """Write images.npy, labels.npz and problem.json."""
-    declared = work.job.hints.get("declared") or work.spec["problem"]
+    declared = context.job.hints.get("declared") or context.spec["problem"]
     spec = TypeAdapter[ProblemSpec](ProblemSpec).validate_python(declared)
     if not isinstance(spec, RealProblem):
-        draw(spec).save(work.folder)
+        draw(spec).save(context.folder)
         return
-    root = work.job.hints["root"]
+    root = context.job.hints["root"]
     if root is None:
-        raise UserError(f"{work.job.label}: where the data are is not known; run the suite itself, or name its root")
-    identity = work.spec["content"]
+        raise UserError(f"{context.job.label}: where the data are is not known; run the suite itself, or name its root")
+    identity = context.spec["content"]
 
     def report(done: int, found: int, total: int) -> None:
-        work.report(done / total, f"{done:,} of {total:,} images")
+        context.report(done / total, f"{done:,} of {total:,} images")
 
-    write_problem(work.job.hints["problem"], spec, Path(root), identity, work.store, work.folder, report)
+    write_problem(context.job.hints["problem"], spec, Path(root), identity, context.store, context.folder, report)

@@ -6,14 +6,14 @@ from numpy.typing import NDArray
 from roskdbench.data.splits import fold, holdout, official
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import canonical_json
-from roskdbench.jobs.work import Work
+from roskdbench.jobs.context import JobContext
 
 CHUNK_BYTES = 8 << 20  # of pixels; counting takes several times that
 
 
-def run(work: Work) -> None:
+def run(context: JobContext) -> None:
     """Write split.npz (train, validation, test) and statistics.json (mean and deviation a channel, of train)."""
-    problem, spec = work.problem(), work.spec
+    problem, spec = context.problem(), context.spec
     if spec["folds"] > 1:
         split = fold(problem.labels, spec["folds"], spec["fold"], spec["validation"], spec["seed"])
     elif spec.get("official"):
@@ -22,14 +22,14 @@ def run(work: Work) -> None:
         split = holdout(problem.labels, spec["train"], spec["validation"], spec["test"], spec["seed"])
     for part in ("train", "validation", "test"):
         if len(getattr(split, part)) < 2:
-            raise UserError(f"{work.job.label}: the {part} part has fewer than two samples; draw or load more")
-    np.savez(work.folder / "split.npz", train=split.train, validation=split.validation, test=split.test)
+            raise UserError(f"{context.job.label}: the {part} part has fewer than two samples; draw or load more")
+    np.savez(context.folder / "split.npz", train=split.train, validation=split.validation, test=split.test)
     mean, deviation = _statistics(problem.images, split.train)
     facts = {
         "mean": [round(value, 6) for value in mean],
         "deviation": [round(value, 6) for value in deviation],
     }
-    (work.folder / "statistics.json").write_text(canonical_json(facts), "utf-8")
+    (context.folder / "statistics.json").write_text(canonical_json(facts), "utf-8")
 
 
 def _statistics(images: NDArray[np.uint8], samples: NDArray[np.int64]) -> tuple[list[float], list[float]]:

@@ -4,16 +4,16 @@ import numpy as np
 
 from roskdbench.data.problem import indicators
 from roskdbench.data.subsets import overlapping_subsets
-from roskdbench.jobs.work import Work
+from roskdbench.jobs.context import JobContext
 
 
-def run(work: Work) -> None:
+def run(context: JobContext) -> None:
     """Write members.npz: members [k, n] of 0/1 over the training part. Strata are the labels that training sees."""
-    spec, labels = work.spec, work.problem().labels
-    train = work.training_part()
-    targets = work.inputs["labels"].arrays("labels.npz")["targets"]
+    spec, labels = context.spec, context.problem().labels
+    train = context.training_part()
+    targets = context.inputs["labels"].arrays("labels.npz")["targets"]
     strata = indicators(targets[train], len(labels.classes))
     members = overlapping_subsets(
         strata, labels.groups[train], spec["count"], spec["ratio"], spec["construction"], spec["seed"]
     )
-    np.savez(work.folder / "members.npz", members=members.astype(np.uint8))
+    np.savez(context.folder / "members.npz", members=members.astype(np.uint8))

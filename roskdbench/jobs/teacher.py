@@ -4,33 +4,33 @@ from roskdbench.engine.checkpoint import Checkpoint
 from roskdbench.engine.device import prepare
 from roskdbench.engine.training import Recipe, Seeds, Training
 from roskdbench.jobs import networks
-from roskdbench.jobs.work import Work
+from roskdbench.jobs.context import JobContext
 from roskdbench.method import Method
 
 
-def run(work: Work) -> str | None:
+def run(context: JobContext) -> str | None:
     """Write last.safetensors and history.json, or return why the training diverged.
 
     A teacher's views and order are its own: a bank is asked about views that no teacher has learnt by heart.
     """
-    device, problem, spec = prepare(), work.problem(), work.spec
-    samples = work.training_part()
-    if "subsets" in work.inputs:
-        members = work.inputs["subsets"].arrays("members.npz")["members"]
+    device, problem, spec = prepare(), context.problem(), context.spec
+    samples = context.training_part()
+    if "subsets" in context.inputs:
+        members = context.inputs["subsets"].arrays("members.npz")["members"]
         samples = samples[members[spec["subset"]] == 1]
-    described = networks.facts(work, problem)
+    described = networks.facts(context, problem)
     purpose = ("teacher", spec["position"], spec["seed"])
     training = Training(
         task=problem.labels.task,
         method=Method(),
-        network=networks.fresh(work, described, *purpose),
-        examples=networks.examples(work, problem, samples, device),
+        network=networks.fresh(context, described, *purpose),
+        examples=networks.examples(context, problem, samples, device),
         bank=[],
         recipe=Recipe.of(spec["recipe"]),
         seeds=Seeds.of(*purpose),
-        form=networks.form(work),
-        checkpoint=Checkpoint(work.partial),
-        report=work.report,
-        exam=networks.exam(work, problem),
+        form=networks.form(context),
+        checkpoint=Checkpoint(context.partial),
+        report=context.report,
+        validation=networks.validation(context, problem),
     )
-    return networks.train(work, training, described)
+    return networks.train(context, training, described)

@@ -7,40 +7,40 @@ from roskdbench.engine.device import prepare
 from roskdbench.engine.training import Recipe, Training
 from roskdbench.errors import UserError
 from roskdbench.jobs import networks
-from roskdbench.jobs.work import Work
+from roskdbench.jobs.context import JobContext
 from roskdbench.method import Method, code_identity
 from roskdbench.registry import discover
 
 
-def run(work: Work) -> str | None:
+def run(context: JobContext) -> str | None:
     """Write last.safetensors, averaged.safetensors (where averaging started) and history.json, or return why the
     training diverged.
     """
-    device, problem, spec = prepare(), work.problem(), work.spec
-    method = _method(work)
-    described = networks.facts(work, problem)
+    device, problem, spec = prepare(), context.problem(), context.spec
+    method = _method(context)
+    described = networks.facts(context, problem)
     training = Training(
         task=problem.labels.task,
         method=method,
-        network=networks.fresh(work, described, "student", spec["seed"]),
-        examples=networks.examples(work, problem, work.training_part(), device),
-        bank=[bank.array("logits.npy") for bank in work.numbered("bank")],
+        network=networks.fresh(context, described, "student", spec["seed"]),
+        examples=networks.examples(context, problem, context.training_part(), device),
+        bank=[bank.array("logits.npy") for bank in context.numbered("bank")],
         recipe=Recipe.of(spec["recipe"]),
         seeds=networks.student_seeds(spec["seed"]),
-        form=networks.form(work),
+        form=networks.form(context),
         mean=method.collected_mean,
         warmup=spec["averaging"]["warmup"],
-        checkpoint=Checkpoint(work.partial),
-        report=work.report,
-        exam=networks.exam(work, problem),
+        checkpoint=Checkpoint(context.partial),
+        report=context.report,
+        validation=networks.validation(context, problem),
     )
-    return networks.train(work, training, described)
+    return networks.train(context, training, described)
 
 
-def _method(work: Work) -> Method:
+def _method(context: JobContext) -> Method:
     """The method with the parameters of the spec, from the file that the plan saw."""
-    name = work.job.hints["method"]
-    method = discover(work.method_folders).make(name, work.job.hints["parameters"])
-    if dict(work.job.code) != code_identity(method):
+    name = context.job.hints["method"]
+    method = discover(context.method_folders).make(name, context.job.hints["parameters"])
+    if dict(context.job.code) != code_identity(method):
         raise UserError(f"the code of method '{name}' changed while the suite was running; run it again")
     return method

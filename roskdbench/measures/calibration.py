@@ -30,7 +30,7 @@ def calibration_rows(
     rows: list[Row] = [
         (f"ece{suffix}", ALL, expected_error(confidence, right), len(truth)),
         (f"brier{suffix}", ALL, brier(task, truth, logits, known), len(truth)),
-        (f"nll{suffix}", ALL, likelihood(task, truth, logits, known), len(truth)),
+        (f"nll{suffix}", ALL, negative_log_likelihood(task, truth, logits, known), len(truth)),
     ]
     for number, (mean, share, count) in enumerate(reliability(confidence, right)):
         rows.append((f"confidence{suffix}", f"bin {number + 1}", mean, count))
@@ -42,7 +42,7 @@ def temperature(task: Task, truth: NDArray[Any], logits: Logits, known: NDArray[
     """The divisor of the logits that makes what was seen most likely."""
 
     def loss(log_temperature: float) -> float:
-        return likelihood(task, truth, logits / np.exp(log_temperature), known)
+        return negative_log_likelihood(task, truth, logits / np.exp(log_temperature), known)
 
     found = minimize_scalar(loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded")
     return float(np.exp(found.x))
@@ -93,7 +93,7 @@ def brier(task: Task, truth: NDArray[Any], logits: Logits, known: NDArray[np.boo
     return float(squares.mean() if known is None else squares[known.astype(bool)].mean())
 
 
-def likelihood(task: Task, truth: NDArray[Any], logits: Logits, known: NDArray[np.bool_] | None) -> float:
+def negative_log_likelihood(task: Task, truth: NDArray[Any], logits: Logits, known: NDArray[np.bool_] | None) -> float:
     """The mean negative logarithm of the probability of what was the case."""
     exact = logits.astype(np.float64)
     if task == "single-label":

@@ -26,14 +26,14 @@ def memorisation_rows(
 ) -> list[Row]:
     """The two shares over all flipped labels, and for each true class. None where nothing was flipped."""
     if task == "single-label":
-        said = logits.argmax(-1) if len(logits) else np.zeros(0, np.int64)
+        decisions = logits.argmax(-1) if len(logits) else np.zeros(0, np.int64)
         true_class, counted = truth, flipped.astype(bool)
-        right, wrong = said == truth, said == seen
+        right, wrong = decisions == truth, decisions == seen
         members = [counted & (true_class == c) for c in range(len(classes))]
     else:
-        said = logits >= 0 if len(logits) else np.zeros(truth.shape, bool)
+        decisions = logits >= 0 if len(logits) else np.zeros(truth.shape, bool)
         counted = flipped.astype(bool)
-        right, wrong = said == (truth > 0.5), said == (seen > 0.5)
+        right, wrong = decisions == (truth > 0.5), decisions == (seen > 0.5)
         members = [counted & (np.arange(len(classes)) == c) for c in range(len(classes))]
     rows: list[Row] = []
     for name, chosen in ((ALL, counted), *zip(classes, members, strict=True)):

@@ -10,10 +10,10 @@ from roskdbench.data.content import Located
 from roskdbench.data.phantoms import chest, lesion
 from roskdbench.errors import PlacedError, UserError, nearest
 from roskdbench.plan import measuring
+from roskdbench.plan.block import Block
+from roskdbench.plan.factory import JobFactory
 from roskdbench.plan.graph import Cell, Plan
-from roskdbench.plan.ground import Ground
-from roskdbench.plan.row import Row
-from roskdbench.plan.workshop import Workshop
+from roskdbench.plan.method_row import MethodRow
 from roskdbench.registry import Registry
 from roskdbench.suite import Experiment, MethodChoice, Suite
 from roskdbench.suite.experiments import Measure
@@ -34,13 +34,13 @@ def plan(
         if name not in suite.experiments:
             raise UserError(f"the suite has no experiment '{name}'; {nearest(name, suite.experiments)}")
     planned = Plan(suite, located=located or {})
-    workshop = Workshop(suite, planned.jobs, planned.located)
+    factory = JobFactory(suite, planned.jobs, planned.located)
     for name, experiment in suite.experiments.items():
         if not chosen or name in chosen:
             rows = _rows(name, experiment, suite, registry)
             _refuse_noise(name, experiment, planned)
             _refuse_reference(name, experiment, rows, registry)
-            planned.cells += _cells(name, experiment, rows, _substitute(experiment, registry, suite), workshop)
+            planned.cells += _cells(name, experiment, rows, _substitute(experiment, registry, suite), factory)
     return planned
 
 
@@ -49,25 +49,25 @@ def _refuse_noise(name: str, experiment: Experiment, planned: Plan) -> None:
     for problem, (number, noise) in product(experiment.problems or planned.suite.problems, enumerate(experiment.noise)):
         located = planned.located.get(problem)
         known = located.content.classes if located else PHANTOMS.get(planned.suite.problems[problem].dataset, ())
-        if known and (said := noise.objection(known)):
+        if known and (objection := noise.objection(known)):
             keys = ("experiments", name, "noise", number)
-            raise PlacedError(f"experiment '{name}', problem '{problem}': {said}", keys)
+            raise PlacedError(f"experiment '{name}', problem '{problem}': {objection}", keys)
 
 
-def _refuse_reference(name: str, experiment: Experiment, rows: list[Row], registry: Registry) -> None:
+def _refuse_reference(name: str, experiment: Experiment, rows: list[MethodRow], registry: Registry) -> None:
     """A UserError for a reference that is no method; one without a row here compares nothing."""
     known = {each for row in rows for each in (row.name, row.title)} | registry.entries.keys()
     known |= {entry.method.title() for entry in registry.entries.values()}
     if experiment.reference not in known:
-        said = f"experiment '{name}': no method '{experiment.reference}' to compare with"
-        raise PlacedError(f"{said}; {nearest(experiment.reference, known)}", ("experiments", name, "reference"))
+        objection = f"experiment '{name}': no method '{experiment.reference}' to compare with"
+        raise PlacedError(f"{objection}; {nearest(experiment.reference, known)}", ("experiments", name, "reference"))
 
 
-def _rows(name: str, experiment: Experiment, suite: Suite, registry: Registry) -> list[Row]:
+def _rows(name: str, experiment: Experiment, suite: Suite, registry: Registry) -> list[MethodRow]:
     rows = []
     for number, choice in enumerate(experiment.methods):
         try:
-            rows.append(Row.of(choice, registry, suite.protocol))
+            rows.append(MethodRow.of(choice, registry, suite.protocol))
         except UserError as error:
             keys = ("experiments", name, "methods", number)
             raise PlacedError(f"experiment '{name}': {error}", keys) from None
@@ -77,26 +77,26 @@ def _rows(name: str, experiment: Experiment, suite: Suite, registry: Registry) -
     return rows
 
 
-def _substitute(experiment: Experiment, registry: Registry, suite: Suite) -> Row | None:
+def _substitute(experiment: Experiment, registry: Registry, suite: Suite) -> MethodRow | None:
     """Baseline I, whose attacked images are tried on the other models."""
     attacked = any(measure.measure == "attacks" for measure in experiment.measures)
     if not attacked or SUBSTITUTE not in registry.entries:
         return None
-    return Row.of(TypeAdapter[MethodChoice](MethodChoice).validate_python(SUBSTITUTE), registry, suite.protocol)
+    return MethodRow.of(TypeAdapter[MethodChoice](MethodChoice).validate_python(SUBSTITUTE), registry, suite.protocol)
 
 
 def _cells(
-    name: str, experiment: Experiment, rows: list[Row], substitute: Row | None, workshop: Workshop
+    name: str, experiment: Experiment, rows: list[MethodRow], substitute: MethodRow | None, factory: JobFactory
 ) -> Iterator[Cell]:
-    problems = experiment.problems or list(workshop.suite.problems)
+    problems = experiment.problems or list(factory.suite.problems)
     measures: dict[str, Measure] = {measure.measure: measure for measure in experiment.measures}
     places = product(problems, experiment.noise, experiment.seeds, range(experiment.folds))
     for problem, noise, seed, fold in places:
-        ground = Ground(workshop, problem, noise, seed, fold, experiment.folds)
+        block = Block(factory, problem, noise, seed, fold, experiment.folds)
         for row, student, overlap in product(rows, experiment.students, experiment.overlap):
-            model, seats = ground.model(row, student, overlap)
-            against = ground.trajectory(substitute, student, []) if substitute else None
-            others = measuring.others(ground, model, seats, measures, against)
+            model, teachers = block.model(row, student, overlap)
+            against = block.trajectory(substitute, student, []) if substitute else None
+            others = measuring.others(block, model, teachers, measures, against)
             yield Cell(
                 experiment=name,
                 problem=problem,
@@ -107,8 +107,8 @@ def _cells(
                 noise=noise.name,
                 fold=fold,
                 seed=seed,
-                scores=measuring.scores(ground, model).fingerprint,
+                scores=measuring.scores(block, model).fingerprint,
                 others=tuple((other.fingerprint, who) for other, who in others),
-                labels=ground.labels.fingerprint,
-                trainings=len(seats) + row.method.trains_student,
+                labels=block.labels.fingerprint,
+                trainings=len(teachers) + row.method.trains_student,
             )

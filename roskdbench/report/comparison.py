@@ -6,7 +6,7 @@ import numpy as np
 
 from roskdbench.measures import CLEAN
 from roskdbench.report.evidence import Key
-from roskdbench.report.layout import HEADINGS, Layout, layout, text_of
+from roskdbench.report.layout import HEADINGS, Layout, layout_of, text_of
 from roskdbench.report.table import Column, Table, Value
 from roskdbench.results import Results
 from roskdbench.statistics.comparison import Difference
@@ -22,39 +22,39 @@ FEW = 5  # runs, with fewer of which a t reaches far
 
 def comparison_table(results: Results, experiment: str) -> Table | None:
     """F1 and AUC of every row minus those of the reference on the same student, overlap and noise."""
-    laid = layout(results, experiment)
-    reference = reference_of(laid)
-    if reference is None or len(laid.methods) < 2:
+    layout = layout_of(results, experiment)
+    reference = reference_of(layout)
+    if reference is None or len(layout.methods) < 2:
         return None
-    columns = [Column(problem, metric, f"Δ {HEADINGS[metric]}") for problem in laid.problems for metric in COMPARED]
-    table = Table(f"{experiment}-differences", f"{laid.title}: differences from {reference}", laid.labels, columns)
-    rows = [row for row in laid.rows if row[0] != reference]
-    found = _differences(laid, columns, rows, reference)
+    columns = [Column(problem, metric, f"Δ {HEADINGS[metric]}") for problem in layout.problems for metric in COMPARED]
+    table = Table(f"{experiment}-differences", f"{layout.title}: differences from {reference}", layout.labels, columns)
+    rows = [row for row in layout.rows if row[0] != reference]
+    found = _differences(layout, columns, rows, reference)
     if not found:
         return None
     for row in rows:
         shifts = [found.get((*row, column.problem, column.metric)) for column in columns]
         table.rows.append(([text_of(value) for value in row], shifts))
-    table.notes = _notes(laid, reference)
+    table.notes = _notes(layout, reference)
     return table
 
 
-def reference_of(laid: Layout) -> str | None:
+def reference_of(layout: Layout) -> str | None:
     """The title of the row that others are compared with."""
-    wanted = laid.declared.reference
-    return next((cell.method for cell in laid.cells if wanted in (cell.registered, cell.method)), None)
+    wanted = layout.declared.reference
+    return next((cell.method for cell in layout.cells if wanted in (cell.registered, cell.method)), None)
 
 
-def _differences(laid: Layout, columns: list[Column], rows: list[Key], reference: str) -> dict[Key, Value]:
+def _differences(layout: Layout, columns: list[Column], rows: list[Key], reference: str) -> dict[Key, Value]:
     """Holm's correction goes over the methods that are compared under the same conditions."""
     found: dict[Key, Value] = {}
     for column in columns:
         for place in dict.fromkeys(row[1:] for row in rows):
             own = {row: (*row, column.problem) for row in [(reference, *place), *rows] if row[1:] == place}
-            runs = {row: laid.values.get((*key, CLEAN, column.metric), {}) for row, key in own.items()}
+            runs = {row: layout.values.get((*key, CLEAN, column.metric), {}) for row, key in own.items()}
             rivals = {own[row]: each for row, each in runs.items() if row[0] != reference and each}
             base = (reference, *place)
-            against = laid.evidence.corrected(own[base], runs[base], rivals, laid.names[column.metric])
+            against = layout.evidence.corrected(own[base], runs[base], rivals, layout.names[column.metric])
             for key, each in against.items():
                 found[(*key, column.metric)] = turned(each)
     return found
@@ -65,8 +65,8 @@ def turned(difference: Difference) -> Difference:
     return Difference(-difference.value, -difference.high, -difference.low, difference.p)
 
 
-def _notes(laid: Layout, reference: str) -> list[str]:
-    declared, count = laid.declared, len(laid.methods) - 1
+def _notes(layout: Layout, reference: str) -> list[str]:
+    declared, count = layout.declared, len(layout.methods) - 1
     if declared.folds > 1:
         how = "Nadeau and Bengio's corrected t over folds"
     else:
@@ -84,7 +84,7 @@ def _notes(laid: Layout, reference: str) -> list[str]:
             f"{len(declared.seeds)} runs say little of the next one, so intervals are wide ([any]: over all there is); "
             f"{FEW} seeds or more help."
         )
-    blocks = _blocks(laid)
+    blocks = _blocks(layout)
     if len(blocks) < FEWEST or len(blocks.columns) < LEAST:
         lines.append(
             f"No critical-difference diagram: {len(blocks)} blocks of problem and noise with all of "
@@ -95,12 +95,12 @@ def _notes(laid: Layout, reference: str) -> list[str]:
 
 def ranking(results: Results, experiment: str) -> tuple[list[str], Ranks] | None:
     """Methods and their ranks over blocks of problem and noise, by F1; None where there are too few."""
-    blocks = _blocks(layout(results, experiment))
+    blocks = _blocks(layout_of(results, experiment))
     found = ranks(np.asarray(blocks)) if len(blocks) else None
     return ([str(name) for name in blocks.columns], found) if found else None
 
 
-def _blocks(laid: Layout) -> "pandas.DataFrame":
+def _blocks(layout: Layout) -> "pandas.DataFrame":
     """The mean F1 of each method on each problem and noise where all methods have one."""
-    part = laid.frame[(laid.frame["condition"] == CLEAN) & laid.frame["metric"].isin(laid.names["f1"])]
+    part = layout.frame[(layout.frame["condition"] == CLEAN) & layout.frame["metric"].isin(layout.names["f1"])]
     return part.groupby(["problem", "noise", "method"], sort=False)["value"].mean().unstack().dropna()

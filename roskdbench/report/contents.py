@@ -1,4 +1,4 @@
-"""Which tables a report has, and what may stand beside their numbers."""
+"""Which tables a report has, and what may stand source their numbers."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,11 +7,11 @@ from roskdbench.errors import UserError
 from roskdbench.plan import Cell
 from roskdbench.report.attack_table import attack_table, class_table, sweep_table
 from roskdbench.report.auc_table import auc_differences, auc_table
-from roskdbench.report.beside import Beside
 from roskdbench.report.comparison import comparison_table
-from roskdbench.report.layout import AXES, layout, number_of
+from roskdbench.report.comparison_source import ComparisonSource
+from roskdbench.report.layout import AXES, layout_of, number_of
 from roskdbench.report.paper import Paper
-from roskdbench.report.table import Number, Table
+from roskdbench.report.table import Estimate, Table
 from roskdbench.report.tables import score_table
 from roskdbench.results import Results, find_run
 from roskdbench.store import Store
@@ -19,22 +19,22 @@ from roskdbench.store import Store
 NUMERALS = {"I": "table1", "II": "table2", "III": "table3"}
 
 
-def tables_of(results: Results, experiment: str, beside: Beside | None = None) -> list[Table]:
+def tables_of(results: Results, experiment: str, source: ComparisonSource | None = None) -> list[Table]:
     """The tables of an experiment: scores, AUC by class, differences between rows, what attacks cost, also by radius
     and class.
     """
     further = [
-        auc_table(results, experiment, beside),
+        auc_table(results, experiment, source),
         auc_differences(results, experiment),
         comparison_table(results, experiment),
-        attack_table(results, experiment, beside),
+        attack_table(results, experiment, source),
         sweep_table(results, experiment),
         class_table(results, experiment),
     ]
-    return [score_table(results, experiment, beside), *(table for table in further if table)]
+    return [score_table(results, experiment, source), *(table for table in further if table)]
 
 
-def paper_table(results: Results, numeral: str, beside: Beside | None = None) -> list[Table]:
+def paper_table(results: Results, numeral: str, source: ComparisonSource | None = None) -> list[Table]:
     """The table of the paper that a numeral names, for each experiment that repeats it."""
     wanted = NUMERALS.get(numeral.upper())
     if wanted is None:
@@ -47,10 +47,12 @@ def paper_table(results: Results, numeral: str, beside: Beside | None = None) ->
         there = [each for each, name in NUMERALS.items() if name in known]
         hint = f"it repeats Table {' and '.join(there)}" if there else "none of its experiments says `paper:`"
         raise UserError(f"the run {results.name} repeats no Table {numeral.upper()}; {hint}")
-    return [table for name in repeating if (table := make(results, name, beside))]
+    return [table for name in repeating if (table := make(results, name, source))]
 
 
-def beside_of(compare: str, results: Results, store: Store, folders: tuple[Path, ...] = ()) -> Beside | None:
+def comparison_source(
+    compare: str, results: Results, store: Store, folders: tuple[Path, ...] = ()
+) -> ComparisonSource | None:
     """What `--compare` names: nothing, the paper, or another run or suite in the store."""
     if compare == "none":
         return None
@@ -65,17 +67,17 @@ class OtherRun:
     def __init__(self, results: Results) -> None:
         self.source, self._results = results.name, results
 
-    def number(self, cell: Cell, condition: str, metric: str, label: str = "") -> Number | None:
+    def number(self, cell: Cell, condition: str, metric: str, label: str = "") -> Estimate | None:
         """The mean over the other run's folds and seeds."""
         if label:
             return None
         if cell.experiment not in self._results.plan.experiments:
             return None
-        laid = layout(self._results, cell.experiment, AXES)
-        return number_of(laid.values.get((*laid.row(cell), cell.problem, condition, metric)))
+        layout = layout_of(self._results, cell.experiment, AXES)
+        return number_of(layout.values.get((*layout.row(cell), cell.problem, condition, metric)))
 
     def notes(self, results: Results, experiment: str) -> list[str]:
         """Where the columns come from."""
         runs = self._results.plan.suite.experiments.get(experiment)
         count = runs.folds * len(runs.seeds) if runs else 0
-        return [f"Beside each number: the run {self.source}, mean over {count} runs."]
+        return [f"ComparisonSource each number: the run {self.source}, mean over {count} runs."]

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 
 from roskdbench.measures import CLEAN
 from roskdbench.plan import Cell
-from roskdbench.report.layout import Layout, layout, number_of
+from roskdbench.report.layout import Layout, layout_of, number_of
 from roskdbench.report.legend import below
-from roskdbench.report.table import Number
+from roskdbench.report.table import Estimate
 from roskdbench.results import Results
 
 WIDTH = 3.4  # inches a panel
@@ -19,17 +19,17 @@ APART = 0.09  # methods at one place of an axis without numbers
 
 def along_axis(results: Results, experiment: str, axis: str, palette: Mapping[str, str]) -> Figure | None:
     """F1 of every method along an axis, a panel a problem, with 95 % intervals; None where nothing varies on it."""
-    laid = layout(results, experiment, [axis])
-    places = list(dict.fromkeys(getattr(cell, axis) for cell in laid.cells))
+    layout = layout_of(results, experiment, [axis])
+    places = list(dict.fromkeys(getattr(cell, axis) for cell in layout.cells))
     if len(places) < 2:
         return None
-    figure = Figure(figsize=(WIDTH * len(laid.problems), 2.9), layout="constrained")
-    panels: list[Axes] = list(figure.subplots(1, len(laid.problems), squeeze=False)[0])
-    for panel, problem in zip(panels, laid.problems, strict=True):
-        for number, method in enumerate(laid.methods):
-            own = [cell for cell in laid.cells if (cell.problem, cell.method) == (problem, method)]
-            shift = 0.0 if _is_number(places) else APART * (number - (len(laid.methods) - 1) / 2)
-            _curve(panel, laid, own, places, palette[method], shift)
+    figure = Figure(figsize=(WIDTH * len(layout.problems), 2.9), layout="constrained")
+    panels: list[Axes] = list(figure.subplots(1, len(layout.problems), squeeze=False)[0])
+    for panel, problem in zip(panels, layout.problems, strict=True):
+        for number, method in enumerate(layout.methods):
+            own = [cell for cell in layout.cells if (cell.problem, cell.method) == (problem, method)]
+            shift = 0.0 if _is_number(places) else APART * (number - (len(layout.methods) - 1) / 2)
+            _curve(panel, layout, own, places, palette[method], shift)
         if _is_number(places):
             panel.set_xlabel({"overlap": "overlap of the teachers' subsets"}.get(axis, axis))
         else:
@@ -44,22 +44,24 @@ def along_axis(results: Results, experiment: str, axis: str, palette: Mapping[st
 
 def _curve(
     panel: Axes,
-    laid: Layout,
+    layout: Layout,
     cells: Sequence[Cell],
     places: Sequence[object],
     colour: str,
     shift: float,
 ) -> None:
     """One method's points. Where other axes vary too, their mean stands for them, without an interval."""
-    alone = len({(cell.student, cell.overlap, cell.noise) for cell in cells}) == len({laid.row(cell) for cell in cells})
-    found: list[tuple[float, Number, tuple[float, float] | None]] = []
+    alone = len({(cell.student, cell.overlap, cell.noise) for cell in cells}) == len(
+        {layout.row(cell) for cell in cells}
+    )
+    found: list[tuple[float, Estimate, tuple[float, float] | None]] = []
     for number, place in enumerate(places):
         row = (cells[0].method, place, cells[0].problem)
-        runs = laid.values.get((*row, CLEAN, "f1"))
+        runs = layout.values.get((*row, CLEAN, "f1"))
         mean = number_of(runs)
         if runs and mean:
             x = float(place) if isinstance(place, int | float) else number + shift
-            found.append((x, mean, laid.evidence.interval(row, runs, laid.names["f1"]) if alone else None))
+            found.append((x, mean, layout.evidence.interval(row, runs, layout.names["f1"]) if alone else None))
     if not found:
         return
     found.sort(key=lambda each: each[0])

@@ -23,7 +23,7 @@ from roskdbench.report.curves import along_axis
 from roskdbench.report.layout import AXES
 from roskdbench.report.ranking import critical_difference
 from roskdbench.report.robustness import attacked_pictures, reliability_diagrams, robustness_curves
-from roskdbench.report.table import Number
+from roskdbench.report.table import Estimate
 from roskdbench.report.tables import score_table
 from roskdbench.results import Results
 from roskdbench.store import Store
@@ -106,7 +106,7 @@ def comparison(results: Results, experiment: str) -> Figure | None:
         c = next(i for i, each in enumerate(table.columns) if (each.problem, each.metric) == (problem, "f1"))
         for row, (labels, cells) in enumerate(table.rows):
             cell = cells[c]
-            if isinstance(cell, Number):
+            if isinstance(cell, Estimate):
                 colour = palette[labels[0]]
                 panel.errorbar(cell.mean, row, xerr=cell.spread, fmt="o", color=colour, capsize=2, markersize=4)
             elif cell is not None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from html import escape
 from itertools import groupby
 
-from roskdbench.report.table import Column, Number, Table, Value
+from roskdbench.report.table import Column, Estimate, Table, Value
 from roskdbench.results import Results
 from roskdbench.statistics.comparison import Difference
 
@@ -136,7 +136,7 @@ def _latex(table: Table) -> str:
 
 def _mean_alone(cell: Value) -> Value:
     """Without its interval, for which a page has no room in a wide table; spreads are shorter and stay."""
-    return replace(cell, low=None, high=None) if isinstance(cell, Number) else cell
+    return replace(cell, low=None, high=None) if isinstance(cell, Estimate) else cell
 
 
 def _latex_heading(column: Column) -> str:
@@ -218,7 +218,7 @@ def as_csv(tables: Sequence[Table]) -> str:
             for column, cell in zip(table.columns, cells, strict=True):
                 head = [table.name, " / ".join(labels), column.group, column.heading]
                 head.append(column.source or "measured")
-                if isinstance(cell, Number):
+                if isinstance(cell, Estimate):
                     spread, low, high = (
                         "" if each is None else repr(each) for each in (cell.spread, cell.low, cell.high)
                     )

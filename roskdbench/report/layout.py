@@ -1,4 +1,4 @@
-"""An experiment laid out as its tables and figures show it: rows, problems, and what is known of each. Made once."""
+"""An experiment layout out as its tables and figures show it: rows, problems, and what is known of each. Made once."""
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -10,7 +10,7 @@ from roskdbench.errors import UserError, nearest
 from roskdbench.measures import LEVELS
 from roskdbench.plan import Cell
 from roskdbench.report.evidence import Evidence, Key, Run
-from roskdbench.report.table import Number
+from roskdbench.report.table import Estimate
 from roskdbench.results import SCORES, Results
 from roskdbench.suite import Suite
 
@@ -106,8 +106,8 @@ class Layout:
         return {(*self.row(gap.cell), gap.cell.problem, each): gap.state for gap in gaps for each in gap.without}
 
 
-def layout(results: Results, experiment: str, axes: Sequence[str] | None = None) -> Layout:
-    """The experiment laid out, the same for all who ask."""
+def layout_of(results: Results, experiment: str, axes: Sequence[str] | None = None) -> Layout:
+    """The experiment layout out, the same for all who ask."""
     key = ("layout", experiment, None if axes is None else tuple(axes))
     made: Layout = results.once(key, lambda: Layout(results, experiment, axes))
     return made
@@ -130,12 +130,12 @@ def varying_axes(cells: Sequence[Cell]) -> list[str]:
     return [axis for axis in AXES if len({getattr(cell, axis) for cell in cells}) > 1]
 
 
-def number_of(runs: dict[Run, float] | None) -> Number | None:
+def number_of(runs: dict[Run, float] | None) -> Estimate | None:
     """Mean and spread of a value's runs; None where there are none."""
     if not runs:
         return None
     values = np.array(list(runs.values()))
-    return Number(float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else None, len(values))
+    return Estimate(float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else None, len(values))
 
 
 def text_of(value: object) -> str:

@@ -1,7 +1,7 @@
 """The notes under a table: what its numbers are, and what they are not."""
 
 from roskdbench.measures import BEFORE, BINS, CALIBRATION, CHECKS, CORRECTED, EPSILON, LANDSCAPE, SAME_OF_ALL
-from roskdbench.report.layout import Layout, layout
+from roskdbench.report.layout import Layout, layout_of
 from roskdbench.results import SCORES, Results
 from roskdbench.suite import Suite
 from roskdbench.suite.attacks import Attacks
@@ -12,8 +12,8 @@ from roskdbench.suite.noise import NoiseSpec
 
 def notes(results: Results, experiment: str) -> list[str]:
     """Runs, averages, thresholds, noise, where the data come from, and what is missing."""
-    laid = layout(results, experiment)
-    suite, declared = results.plan.suite, laid.declared
+    layout = layout_of(results, experiment)
+    suite, declared = results.plan.suite, layout.declared
     runs = declared.folds * len(declared.seeds)
     lines = [f"Mean ± standard deviation over {runs} runs (folds x seeds)." if runs > 1 else "One run: no spread."]
     lines[0] += f" Averages over classes: {suite.protocol.average}."
@@ -25,7 +25,7 @@ def notes(results: Results, experiment: str) -> list[str]:
     lines.append(_protocol_note(results, problems))
     if changed := departures(suite):
         lines.append(f"Not the bundled suite {suite.suite}: {changed}.")
-    if any(metric.endswith("@tuned") for metric in laid.frame["metric"].unique()):
+    if any(metric.endswith("@tuned") for metric in layout.frame["metric"].unique()):
         thresholds = {"tuned": "tuned per class on validation", "half": "0.5"}[suite.protocol.threshold]
         lines.append(f"Multi-label thresholds: {thresholds}.")
     phantoms = [problem for problem in problems if suite.problems[problem].dataset.startswith("phantom")]
@@ -33,9 +33,9 @@ def notes(results: Results, experiment: str) -> list[str]:
         drawn = f"{' and '.join(phantoms)} {'is a phantom' if len(phantoms) == 1 else 'are phantoms'}: drawn images."
         lines.append(f"{drawn} They do not tell how methods rank on patients.")
     lines += [f"{problem}: {remark}" for problem, remark in results.remarks.items() if problem in problems]
-    lines += _noise_notes(laid, problems)
-    lines += _calibration_notes(laid)
-    lines += _landscape_notes(laid)
+    lines += _noise_notes(layout, problems)
+    lines += _calibration_notes(layout)
+    lines += _landscape_notes(layout)
     if len(results.made_with) > 1:
         lines.append(f"Made with different libraries or devices: {'; '.join(results.made_with)}.")
     for state in ("diverged", "failed", "missing"):
@@ -51,34 +51,34 @@ def notes(results: Results, experiment: str) -> list[str]:
 
 def _protocol_note(results: Results, problems: list[str]) -> str:
     suite = results.plan.suite
-    said = [f"{suite.protocol.epochs} epochs in batches of {suite.protocol.batch}"]
+    parts = [f"{suite.protocol.epochs} epochs in batches of {suite.protocol.batch}"]
     for problem in problems:
         spec, located = suite.problems[problem], results.plan.located.get(problem)
         counted = located.content.samples if located else spec.samples
         images = "images" if results.plan.is_guessed(problem) else f"{counted:,} images"
-        said.append(f"{problem}: {images} of {spec.size} px")
-    return f"Protocol: {'; '.join(said)}."
+        parts.append(f"{problem}: {images} of {spec.size} px")
+    return f"Protocol: {'; '.join(parts)}."
 
 
-def _noise_notes(laid: Layout, problems: list[str]) -> list[str]:
-    suite = laid.results.plan.suite
+def _noise_notes(layout: Layout, problems: list[str]) -> list[str]:
+    suite = layout.results.plan.suite
     lines = []
-    noises = {noise.name: noise for noise in laid.declared.noise}
-    for (where, problem, noise), rate in laid.results.noise.items():
-        if where == laid.experiment and problem in problems and noise in noises:
+    noises = {noise.name: noise for noise in layout.declared.noise}
+    for (where, problem, noise), rate in layout.results.noise.items():
+        if where == layout.experiment and problem in problems and noise in noises:
             lines.append(f"Training labels of {problem}, {_asked(noises[noise], suite, problem)}: {rate:.1%} flipped.")
-    if any(condition.startswith("flipped labels") for condition in laid.conditions):
+    if any(condition.startswith("flipped labels") for condition in layout.conditions):
         lines.append(
             "Flipped training labels: the share that a model reproduces (memorised) and sets right (corrected); "
             "by teachers: the mean over teachers, each of those it was trained on."
         )
-    if CORRECTED in laid.conditions:
+    if CORRECTED in layout.conditions:
         lines.append("Corrected labels: scores against the data's second label set, on the test images that have it.")
     return lines
 
 
-def _calibration_notes(laid: Layout) -> list[str]:
-    if CALIBRATION not in laid.conditions:
+def _calibration_notes(layout: Layout) -> list[str]:
+    if CALIBRATION not in layout.conditions:
         return []
     return [
         f"Calibration on the test part: ECE over {BINS} equal bins; Brier scores (single-label) sum over classes.",
@@ -86,11 +86,11 @@ def _calibration_notes(laid: Layout) -> list[str]:
     ]
 
 
-def _landscape_notes(laid: Layout) -> list[str]:
-    declared = [each for each in laid.declared.measures if isinstance(each, Landscape)]
-    if LANDSCAPE not in laid.conditions:
+def _landscape_notes(layout: Layout) -> list[str]:
+    declared = [each for each in layout.declared.measures if isinstance(each, Landscape)]
+    if LANDSCAPE not in layout.conditions:
         return []
-    found = set(laid.frame.loc[laid.frame["condition"] == LANDSCAPE, "n"])
+    found = set(layout.frame.loc[layout.frame["condition"] == LANDSCAPE, "n"])
     points, counts = declared[0].points, ", ".join(f"{count:,}" for count in sorted(found))
     where = {"test": "test images", "train": "training images with the labels that training saw"}[declared[0].part]
     return [
@@ -104,11 +104,11 @@ def _landscape_notes(laid: Layout) -> list[str]:
 
 def attack_notes(results: Results, experiment: str) -> list[str]:
     """What was attacked, and which checks failed on what."""
-    laid = layout(results, experiment)
-    if BEFORE not in laid.conditions:
+    layout = layout_of(results, experiment)
+    if BEFORE not in layout.conditions:
         return []
-    before, judged = (laid.frame[laid.frame["condition"] == condition] for condition in (BEFORE, CHECKS))
-    swept = any(isinstance(each, Attacks) and each.sweep for each in laid.declared.measures)
+    before, judged = (layout.frame[layout.frame["condition"] == condition] for condition in (BEFORE, CHECKS))
+    swept = any(isinstance(each, Attacks) and each.sweep for each in layout.declared.measures)
     images = ", ".join(f"{count:,}" for count in sorted(set(before[before["metric"] == "auc-macro"]["n"])))
     lines = [
         f"On {images} test images, the same for every method; radii in grey levels, l2 over the whole image.",

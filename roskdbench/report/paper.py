@@ -8,7 +8,7 @@ from typing import Any
 from roskdbench.measures import BEFORE, CLEAN
 from roskdbench.plan import Cell
 from roskdbench.report.layout import METRICS
-from roskdbench.report.table import Number
+from roskdbench.report.table import Estimate
 from roskdbench.results import Results
 from roskdbench.suite.attacks import PAPER
 
@@ -34,7 +34,7 @@ NOTES = {
     ),
     "table2": (
         "Paper columns: Table II of Jaiswal et al. 2022. It says l2 and 1.28/255 without a definition: its numbers "
-        "stand beside each of the three readings.",
+        "stand source each of the three readings.",
         "The paper's cardio row of Baseline III before attacks repeats Baseline II's of its Table I.",
         "The paper's text has the gains in robustness swapped between the two attacks.",
     ),
@@ -61,7 +61,7 @@ class Paper:
     def __init__(self, results: Results) -> None:
         self._repeats = {name: each.paper for name, each in results.plan.suite.experiments.items()}
 
-    def number(self, cell: Cell, condition: str, metric: str, label: str = "") -> Number | None:
+    def number(self, cell: Cell, condition: str, metric: str, label: str = "") -> Estimate | None:
         """The number printed for a method on lesion or cardio."""
         table, row = self._repeats[cell.experiment], ROWS.get(cell.registered)
         value: float | None = None
@@ -73,7 +73,7 @@ class Paper:
             classes = _reported()["table3_classes"]
             wanted = label or "Mean"
             value = _reported()["table3"][OWN_AUC][classes.index(wanted)] if wanted in classes else None
-        return None if value is None else Number(value, None, 1)
+        return None if value is None else Estimate(value, None, 1)
 
     def notes(self, results: Results, experiment: str) -> list[str]:
         """The paper's inconsistencies."""

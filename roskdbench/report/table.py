@@ -7,7 +7,7 @@ from roskdbench.statistics.comparison import Difference
 
 
 @dataclass(frozen=True)
-class Number:
+class Estimate:
     """A mean over runs. The spread is the sample standard deviation; None where there is one run."""
 
     mean: float
@@ -19,7 +19,7 @@ class Number:
     """Between which it lies, at 95 %, where that is known."""
 
 
-Value = Number | Difference | str | None
+Value = Estimate | Difference | str | None
 """What a cell of a table holds: a number, a difference, a word such as "diverged", or nothing."""
 
 

@@ -1,4 +1,4 @@
-"""From draws to intervals. Kept apart from how draws are made, so that a report starts quickly."""
+"""From draws to intervals. ArtifactInfo apart from how draws are made, so that a report starts quickly."""
 
 from functools import cache
 

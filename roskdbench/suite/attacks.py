@@ -54,8 +54,8 @@ class _GradientAttack(Declared):
     @property
     def name(self) -> str:
         """What tables call it, its radius in grey levels."""
-        said = [f"{self.attack} {self.norm} {grey_levels(self.radius)}"]  # type: ignore[attr-defined]
-        return ", ".join([*said, *self._unusual])
+        parts = [f"{self.attack} {self.norm} {grey_levels(self.radius)}"]  # type: ignore[attr-defined]
+        return ", ".join([*parts, *self._unusual])
 
     @property
     def _unusual(self) -> list[str]:
@@ -85,14 +85,14 @@ class Pgd(_GradientAttack):
 
     @property
     def _unusual(self) -> list[str]:
-        said = super()._unusual
+        parts = super()._unusual
         if self.steps != STEPS:
-            said.append(f"{self.steps} steps")
+            parts.append(f"{self.steps} steps")
         if self.step is not None:
-            said.append(f"step {grey_levels(self.step)}")
+            parts.append(f"step {grey_levels(self.step)}")
         if self.restarts != 1:
-            said.append(f"{self.restarts} restarts")
-        return said
+            parts.append(f"{self.restarts} restarts")
+        return parts
 
 
 class Packaged(Declared):
@@ -130,11 +130,11 @@ def _from_name(value: Any) -> Any:
     if len(words) != 3:
         raise ValueError(f"'{value}' is no attack; write one such as pgd linf 8/255, or fgsm l2 128/255")
     kind, norm, radius = words
-    said: dict[str, Any] = {"norm": norm, "radius": radius}
+    parts: dict[str, Any] = {"norm": norm, "radius": radius}
     if kind in OURS:
-        said["attack"] = kind
+        parts["attack"] = kind
     elif kind in packaged_attacks():
-        said |= {"attack": "torchattacks", "kind": kind}
+        parts |= {"attack": "torchattacks", "kind": kind}
     else:
         known = (*OURS, *packaged_attacks())
         raise ValueError(f"there is no attack '{kind}', here or in torchattacks; {nearest(kind, known)}")
@@ -144,8 +144,8 @@ def _from_name(value: Any) -> Any:
         )
         if found is None:
             raise ValueError(f"'{part}' says nothing of an attack; say margin, 40 steps, step 1/255 or 5 restarts")
-        said |= {key: word for key, word in found.groupdict().items() if word is not None}
-    return said
+        parts |= {key: word for key, word in found.groupdict().items() if word is not None}
+    return parts
 
 
 _Specs = Annotated[Fgsm | Pgd | Packaged, Field(discriminator="attack")]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from roskdbench.bundled import bundled
-from roskdbench.suite.problems import PLACES
+from roskdbench.suite.problems import LOCATION_KEYS
 from roskdbench.suite.reading import read_suite, suite_names
 from roskdbench.suite.schema import Suite
 
@@ -18,12 +18,12 @@ def departures(suite: Suite) -> str:
     usual = _settings(read_suite(bundled("suites") / f"{suite.suite}.yaml"))
     own = _settings(suite)
     changed = [key for key in dict.fromkeys([*own, *usual]) if own.get(key) != usual.get(key)]
-    said = [f"{key} {_text(own, key)} ({_text(usual, key)})" for key in changed[:SHOWN]]
-    return ", ".join(said) + (f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else "")
+    changes = [f"{key} {_text(own, key)} ({_text(usual, key)})" for key in changed[:SHOWN]]
+    return ", ".join(changes) + (f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else "")
 
 
 def _settings(suite: Suite) -> dict[str, Any]:
-    left_out: Any = {"title": True, "problems": {"__all__": PLACES}, "experiments": {"__all__": ROWS}}
+    left_out: Any = {"title": True, "problems": {"__all__": LOCATION_KEYS}, "experiments": {"__all__": ROWS}}
     found: dict[str, Any] = {}
     _flatten(suite.model_dump(mode="json", exclude=left_out), "", found)
     return found

@@ -212,7 +212,7 @@ class Annotators(_Noise):
 
     def objection(self, classes: Sequence[str]) -> str | None:
         """That of the first matrix that has one."""
-        return next((said for matrix in self.matrix if (said := matrix.objection(classes))), None)
+        return next((objection for matrix in self.matrix if (objection := matrix.objection(classes))), None)
 
     @property
     def annotators(self) -> int:
@@ -226,7 +226,7 @@ class Annotators(_Noise):
 Rates = Share | dict[str, Share]
 
 
-class Report(_Noise):
+class ReportLabels(_Noise):
     """Labels mined from reports: a finding is missed with probability `miss`, an absent one reported with
     `false_alarm`; each one number, or a number a class (others keep their labels).
 
@@ -240,7 +240,7 @@ class Report(_Noise):
     false_alarm: Rates | None = None
 
     @model_validator(mode="after")
-    def _says_how_much(self) -> "Report":
+    def _says_how_much(self) -> "ReportLabels":
         if (self.preset is None) == (self.miss is None and self.false_alarm is None):
             raise ValueError("report noise needs a preset, or miss and false_alarm")
         return self
@@ -293,7 +293,7 @@ def _noise_from_name(value: Any) -> Any:
     return {"kind": value} if isinstance(value, str) else value
 
 
-_Noises = NoNoise | OwnNoise | Symmetric | Pair | Confusion | Instance | Annotators | Report | Uncertain
+_Noises = NoNoise | OwnNoise | Symmetric | Pair | Confusion | Instance | Annotators | ReportLabels | Uncertain
 NoiseSpec = Annotated[_Noises, Field(discriminator="kind")]
 Noise = Annotated[NoiseSpec, BeforeValidator(_noise_from_name, json_schema_input_type=Literal["none", "own"] | _Noises)]
 NO_NOISE = NoNoise(kind="none")

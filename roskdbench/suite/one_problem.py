@@ -21,13 +21,13 @@ def suite_for(
     `problem` is SUITE:PROBLEM, a mapping such as {dataset: folder, root: DIR}, or the name of a dataset. Images have
     the model's `size` if nothing is said of it.
     """
-    name, said, protocol = _problem(problem)
+    name, declared, protocol = _problem(problem)
     if size is not None:
-        said = {"size": size, **said}
+        declared = {"size": size, **declared}
     experiment = {"title": title, "methods": [title], "measures": ["scores", measure], "seeds": [seed]}
     data = {
         "suite": EXPERIMENT,
-        "problems": {name: said},
+        "problems": {name: declared},
         "protocol": protocol,
         "experiments": {EXPERIMENT: experiment},
     }
@@ -38,10 +38,10 @@ def _problem(text: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
     """Name and declaration of the problem, and the protocol around it."""
     if text.startswith("{"):
         try:
-            said = yaml.safe_load(text)
+            declared = yaml.safe_load(text)
         except yaml.YAMLError as error:
             raise UserError(f"--problem {text}: {getattr(error, 'problem', None) or 'it cannot be read'}") from None
-        return str(said.get("dataset", "problem")), said, {}
+        return str(declared.get("dataset", "problem")), declared, {}
     suite, colon, name = text.rpartition(":")
     if not colon:
         return text, {"dataset": text}, {}

@@ -13,7 +13,7 @@ Fit = Literal["crop", "pad"]
 MedMnistName = Literal[
     "medmnist", "dermamnist", "chestmnist", "pneumoniamnist", "bloodmnist", "pathmnist", "retinamnist"
 ]
-PLACES = frozenset({"root", "corrected"})
+LOCATION_KEYS = frozenset({"root", "corrected"})
 """Keys that say where data is. What is there counts, not where."""
 
 

@@ -28,8 +28,8 @@ class NetworkSpec(Declared):
     @field_validator("model")
     @classmethod
     def _is_known(cls, model: str) -> str:
-        if said := model_objection(model):
-            raise ValueError(said)
+        if objection := model_objection(model):
+            raise ValueError(objection)
         return model
 
     @property

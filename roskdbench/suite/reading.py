@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from roskdbench.bundled import bundled
 from roskdbench.errors import UserError, nearest
-from roskdbench.suite.problems import PLACES
+from roskdbench.suite.problems import LOCATION_KEYS
 from roskdbench.suite.schema import Suite
 
 DISCRIMINATORS = ("dataset", "measure", "kind", "view")
@@ -154,7 +154,7 @@ def _is_path(keys: Keys) -> bool:
     """Whether a text there is a path: problems.NAME.root, or a matrix of experiments.NAME.noise.0."""
     match keys:
         case ("problems", _, str(place)):
-            return place in PLACES
+            return place in LOCATION_KEYS
         case ("experiments", _, "noise", _, "matrix") | ("experiments", _, "noise", _, "matrix", _):
             return True
     return False

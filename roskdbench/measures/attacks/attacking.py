@@ -11,10 +11,10 @@ import torchattacks
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from roskdbench.engine.device import Form
+from roskdbench.engine.device import ComputeConfig
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import seed_for
-from roskdbench.measures.attacks.gradient import Pgd, leap, raised
+from roskdbench.measures.attacks.gradient import PgdAttacker, fgsm_step, input_gradient
 from roskdbench.measures.attacks.search import Found, search
 from roskdbench.suite.attacks import Fgsm as FgsmSpec
 from roskdbench.suite.attacks import Loss, Packaged
@@ -53,7 +53,7 @@ class Target:
 
     def batches(self) -> Any:
         """Images in [0, 1] and labels, with the number of each batch; the model is made ready for them."""
-        form = Form().lay_out(self.model.to(self.device).eval())
+        form = ComputeConfig().lay_out(self.model.to(self.device).eval())
         for number, start in enumerate(range(0, len(self.samples), BATCH)):
             chosen = self.samples[start : start + BATCH]
             pixels = torch.from_numpy(self.images[chosen]).to(self.device).float() / 255
@@ -82,7 +82,7 @@ def attack(
         gradients: dict[Loss, Tensor] = {}
         for spec in full:
             if isinstance(spec, FgsmSpec) and spec.loss not in gradients:
-                gradients[spec.loss] = raised(target.model, target.task, spec.loss, images, labels)[1]
+                gradients[spec.loss] = input_gradient(target.model, target.task, spec.loss, images, labels)[1]
             changed = _attacked(target, spec, images, labels, gradients, number)
             _take_in(outcomes[spec.name], target, spec, images, changed)
         known: dict[str, Found] = {}
@@ -126,16 +126,16 @@ def _attacked(
     target: Target, spec: Spec, images: Tensor, labels: Tensor, gradients: dict[Loss, Tensor], number: int
 ) -> Tensor:
     if isinstance(spec, FgsmSpec):
-        return leap(images, gradients[spec.loss], spec.norm, spec.radius)
+        return fgsm_step(images, gradients[spec.loss], spec.norm, spec.radius)
     if isinstance(spec, PgdSpec):
         changed: Tensor = pgd(target, spec, target.generator(spec.name, number))(images, labels)
         return changed
     return _packaged(target, spec, images, labels, number)
 
 
-def pgd(target: Target, spec: PgdSpec, generator: torch.Generator) -> Pgd:
+def pgd(target: Target, spec: PgdSpec, generator: torch.Generator) -> PgdAttacker:
     """PGD against the target as a suite declares it."""
-    return Pgd(
+    return PgdAttacker(
         target.model,
         target.task,
         spec.norm,

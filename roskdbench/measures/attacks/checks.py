@@ -42,11 +42,11 @@ def checks(
     target: Target,
     reference: PgdSpec,
     substitute: nn.Module | None,
-    said: NDArray[Any] | None = None,
+    attacked_logits: NDArray[Any] | None = None,
     report: Callable[[float], None] = lambda done: None,
 ) -> list[Check]:
     """All checks of the reference attack, taken with cross-entropy. Without a substitute model, nothing is said of
-    transfer. `said` are the target's logits under that attack, for who has them already.
+    transfer. `attacked_logits` are the target's logits under that attack, for who has them already.
     """
     radius, norm = reference.radius, reference.norm
     plain = reference.model_copy(update={"loss": "ce"})
@@ -58,9 +58,9 @@ def checks(
     pixels = int(np.prod(target.images.shape[1:]))
     large = LARGE if norm == "linf" else LARGE * pixels**0.5
     far = PgdSpec(attack="pgd", norm=norm, radius=large, steps=2 * plain.steps)
-    if said is None:
-        said = logits_of(attack(target, [], sweep=[plain])[plain.name])
-    right, rest = _right(target, said), _standing(target, said)
+    if attacked_logits is None:
+        attacked_logits = logits_of(attack(target, [], sweep=[plain])[plain.name])
+    right, rest = _right(target, attacked_logits), _standing(target, attacked_logits)
     report(1 / 8)
 
     def beside(answer: Callable[[Target], float]) -> float:
@@ -119,11 +119,11 @@ def _right(target: Target, logits: NDArray[Any]) -> float:
     return float(((logits >= 0) == (truth > 0.5)).mean())
 
 
-def _standing(target: Target, said: NDArray[Any]) -> Target:
+def _standing(target: Target, attacked_logits: NDArray[Any]) -> Target:
     """The single-label images that are still decided rightly; all images where a decision is many labels."""
     if target.task == "multi-label":
         return target
-    return replace(target, samples=target.samples[said.argmax(1) == target.targets[target.samples]])
+    return replace(target, samples=target.samples[attacked_logits.argmax(1) == target.targets[target.samples]])
 
 
 def _kept(target: Target, spec: FgsmSpec | PgdSpec) -> float:

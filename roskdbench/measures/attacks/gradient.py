@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 from torchattacks.attack import Attack
 
-from roskdbench.measures.attacks.objective import direction, height
+from roskdbench.measures.attacks.objective import attack_loss, direction
 from roskdbench.suite.attacks import Loss, Norm
 from roskdbench.suite.problems import Task
 
 
-class Fgsm(Attack):  # type: ignore[misc]
+class FgsmAttacker(Attack):  # type: ignore[misc]
     """One step of the radius's length."""
 
     def __init__(self, model: nn.Module, task: Task, norm: Norm, radius: float, loss: Loss = "ce") -> None:
@@ -25,11 +25,11 @@ class Fgsm(Attack):  # type: ignore[misc]
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         """The attacked images."""
-        _, gradient = raised(self.model, self.task, self.loss, images, labels)
-        return leap(images, gradient, self.norm, self.radius)
+        _, gradient = input_gradient(self.model, self.task, self.loss, images, labels)
+        return fgsm_step(images, gradient, self.norm, self.radius)
 
 
-class Pgd(Attack):  # type: ignore[misc]
+class PgdAttacker(Attack):  # type: ignore[misc]
     """Steps along the gradient from a random start; the worst image is kept, over all restarts."""
 
     def __init__(
@@ -51,7 +51,7 @@ class Pgd(Attack):  # type: ignore[misc]
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         """The attacked images."""
         with torch.no_grad():
-            highest = height(self.task, self.loss, self.model(images), labels)
+            highest = attack_loss(self.task, self.loss, self.model(images), labels)
         worst = images.clone()
         for _ in range(self.restarts):
             start = random_start(images, self.norm, self.radius, self.generator)
@@ -65,19 +65,19 @@ class Pgd(Attack):  # type: ignore[misc]
         """Each image on the way from `start`, the last one too, with how high it is."""
         here = start
         for _ in range(self.steps):
-            logits, gradient = raised(self.model, self.task, self.loss, here, labels)
-            yield here, height(self.task, self.loss, logits, labels)
+            logits, gradient = input_gradient(self.model, self.task, self.loss, here, labels)
+            yield here, attack_loss(self.task, self.loss, logits, labels)
             here = within(images, here + self.step * unit(gradient, self.norm), self.norm, self.radius)
         with torch.no_grad():
-            yield here, height(self.task, self.loss, self.model(here), labels)
+            yield here, attack_loss(self.task, self.loss, self.model(here), labels)
 
 
-def leap(images: Tensor, gradient: Tensor, norm: Norm, radius: float) -> Tensor:
+def fgsm_step(images: Tensor, gradient: Tensor, norm: Norm, radius: float) -> Tensor:
     """One step along the gradient, as long as the radius."""
     return within(images, images + radius * unit(gradient, norm), norm, radius)
 
 
-def raised(model: nn.Module, task: Task, loss: Loss, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+def input_gradient(model: nn.Module, task: Task, loss: Loss, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """The logits, and the gradient of the loss by the pixels, up to a positive factor for each image."""
     images = images.detach().requires_grad_()
     logits = model(images)

@@ -17,8 +17,8 @@ from roskdbench.suite.problems import Task
 SMALL = -20.0  # below it, log(softplus(s)) is s to seven digits
 
 
-def height(task: Task, loss: Loss, logits: Tensor, targets: Tensor) -> Tensor:
-    """How far each image is raised: a growing function of the loss, image by image. [B]"""
+def attack_loss(task: Task, loss: Loss, logits: Tensor, targets: Tensor) -> Tensor:
+    """How far each image is input_gradient: a growing function of the loss, image by image. [B]"""
     if task == "single-label":
         true = logits.gather(1, targets[:, None])[:, 0]
         others = _without(logits, targets)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from roskdbench.measures.attacks.gradient import Pgd, raised, random_start, unit, within
-from roskdbench.measures.attacks.objective import height
+from roskdbench.measures.attacks.gradient import PgdAttacker, input_gradient, random_start, unit, within
+from roskdbench.measures.attacks.objective import attack_loss
 
 
 @dataclass
@@ -21,13 +21,13 @@ class Found:
     wrong: Tensor  # [B] bool
 
     @classmethod
-    def clean(cls, attacker: Pgd, images: Tensor, labels: Tensor) -> "Found":
+    def clean(cls, attacker: PgdAttacker, images: Tensor, labels: Tensor) -> "Found":
         """Where a search begins."""
         with torch.no_grad():
             return cls(images.clone(), attacker.model(images).argmax(1) != labels)
 
 
-def search(attacker: Pgd, images: Tensor, labels: Tensor, known: Found) -> Found:
+def search(attacker: PgdAttacker, images: Tensor, labels: Tensor, known: Found) -> Found:
     """What the attacker finds on the images that are not `known` to be decided wrongly. For single-label models."""
     found = Found(known.images.clone(), known.wrong.clone())
     highest = torch.full((len(images),), -torch.inf, dtype=images.dtype, device=images.device)
@@ -39,8 +39,8 @@ def search(attacker: Pgd, images: Tensor, labels: Tensor, known: Found) -> Found
         for step in range(attacker.steps + 1):
             if not len(left):
                 return found
-            logits, gradient = raised(attacker.model, attacker.task, attacker.loss, here, labels[left])
-            reached = height(attacker.task, attacker.loss, logits, labels[left])
+            logits, gradient = input_gradient(attacker.model, attacker.task, attacker.loss, here, labels[left])
+            reached = attack_loss(attacker.task, attacker.loss, logits, labels[left])
             wrong = logits.argmax(1) != labels[left]
             worse = wrong | (reached > highest[left])
             found.images[left] = torch.where(worse[:, None, None, None], here, found.images[left])

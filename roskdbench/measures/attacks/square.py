@@ -5,7 +5,7 @@
 import torch
 from torch import Tensor, nn
 
-from roskdbench.measures.attacks.objective import height
+from roskdbench.measures.attacks.objective import attack_loss
 from roskdbench.suite.problems import Task
 
 FIRST_SHARE = 0.3  # of the image, that the first squares cover
@@ -26,8 +26,8 @@ def squares(
     stripes = torch.randint(0, 2, (count, channels, 1, side), generator=generator) * 2.0 - 1
     worst = (images + radius * stripes.to(images)).clamp(0, 1)
     with torch.no_grad():
-        highest = height(task, "margin", model(worst), labels)
-        clean = height(task, "margin", model(images), labels)
+        highest = attack_loss(task, "margin", model(worst), labels)
+        clean = attack_loss(task, "margin", model(images), labels)
         worst = torch.where((clean > highest)[:, None, None, None], images, worst)
         highest = torch.maximum(highest, clean)
         for query in range(queries):
@@ -42,7 +42,7 @@ def squares(
                 break
             moved = (images[left] + radius * signs[left]).clamp(0, 1)
             tried = torch.where(_inside(corner[left], width, side), moved, worst[left])
-            reached = height(task, "margin", model(tried), labels[left])
+            reached = attack_loss(task, "margin", model(tried), labels[left])
             higher = reached > highest[left]
             highest[left] = torch.where(higher, reached, highest[left])
             worst[left] = torch.where(higher[:, None, None, None], tried, worst[left])

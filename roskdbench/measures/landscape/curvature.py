@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from roskdbench.fingerprint import seed_for
 from roskdbench.measures import EPSILON
-from roskdbench.measures.landscape.surface import Parts, height, unmoved
+from roskdbench.measures.landscape.surface import Parts, mean_loss, unmoved
 
 ASCENT = 10  # steps
 ITERATIONS = 60  # of the power method
@@ -23,7 +23,7 @@ def sharpness(model: nn.Module, parts: Parts, seed: int, epsilon: float = EPSILO
     The rise is looked for by sign steps from the weights and from a random corner of the box; it is a lower bound.
     """
     weights = list(model.parameters())
-    lowest = height(parts)
+    lowest = mean_loss(parts)
     highest = lowest
     generator = torch.Generator().manual_seed(seed_for("sharpness", seed))
     with unmoved(model):
@@ -44,7 +44,7 @@ def sharpness(model: nn.Module, parts: Parts, seed: int, epsilon: float = EPSILO
                     for step, far, up in zip(moved, reach, gradient, strict=True)
                 ]
             _put(weights, [here + step for here, step in zip(centre, moved, strict=True)])
-            highest = max(highest, height(parts))
+            highest = max(highest, mean_loss(parts))
     return 100 * (highest - lowest) / (1 + lowest)
 
 

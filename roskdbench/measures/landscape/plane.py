@@ -15,7 +15,7 @@ from scipy.interpolate import RegularGridInterpolator
 from torch import Tensor, nn
 
 from roskdbench.fingerprint import seed_for
-from roskdbench.measures.landscape.surface import Parts, height, unmoved
+from roskdbench.measures.landscape.surface import Parts, mean_loss, unmoved
 
 FINER = 401  # points a side, between those that were computed, on which a basin is measured
 
@@ -64,7 +64,7 @@ def plane(
                 with torch.no_grad():
                     for name, value in _moved(begin, first, float(a)).items():
                         moving[name].copy_(value)
-                found[row, column] = height(parts)
+                found[row, column] = mean_loss(parts)
             report((row + 1) / len(places))
     return found
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from roskdbench.engine.device import Form
+from roskdbench.engine.device import ComputeConfig
 from roskdbench.method.losses import hard_losses
 from roskdbench.suite.problems import Task
 
@@ -24,7 +24,7 @@ class Surface:
         self.count, self.device = len(images), images.device
         self.batch = max(1, min(BATCH, BATCH * SIDE**2 // (images.shape[-1] * images.shape[-2])))
 
-    def lay_out(self, form: Form) -> None:
+    def lay_out(self, form: ComputeConfig) -> None:
         """Take the images into the form that the model was laid out for."""
         self.images = form.images(self.images)
 
@@ -41,7 +41,7 @@ class Surface:
             return torch.cat([self.model(images) for images in torch.split(self.images, self.batch)])
 
 
-def height(parts: Parts) -> float:
+def mean_loss(parts: Parts) -> float:
     """The loss, without a graph."""
     with torch.inference_mode():
         return sum(part.double().item() for part in parts())

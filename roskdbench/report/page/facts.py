@@ -8,15 +8,15 @@ import numpy as np
 from roskdbench.measures import CLEAN
 from roskdbench.report.evidence import Key
 from roskdbench.report.landscape import levels, planes
-from roskdbench.report.layout import AXES, HEADINGS, layout, number_of, text_of
-from roskdbench.report.page.places import Places
+from roskdbench.report.layout import AXES, HEADINGS, layout_of, number_of, text_of
+from roskdbench.report.page.links import PageLinks
 from roskdbench.results import MADE_WITH, Results, made_with
 from roskdbench.store import Store
 
 MOST_PAIRS = 3000
 
 
-def facts(results: Results, places: Places, store: Store) -> dict[str, Any]:
+def facts(results: Results, places: PageLinks, store: Store) -> dict[str, Any]:
     """All of it, as JSON."""
     methods = list(places.methods)
     differences = pairs(results, methods)
@@ -29,15 +29,15 @@ def facts(results: Results, places: Places, store: Store) -> dict[str, Any]:
     }
 
 
-def provenance(results: Results, places: Places, store: Store) -> dict[str, Any]:
+def provenance(results: Results, places: PageLinks, store: Store) -> dict[str, Any]:
     """For each link: the runs behind it, their values, and what they were made by."""
     found = {}
     for (experiment, _), (name, cells) in places.cells.items():
         first, runs = cells[0], []
-        laid = layout(results, experiment, AXES)
+        layout = layout_of(results, experiment, AXES)
         for cell in cells:
-            row = (*laid.row(cell), cell.problem, CLEAN)
-            numbers = [laid.values.get((*row, metric), {}).get((cell.fold, cell.seed)) for metric in HEADINGS]
+            row = (*layout.row(cell), cell.problem, CLEAN)
+            numbers = [layout.values.get((*row, metric), {}).get((cell.fold, cell.seed)) for metric in HEADINGS]
             prints = [("scores", cell.scores)]
             made = ""
             model = results.plan.model(cell)
@@ -55,22 +55,22 @@ def pairs(results: Results, methods: list[str]) -> list[list[Any]]:
     """F1 and AUC of any two methods under the same conditions, with the interval of their difference."""
     found = []
     for experiment in results.plan.experiments:
-        laid = layout(results, experiment)
+        layout = layout_of(results, experiment)
         places: dict[Key, list[str]] = {}
-        for row, cells in laid.rows.items():
+        for row, cells in layout.rows.items():
             for problem in cells:
                 places.setdefault((*row[1:], problem), []).append(str(row[0]))
         for place, own in places.items():
             for (a, b), metric in ((pair, metric) for pair in combinations(own, 2) for metric in ("f1", "auc")):
-                one, other = (laid.values.get((method, *place, CLEAN, metric), {}) for method in (a, b))
-                difference = laid.evidence.difference((a, *place), (b, *place), one, other, laid.names[metric])
+                one, other = (layout.values.get((method, *place, CLEAN, metric), {}) for method in (a, b))
+                difference = layout.evidence.difference((a, *place), (b, *place), one, other, layout.names[metric])
                 if difference is None:
                     continue
                 where = ", ".join(text_of(each) for each in place[:-1])
                 means = [number.mean if (number := number_of(each)) else None for each in (one, other)]
                 numbers = [_short(each) for each in (*means, difference.value, difference.low, difference.high)]
                 found.append(
-                    [laid.title, place[-1], where, HEADINGS[metric], methods.index(a), methods.index(b), *numbers]
+                    [layout.title, place[-1], where, HEADINGS[metric], methods.index(a), methods.index(b), *numbers]
                 )
                 if len(found) >= MOST_PAIRS:
                     return found

@@ -1,4 +1,4 @@
-"""Writing the pages: an index with every table, a page a method, and the figures beside them.
+"""Writing the pages: an index with every table, a page a method, and the figures source them.
 
 Every text goes through a template that escapes it; data for scripts are JSON without a character that could end them.
 """
@@ -18,8 +18,8 @@ from roskdbench.registry import Registry
 from roskdbench.report.figures import draw_all
 from roskdbench.report.formats import as_json, cell_text, heading, latex, markdown
 from roskdbench.report.page.facts import facts
-from roskdbench.report.page.places import Places
-from roskdbench.report.table import Number, Table, Value
+from roskdbench.report.page.links import PageLinks
+from roskdbench.report.table import Estimate, Table, Value
 from roskdbench.results import Results
 from roskdbench.statistics.comparison import Difference
 from roskdbench.store import DamagedArtifactError, Store
@@ -55,7 +55,7 @@ def write_page(
         folder.mkdir(parents=True, exist_ok=True)
         pictures = [path for path in draw_all(results, store, folder / "figures") if path.suffix == ".png"]
         drawn = {path.name: _width(path) for path in pictures}
-        places = Places(results)
+        places = PageLinks(results)
         shown = [(name, [_table(table, places, name) for table in each]) for name, each in tables]
         pages = {"index.html": _index(results, shown, drawn, places, store)}
         for title, registered in places.methods.items():
@@ -79,7 +79,7 @@ def write_page(
         raise UserError(f"cannot write to {folder}: {refusal(error)}") from None
 
 
-def _table(table: Table, places: Places, experiment: str) -> dict[str, Any]:
+def _table(table: Table, places: PageLinks, experiment: str) -> dict[str, Any]:
     spans = [(name, len(list(each))) for name, each in groupby(table.columns, lambda column: column.group)]
     rows = []
     for labels, cells in table.rows:
@@ -107,21 +107,21 @@ def _text(cell: Value) -> str:
 
 
 def _value(cell: Value) -> float | None:
-    return cell.mean if isinstance(cell, Number) else cell.value if isinstance(cell, Difference) else None
+    return cell.mean if isinstance(cell, Estimate) else cell.value if isinstance(cell, Difference) else None
 
 
 def _kind(cell: Value) -> str:
     if isinstance(cell, str):
         return "" if cell == "passed" else "bad"
-    return "best" if (isinstance(cell, Number) and cell.best) or (isinstance(cell, Difference) and cell.sure) else ""
+    return "best" if (isinstance(cell, Estimate) and cell.best) or (isinstance(cell, Difference) and cell.sure) else ""
 
 
 def _more(cell: Value) -> str:
-    if isinstance(cell, Number) and cell.low is not None:
+    if isinstance(cell, Estimate) and cell.low is not None:
         return f"95 %: {cell.low:.3f} to {cell.high:.3f}; {cell.runs} {'run' if cell.runs == 1 else 'runs'}"
     if isinstance(cell, Difference):
         return f"p = {cell.p:.2g} after correction"
-    return f"{cell.runs} {'run' if cell.runs == 1 else 'runs'}" if isinstance(cell, Number) else ""
+    return f"{cell.runs} {'run' if cell.runs == 1 else 'runs'}" if isinstance(cell, Estimate) else ""
 
 
 def _png(experiment: str, figure: str) -> str:
@@ -144,7 +144,7 @@ def _index(
     results: Results,
     shown: list[tuple[str, list[dict[str, Any]]]],
     drawn: Mapping[str, int],
-    places: Places,
+    places: PageLinks,
     store: Store,
 ) -> str:
     suite = results.plan.suite
@@ -188,9 +188,9 @@ def _method(
         if _png(name, figure) in drawn
     ]
     model = results.plan.model(cell)
-    said: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
     if model is not None and model.kind == "trajectory":
-        said = {**model.spec["method"], "averaging": model.spec["averaging"]}
+        parameters = {**model.spec["method"], "averaging": model.spec["averaging"]}
     entry = registry.entries.get(registered)
     text = (entry.method.__doc__ or "").strip() if entry else ""
     tables = [{**table, "rows": [row]} for table, row in own]
@@ -198,7 +198,7 @@ def _method(
         "title": title,
         "registered": registered,
         "text": re.sub(r"\n    ", "\n", text),
-        "parameters": {name: json.dumps(value, ensure_ascii=False) for name, value in said.items()},
+        "parameters": {name: json.dumps(value, ensure_ascii=False) for name, value in parameters.items()},
         "code": dict(model.code) if model else {},
         "tables": _joined(tables),
         "figures": figures,

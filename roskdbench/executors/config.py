@@ -34,7 +34,7 @@ class Gpu:
 
 
 @dataclass(frozen=True)
-class Computing:
+class ExecutorConfig:
     """What the command line says of it. Tables do not depend on any of this."""
 
     kind: Kind = "local"
@@ -115,9 +115,9 @@ def visible_as(device: str) -> str:
 
 def _allowed() -> list[str] | None:
     """What CUDA_VISIBLE_DEVICES names. As CUDA reads it, the first thing that is no GPU, such as -1, ends it."""
-    said = os.environ.get("CUDA_VISIBLE_DEVICES")
+    output = os.environ.get("CUDA_VISIBLE_DEVICES")
     named = re.compile(r"\d+|(GPU|MIG)-.+")
-    return None if said is None else list(takewhile(named.fullmatch, map(str.strip, said.split(","))))
+    return None if output is None else list(takewhile(named.fullmatch, map(str.strip, output.split(","))))
 
 
 @cache
@@ -129,8 +129,8 @@ def gpus() -> list[Gpu]:
         return [Gpu(str(number), "", 0) for number, _ in enumerate(files)]
     ask = [program, "--query-gpu=index,uuid,memory.free", "--format=csv,noheader,nounits"]
     try:
-        said = subprocess.run(ask, capture_output=True, text=True, timeout=20, check=True).stdout
-        found = [[part.strip() for part in line.split(",")] for line in said.splitlines()]
+        output = subprocess.run(ask, capture_output=True, text=True, timeout=20, check=True).stdout
+        found = [[part.strip() for part in line.split(",")] for line in output.splitlines()]
         rows = [each for each in found if len(each) == 3 and each[0].isdecimal()]  # there may be warnings among them
         return [Gpu(index, uuid, int(free) if free.isdecimal() else 0) for index, uuid, free in rows]
     except (OSError, subprocess.SubprocessError):

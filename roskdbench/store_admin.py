@@ -32,7 +32,7 @@ DECODED = "images"  # artifacts that no plan names: they take long to make, and 
 
 
 @dataclass(frozen=True)
-class Kept:
+class ArtifactInfo:
     """An artifact and what made it."""
 
     fingerprint: str
@@ -42,7 +42,7 @@ class Kept:
     seconds: float
 
 
-def kept(store: Store) -> Iterator[Kept]:
+def kept(store: Store) -> Iterator[ArtifactInfo]:
     """Every artifact, in the order of their fingerprints."""
     for fingerprint in store.fingerprints():
         path = store.path(fingerprint)
@@ -51,7 +51,7 @@ def kept(store: Store) -> Iterator[Kept]:
             kind, label, seconds = str(record["kind"]), str(record.get("label", "")), float(record.get("seconds", 0.0))
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             kind, label, seconds = "unreadable", "", 0.0
-        yield Kept(fingerprint, kind, label, size(path), seconds)
+        yield ArtifactInfo(fingerprint, kind, label, size(path), seconds)
 
 
 def size(place: Path) -> int:
@@ -110,10 +110,10 @@ def runs_of(store: Store, name: str) -> set[str]:
 
 
 @dataclass(frozen=True)
-class Rubbish:
+class Garbage:
     """What a collection takes away."""
 
-    artifacts: Sequence[Kept]
+    artifacts: Sequence[ArtifactInfo]
     folders: Sequence[Path]
     """Drafts and checkpoints that no job under way owns, what was damaged, and the records of other runs."""
 
@@ -123,7 +123,7 @@ class Rubbish:
         return sum(each.bytes for each in self.artifacts) + sum(map(size, self.folders))
 
 
-def rubbish(store: Store, wanted: set[str], kept_runs: set[str]) -> Rubbish:
+def garbage(store: Store, wanted: set[str], kept_runs: set[str]) -> Garbage:
     """What neither the wanted artifacts nor a job under way needs."""
     artifacts = [each for each in kept(store) if each.fingerprint not in wanted and each.kind != DECODED]
     folders = list((store.root / "damaged").glob("*"))
@@ -135,10 +135,10 @@ def rubbish(store: Store, wanted: set[str], kept_runs: set[str]) -> Rubbish:
     for folder in ("runs", "data"):
         folders += [draft for draft in (store.root / folder).glob("*.draft") if _age(draft) > FORGOTTEN]
     folders += [path for name, path in runs(store).items() if name not in kept_runs]
-    return Rubbish(artifacts, folders)
+    return Garbage(artifacts, folders)
 
 
-def take_away(store: Store, found: Rubbish) -> None:
+def take_away(store: Store, found: Garbage) -> None:
     """Delete it. A run that reads an artifact at this moment makes it again."""
     for each in found.artifacts:
         gone = store.root / "tmp" / f"{each.fingerprint}-gone"

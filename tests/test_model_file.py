@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from roskdbench.data.phantoms import draw_lesions
 from roskdbench.engine.networks import save_weights
-from roskdbench.plan.checkpoint import plan_checkpoint, read_checkpoint
+from roskdbench.plan.model_file import plan_model_file, read_model_file
 from roskdbench.store import Store
 from roskdbench.suite.attacks import Attacks
 from roskdbench.suite.attacks import Fgsm as FgsmSpec
@@ -69,7 +69,7 @@ def test_the_tables_are_those_of_a_run(measured):
 def test_the_model_is_the_one_in_the_file_behind_the_normalisation_it_names(measured, tmp_path):
     folder, _ = measured
     suite = suite_for(PROBLEM, {"measure": "calibration"}, "", "mine", None)
-    planned = plan_checkpoint(suite, read_checkpoint(folder / "mine.safetensors"), {})
+    planned = plan_model_file(suite, read_model_file(folder / "mine.safetensors"), {})
     store = Store.at(folder / "store")
     assert run(planned, store).well
     scores = planned.jobs[planned.cells[0].scores]

@@ -12,7 +12,7 @@ from roskdbench.suite import MethodChoice, Protocol
 
 
 @dataclass(frozen=True)
-class Row:
+class MethodRow:
     """Everything about a method that its cells have in common."""
 
     name: str
@@ -28,7 +28,7 @@ class Row:
     """The same for rows whose students are trained in the same way."""
 
     @classmethod
-    def of(cls, choice: MethodChoice, registry: Registry, protocol: Protocol) -> "Row":
+    def of(cls, choice: MethodChoice, registry: Registry, protocol: Protocol) -> "MethodRow":
         """The row of a method that can be used under the protocol; a UserError if it cannot."""
         method = registry.make(choice.method, choice.parameters)
         mean = method.collected_mean

@@ -10,11 +10,11 @@ import pytest
 from conftest import command
 
 from roskdbench.errors import UserError
-from roskdbench.keeping import damaged, kept, needed, rubbish, runs_of, size, take_away
 from roskdbench.plan import plan
 from roskdbench.registry import discover
 from roskdbench.runs import run_name, write_record
 from roskdbench.store import DamagedArtifactError, Store
+from roskdbench.store_admin import damaged, garbage, kept, needed, runs_of, size, take_away
 from roskdbench.suite import read_suite
 
 
@@ -66,8 +66,8 @@ def test_what_kept_runs_need_stays_and_the_rest_goes(copied):
         (folder / "payload.txt").write_text("x" * 1000)
     before = files(store.root)
     every = needed(store, [run_name(made), run_name(other)], discover())
-    assert rubbish(store, every, {run_name(made), run_name(other)}).bytes == 0
-    found = rubbish(store, needed(store, [run_name(made)], discover()), {run_name(made)})
+    assert garbage(store, every, {run_name(made), run_name(other)}).bytes == 0
+    found = garbage(store, needed(store, [run_name(made)], discover()), {run_name(made)})
     assert [each.label for each in found.artifacts] == ["of another run"]
     assert [path.stem for path in found.folders] == [run_name(other)]
     take_away(store, found)
@@ -82,7 +82,7 @@ def test_decoded_images_stay_though_no_plan_names_them(copied):
     made, store = copied
     with store.writing("33" + "0" * 62, {"kind": "images", "label": "decoded"}) as folder:
         (folder / "images.npy").write_bytes(b"0" * 1000)
-    found = rubbish(store, set(made.jobs), {run_name(made)})
+    found = garbage(store, set(made.jobs), {run_name(made)})
     assert (list(found.artifacts), list(found.folders)) == ([], [])
 
 
@@ -90,7 +90,7 @@ def test_what_is_taken_away_while_it_is_read_is_noticed(copied):
     made, store = copied
     pixels = next(job for job in made.jobs.values() if job.kind == "pixels")
     store.open(pixels.fingerprint)
-    take_away(store, rubbish(store, set(made.jobs) - {pixels.fingerprint}, {run_name(made)}))
+    take_away(store, garbage(store, set(made.jobs) - {pixels.fingerprint}, {run_name(made)}))
     with pytest.raises(DamagedArtifactError):
         store.open(pixels.fingerprint)
 
@@ -140,7 +140,7 @@ def test_drafts_go_unless_their_job_is_under_way(copied):
         (store.root / "partial" / fingerprint).mkdir()
     with (store.root / "locks" / alive).open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        found = rubbish(store, set(made.jobs), {run_name(made)})
+        found = garbage(store, set(made.jobs), {run_name(made)})
     assert sorted(path.name[:2] for path in found.folders) == ["11", "11"]
 
 
@@ -149,7 +149,7 @@ def test_a_checkpoint_stays_for_a_job_that_is_wanted_and_not_done(copied):
     done, wanted = next(iter(made.jobs)), "33" + "0" * 62
     for fingerprint in (done, wanted):
         (store.root / "partial" / fingerprint).mkdir()
-    found = rubbish(store, {*made.jobs, wanted}, {run_name(made)})
+    found = garbage(store, {*made.jobs, wanted}, {run_name(made)})
     assert found.folders == [store.root / "partial" / done]
 
 
@@ -160,7 +160,7 @@ def test_small_files_that_nobody_ended_go_after_an_hour(copied):
         draft.write_text("{")
     hours_ago = time.time() - 2 * 3600
     os.utime(old, (hours_ago, hours_ago))
-    assert rubbish(store, set(made.jobs), {run_name(made)}).folders == [old]
+    assert garbage(store, set(made.jobs), {run_name(made)}).folders == [old]
 
 
 def test_the_commands_say_what_is_there(copied):

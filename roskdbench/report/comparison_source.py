@@ -1,20 +1,20 @@
-"""Whose numbers may stand beside the measured ones: the paper's, or another run's."""
+"""Whose numbers may stand source the measured ones: the paper's, or another run's."""
 
 from typing import Protocol
 
 from roskdbench.plan import Cell
-from roskdbench.report.table import Number
+from roskdbench.report.table import Estimate
 from roskdbench.results import Results
 
 
-class Beside(Protocol):
+class ComparisonSource(Protocol):
     """Numbers from elsewhere for the cells of a run."""
 
     @property
     def source(self) -> str:
         """Whose they are, for headings."""
 
-    def number(self, cell: Cell, condition: str, metric: str, label: str = "") -> Number | None:
+    def number(self, cell: Cell, condition: str, metric: str, label: str = "") -> Estimate | None:
         """The number for a cell's row, if there is one. `metric` is precision, recall, f1 or auc; `label` a class."""
 
     def notes(self, results: Results, experiment: str) -> list[str]:

@@ -14,7 +14,7 @@ from roskdbench.store import Artifact, Store
 
 
 @dataclass
-class Work:
+class JobContext:
     """A job under way: its inputs, verified; a folder to fill; the store, for checkpoints."""
 
     job: Job

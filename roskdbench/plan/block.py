@@ -10,8 +10,8 @@ from roskdbench.errors import UserError
 from roskdbench.fingerprint import without_none
 from roskdbench.job import Job
 from roskdbench.method import Subset, TeacherSlot
-from roskdbench.plan.row import Row
-from roskdbench.plan.workshop import BACKWARD, Workshop, cost, job
+from roskdbench.plan.factory import BACKWARD, JobFactory, cost, job
+from roskdbench.plan.method_row import MethodRow
 from roskdbench.suite.noise import NoiseSpec
 from roskdbench.suite.problems import RealProblem
 from roskdbench.suite.protocol import NetworkSpec
@@ -40,7 +40,7 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Seat:
+class AssignedTeacher:
     """One of a method's teachers: what it is called, its training, and the slot it fills."""
 
     name: str
@@ -48,15 +48,17 @@ class Seat:
     slot: TeacherSlot
 
 
-class Ground:
+class Block:
     """Pixels, split and labels, and the teachers, banks and students that come from them."""
 
-    def __init__(self, workshop: Workshop, problem: str, noise: NoiseSpec, seed: int, fold: int, folds: int) -> None:
-        self.workshop, self.protocol = workshop, workshop.protocol
+    def __init__(self, factory: JobFactory, problem: str, noise: NoiseSpec, seed: int, fold: int, folds: int) -> None:
+        self.factory, self.protocol = factory, factory.protocol
         self.problem, self.noise, self.seed, self.fold, self.folds = problem, noise, seed, fold, folds
-        self.spec, self.samples = workshop.suite.problems[problem], workshop.samples(problem)
-        said = "" if noise.kind == "none" else f" ({noise.name})"
-        self.name = problem + said + (f" fold {fold + 1}" if folds > 1 else "") + (f" seed {seed}" if seed else "")
+        self.spec, self.samples = factory.suite.problems[problem], factory.samples(problem)
+        noise_name = "" if noise.kind == "none" else f" ({noise.name})"
+        self.name = (
+            problem + noise_name + (f" fold {fold + 1}" if folds > 1 else "") + (f" seed {seed}" if seed else "")
+        )
         split = self.protocol.split
         self.train_share = 1 - 1 / folds - split.validation if folds > 1 else split.train
         if self.train_share <= 0:
@@ -64,24 +66,24 @@ class Ground:
         self.test_samples = self.samples * (1 - self.train_share)
         split_seed = split.seed + seed if split.per_seed else split.seed
         where = (problem, split_seed, fold, folds)
-        self.pixels = workshop.once(("pixels", problem), self._pixels)
-        self.split = workshop.once(("split", where), lambda: self._split(split_seed))
-        self.labels = workshop.once(("labels", where, noise.key), lambda: self._labels(split_seed))
+        self.pixels = factory.once(("pixels", problem), self._pixels)
+        self.split = factory.once(("split", where), lambda: self._split(split_seed))
+        self.labels = factory.once(("labels", where, noise.key), lambda: self._labels(split_seed))
         self.base = {"pixels": self.pixels, "split": self.split, "labels": self.labels}
         self.where = (*where, noise.key, seed)
 
-    def model(self, row: Row, student: NetworkSpec, overlap: float) -> tuple[Model, list[Seat]]:
-        """What a row comes to on this ground, and the teachers it learns from."""
-        seats = self._seats(row.method.teachers.slots(self.protocol, overlap))
+    def model(self, row: MethodRow, student: NetworkSpec, overlap: float) -> tuple[Model, list[AssignedTeacher]]:
+        """What a row comes to on this block, and the teachers it learns from."""
+        teachers = self._assigned_teachers(row.method.teachers.slots(self.protocol, overlap))
         reading = row.method.averaging.reading
         if row.method.trains_student:
-            trajectory = self.trajectory(row, student, seats)
+            trajectory = self.trajectory(row, student, teachers)
             predictions = self.predictions(trajectory, reading)
-            return Model(row.title, {"model": trajectory}, reading, predictions), seats
-        if not seats:
+            return Model(row.title, {"model": trajectory}, reading, predictions), teachers
+        if not teachers:
             raise UserError(f"method '{row.name}' trains no student and has no teachers")
-        members = {f"member.{number}": seat.teacher for number, seat in enumerate(seats)}
-        return Model(row.title, members, reading, self._ensemble([seat.teacher for seat in seats])), seats
+        members = {f"member.{number}": teacher.teacher for number, teacher in enumerate(teachers)}
+        return Model(row.title, members, reading, self._ensemble([teacher.teacher for teacher in teachers])), teachers
 
     def cost(self, network: NetworkSpec) -> float:
         """Of a pass of an image."""
@@ -92,7 +94,7 @@ class Ground:
         if not isinstance(self.spec, RealProblem):
             facts = without_none(self.spec.model_dump(mode="json"))
             return job("pixels", {"problem": facts}, {}, label, work)
-        located = self.workshop.located.get(self.problem)
+        located = self.factory.located.get(self.problem)
         content = located.content.identity if located else None
         return job(
             "pixels",
@@ -119,7 +121,7 @@ class Ground:
     def _labels(self, split_seed: int) -> Job:
         inputs = {"pixels": self.pixels, "split": self.split}
         if self.noise.kind == "instance":
-            inputs["features"] = self.workshop.once(("features", self.split.fingerprint), self._features)
+            inputs["features"] = self.factory.once(("features", self.split.fingerprint), self._features)
         spec = {"noise": self.noise.effect, "split_seed": split_seed}
         return job("labels", spec, inputs, f"{self.noise.name} noise on {self.problem}{self._which(split_seed)}")
 
@@ -142,21 +144,21 @@ class Ground:
             network = model.hints["network"]
             return job("predictions", {"reading": reading}, inputs, label, work, network=network)
 
-        return self.workshop.once(("predictions", model.fingerprint, reading), make)
+        return self.factory.once(("predictions", model.fingerprint, reading), make)
 
     def _ensemble(self, teachers: list[Job]) -> Job:
         members = {f"member.{number}": self.predictions(each, "last") for number, each in enumerate(teachers)}
         key = ("ensemble", *(member.fingerprint for member in members.values()))
         inputs = {"pixels": self.pixels, **members}
-        return self.workshop.once(key, lambda: job("ensemble", {}, inputs, f"ensemble on {self.name}"))
+        return self.factory.once(key, lambda: job("ensemble", {}, inputs, f"ensemble on {self.name}"))
 
-    def trajectory(self, row: Row, student: NetworkSpec, seats: list[Seat]) -> Job:
+    def trajectory(self, row: MethodRow, student: NetworkSpec, teachers: list[AssignedTeacher]) -> Job:
         """The training of a row's student."""
-        banks = [self._bank(seat.teacher, seat.slot.network) for seat in seats]
+        banks = [self._bank(teacher.teacher, teacher.slot.network) for teacher in teachers]
 
         def make() -> Job:
             spec = {
-                **self.workshop.network(student),
+                **self.factory.network(student),
                 "method": row.training,
                 "averaging": row.averaging,
                 "seed": self.seed,
@@ -177,23 +179,25 @@ class Ground:
 
         # The key leaves out the method's name: rows that train in the same way share the training.
         key = ("trajectory", self.where, student.key, row.key, *(bank.fingerprint for bank in banks))
-        return self.workshop.once(key, make)
+        return self.factory.once(key, make)
 
-    def _seats(self, slots: list[TeacherSlot]) -> list[Seat]:
+    def _assigned_teachers(self, slots: list[TeacherSlot]) -> list[AssignedTeacher]:
         """Each teacher at its place among the protocol's: a lone teacher is the same network as there."""
         networks = [network.architecture for network in self.protocol.teachers]
-        seats = []
+        teachers = []
         for number, slot in enumerate(slots):
             position = number
             if len(slots) != len(networks):
                 known = slot.network.architecture in networks
                 position = networks.index(slot.network.architecture) if known else len(networks) + number
-            seats.append(Seat(f"teacher {number + 1} ({slot.network.name})", self._teacher(slot, position), slot))
-        return seats
+            teachers.append(
+                AssignedTeacher(f"teacher {number + 1} ({slot.network.name})", self._teacher(slot, position), slot)
+            )
+        return teachers
 
     def _teacher(self, slot: TeacherSlot, position: int) -> Job:
         def make() -> Job:
-            spec = {**self.workshop.network(slot.network), "position": position, "seed": self.seed}
+            spec = {**self.factory.network(slot.network), "position": position, "seed": self.seed}
             inputs = {**self.base, **self._form(slot.network)}
             share, suffix = self.train_share, ""
             if slot.subset is not None:
@@ -211,21 +215,21 @@ class Ground:
                 network=slot.network.key,
             )
 
-        return self.workshop.once(("teacher", self.where, position, slot.network.key, slot.subset), make)
+        return self.factory.once(("teacher", self.where, position, slot.network.key, slot.subset), make)
 
     def _bank(self, teacher: Job, network: NetworkSpec) -> Job:
         def make() -> Job:
             spec = {
-                "recipe": self.workshop.recipe,
+                "recipe": self.factory.recipe,
                 "dtype": self.protocol.bank,
-                "precision": self.workshop.precision,
+                "precision": self.factory.precision,
                 "seed": self.seed,
             }
             inputs = {"pixels": self.pixels, "split": self.split, "teacher": teacher, **self._form(network)}
-            work = self.samples * self.train_share * self.workshop.view_count * self.cost(network)
+            work = self.samples * self.train_share * self.factory.view_count * self.cost(network)
             return job("bank", spec, inputs, f"bank of {teacher.label}", work, network=network.key)
 
-        return self.workshop.once(("bank", teacher.fingerprint), make)
+        return self.factory.once(("bank", teacher.fingerprint), make)
 
     def subsets(self, subset: Subset) -> Job:
         """The overlapping subsets that teachers learn from."""
@@ -243,7 +247,7 @@ class Ground:
             }
             return job("subsets", spec, self.base, f"subsets of {self.name}")
 
-        return self.workshop.once(("subsets", self.where, subset.construction, subset.count, subset.ratio), make)
+        return self.factory.once(("subsets", self.where, subset.construction, subset.count, subset.ratio), make)
 
     def _form(self, network: NetworkSpec) -> dict[str, Job]:
         """The measured form of a network, where the suite leaves the precision to a measurement."""
@@ -259,4 +263,4 @@ class Ground:
             }
             return job("form", spec, {"pixels": self.pixels}, f"form of {network.name} on {self.problem}", 50.0)
 
-        return {"form": self.workshop.once(("form", self.problem, network.key), make)}
+        return {"form": self.factory.once(("form", self.problem, network.key), make)}

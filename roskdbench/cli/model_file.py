@@ -92,8 +92,8 @@ def _measure(
 ) -> None:
     from roskdbench.data.roots import find_roots
     from roskdbench.errors import UserError
-    from roskdbench.executors import Computing
-    from roskdbench.plan.checkpoint import plan_checkpoint, read_checkpoint
+    from roskdbench.executors import ExecutorConfig
+    from roskdbench.plan.model_file import plan_model_file, read_model_file
     from roskdbench.report.contents import tables_of
     from roskdbench.report.terminal import terminal_table
     from roskdbench.results import computed_results
@@ -105,16 +105,16 @@ def _measure(
         from roskdbench.report.folder import make_folder
 
         make_folder(out)
-    read = read_checkpoint(checkpoint, model)
+    read = read_model_file(checkpoint, model)
     suite = suite_for(problem, measure, option, checkpoint.stem, read.size, seed)
     kept = Store.at(store)
     roots = find_roots(suite.problems, suite.problems, [f"{name}={data}" for name in suite.problems if data])
-    planned = plan_checkpoint(suite, read, located(suite, roots, kept, workers, screen))
+    planned = plan_model_file(suite, read, located(suite, roots, kept, workers, screen))
     results, progress = computed_results(
-        planned, kept, lambda: computed(planned, kept, Computing(workers=workers), (), screen)
+        planned, kept, lambda: computed(planned, kept, ExecutorConfig(workers=workers), (), screen)
     )
     for each, reason in progress.reasons.items():
-        if planned.jobs[each].kind == "checkpoint":
+        if planned.jobs[each].kind == "model_file":
             raise UserError(reason)
     tables = tables_of(results, EXPERIMENT)
     for table in tables:

@@ -22,7 +22,7 @@ SMALL_STEM = 4.0  # what keeping the resolution of small images costs
 BACKWARD = 3.0  # a training pass against a forward pass
 
 
-class Workshop:
+class JobFactory:
     """Makes the jobs of a plan. A job asked for twice, under one key or by one fingerprint, is one job."""
 
     def __init__(self, suite: Suite, jobs: dict[str, Job], located: Mapping[str, Located]) -> None:

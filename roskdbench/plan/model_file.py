@@ -13,9 +13,9 @@ from roskdbench.errors import UserError
 from roskdbench.fingerprint import file_digest
 from roskdbench.job import Job
 from roskdbench.plan import measuring
+from roskdbench.plan.block import Block, Model
+from roskdbench.plan.factory import JobFactory, job
 from roskdbench.plan.graph import Cell, Plan
-from roskdbench.plan.ground import Ground, Model
-from roskdbench.plan.workshop import Workshop, job
 from roskdbench.suite import Suite
 from roskdbench.suite.experiments import Measure
 from roskdbench.suite.libraries import model_objection
@@ -27,7 +27,7 @@ NAMES = ("timm", "architecture", "model")  # metadata keys under which others ma
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class ModelFile:
     """A model file, and what it says of itself."""
 
     path: Path
@@ -39,7 +39,7 @@ class Checkpoint:
     deviation: list[float] | None
 
 
-def read_checkpoint(path: Path, model: str | None = None) -> Checkpoint:
+def read_model_file(path: Path, model: str | None = None) -> ModelFile:
     """What a safetensors file says in its metadata: timm's name, and perhaps mean and std. `model` goes before it."""
     if not path.is_file():
         raise UserError(f"there is no file {path}")
@@ -51,17 +51,17 @@ def read_checkpoint(path: Path, model: str | None = None) -> Checkpoint:
     digest = file_digest(path)
     if OURS in metadata and model is None:
         facts = json.loads(metadata[OURS])
-        return Checkpoint(path, digest, facts["architecture"]["model"], True, facts["size"], None, None)
+        return ModelFile(path, digest, facts["architecture"]["model"], True, facts["size"], None, None)
     name = model or next((metadata[key] for key in NAMES if key in metadata), None)
     if name is None:
         raise UserError(
             f"{path} does not say which network its weights belong to: name it with --model, such as --model resnet18, "
             f"or save it with metadata {{'timm': 'resnet18'}}"
         )
-    if said := model_objection(name):
-        raise UserError(f"{path}: {said}")
+    if objection := model_objection(name):
+        raise UserError(f"{path}: {objection}")
     mean, deviation = (_values(path, metadata, key) for key in ("mean", "std"))
-    return Checkpoint(path, digest, name, False, None, mean, deviation)
+    return ModelFile(path, digest, name, False, None, mean, deviation)
 
 
 def _values(path: Path, metadata: Mapping[str, str], key: str) -> list[float] | None:
@@ -75,47 +75,47 @@ def _values(path: Path, metadata: Mapping[str, str], key: str) -> list[float] | 
         ) from None
 
 
-def plan_checkpoint(suite: Suite, checkpoint: Checkpoint, located: Mapping[str, Located]) -> Plan:
+def plan_model_file(suite: Suite, model_file: ModelFile, located: Mapping[str, Located]) -> Plan:
     """The scores and the other measures of the suite's one experiment, on its one problem."""
     (problem,), experiment = suite.problems, suite.experiments[EXPERIMENT]
     planned = Plan(suite, located=located)
-    workshop = Workshop(suite, planned.jobs, located)
-    ground = Ground(workshop, problem, experiment.noise[0], experiment.seeds[0], 0, 1)
-    network = _network(workshop, ground, checkpoint)
-    model = Model(checkpoint.path.stem, {"model": network}, "last", ground.predictions(network, "last"))
+    factory = JobFactory(suite, planned.jobs, located)
+    block = Block(factory, problem, experiment.noise[0], experiment.seeds[0], 0, 1)
+    network = _network(factory, block, model_file)
+    model = Model(model_file.path.stem, {"model": network}, "last", block.predictions(network, "last"))
     measures: dict[str, Measure] = {measure.measure: measure for measure in experiment.measures}
-    others = measuring.others(ground, model, [], measures, None)
+    others = measuring.others(block, model, [], measures, None)
     cell = Cell(
         experiment=EXPERIMENT,
         problem=problem,
         method=model.title,
         registered="",
-        student=checkpoint.model,
+        student=model_file.model,
         overlap=0.0,
         noise=experiment.noise[0].name,
         fold=0,
-        seed=ground.seed,
-        scores=measuring.scores(ground, model).fingerprint,
+        seed=block.seed,
+        scores=measuring.scores(block, model).fingerprint,
         others=tuple((other.fingerprint, who) for other, who in others),
-        labels=ground.labels.fingerprint,
+        labels=block.labels.fingerprint,
         trainings=0,
     )
     planned.cells.append(cell)
     return planned
 
 
-def _network(workshop: Workshop, ground: Ground, checkpoint: Checkpoint) -> Job:
+def _network(factory: JobFactory, block: Block, model_file: ModelFile) -> Job:
     spec: dict[str, Any] = {
-        "digest": checkpoint.digest,
-        "ours": checkpoint.ours,
-        "model": checkpoint.model,
-        "mean": checkpoint.mean,
-        "deviation": checkpoint.deviation,
+        "digest": model_file.digest,
+        "ours": model_file.ours,
+        "model": model_file.model,
+        "mean": model_file.mean,
+        "deviation": model_file.deviation,
     }
-    label, path = f"{checkpoint.path.name}", str(checkpoint.path.resolve())
-    network = NetworkSpec(model=checkpoint.model)
-    passes, inputs = ground.cost(network), {"pixels": ground.pixels}
-    return workshop.once(
-        ("checkpoint",),
-        lambda: job("checkpoint", spec, inputs, label, 1.0, path=path, cost=passes, network=network.key),
+    label, path = f"{model_file.path.name}", str(model_file.path.resolve())
+    network = NetworkSpec(model=model_file.model)
+    passes, inputs = block.cost(network), {"pixels": block.pixels}
+    return factory.once(
+        ("model_file",),
+        lambda: job("model_file", spec, inputs, label, 1.0, path=path, cost=passes, network=network.key),
     )

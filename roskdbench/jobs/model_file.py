@@ -5,16 +5,16 @@ from pathlib import Path
 from roskdbench.engine import networks
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import file_digest
+from roskdbench.jobs.context import JobContext
 from roskdbench.jobs.networks import LAST
-from roskdbench.jobs.work import Work
 
 
-def run(work: Work) -> None:
+def run(context: JobContext) -> None:
     """Write last.safetensors."""
-    path, spec = Path(work.job.hints["path"]), work.spec
+    path, spec = Path(context.job.hints["path"]), context.spec
     if file_digest(path) != spec["digest"]:
         raise UserError(f"{path} changed while it was being read; run the command again")
-    problem = work.problem()
+    problem = context.problem()
     classes, channels = problem.labels.classes, problem.images.shape[1]
     if spec["ours"]:
         network, facts = networks.load_network(path)
@@ -32,4 +32,4 @@ def run(work: Work) -> None:
             "class_names": list(classes),
         }
         network = networks.adopt(path, facts, spec["mean"], spec["deviation"])
-    networks.save_weights(network, work.folder / LAST, facts)
+    networks.save_weights(network, context.folder / LAST, facts)

@@ -5,20 +5,20 @@ from collections.abc import Sequence
 
 from roskdbench.plan import Cell
 from roskdbench.report.evidence import Key
-from roskdbench.report.layout import layout, text_of
+from roskdbench.report.layout import layout_of, text_of
 from roskdbench.results import Results
 
 
-class Places:
+class PageLinks:
     """Names in links: of rows on a problem, and of methods."""
 
     def __init__(self, results: Results) -> None:
         self.methods = {cell.method: cell.registered for cell in results.plan.cells}
         self.cells: dict[tuple[str, Key], tuple[str, list[Cell]]] = {}
         for experiment in results.plan.experiments:
-            laid = layout(results, experiment)
-            for cell in laid.cells:
-                row = (*(text_of(each) for each in laid.row(cell)), cell.problem)
+            layout = layout_of(results, experiment)
+            for cell in layout.cells:
+                row = (*(text_of(each) for each in layout.row(cell)), cell.problem)
                 self.cells.setdefault((experiment, row), (f"c{len(self.cells) + 1}", []))[1].append(cell)
 
     def of(self, experiment: str, labels: Sequence[str], problem: str) -> str:
