@@ -21,7 +21,7 @@ from pathlib import Path
 
 from roskdbench.job import REVISIONS, Job
 from roskdbench.plan import Cell, Plan, plan
-from roskdbench.registry import discover
+from roskdbench.plugins import discover
 from roskdbench.runs import write_record
 from roskdbench.store import Store
 from roskdbench.suite import read_suite

@@ -14,7 +14,7 @@ from rich.console import Console
 from roskdbench.executors import Event
 from roskdbench.live import LiveView
 from roskdbench.plan import plan
-from roskdbench.registry import discover
+from roskdbench.plugins import discover
 from roskdbench.report.contents import tables_of
 from roskdbench.report.terminal import terminal_table
 from roskdbench.results import collect
@@ -39,7 +39,7 @@ def main(suite: str, store_folder: str, folder: str) -> None:
     def watch(progress: Progress, event: Event | None) -> None:
         view(progress, event)
         noted = [step for step in progress.running.values() if step.note]
-        if len(noted) == 2 and not (out / "run.svg").exists() and progress.work_done > 0.5:
+        if len(noted) == 2 and not (out / "run.svg").exists() and progress.cost_done > 0.5:
             console = recorder()
             console.print(view.render())
             console.save_svg(str(out / "run.svg"), title=f"roskdbench run {suite}")

@@ -16,7 +16,7 @@ CELLS = 10_000
 PLAN = f"""
 import time
 from roskdbench.plan import plan
-from roskdbench.registry import discover
+from roskdbench.plugins import discover
 from roskdbench.suite import read_suite
 suite = read_suite({SUITE!r}, [
     "experiments.table1.overlap=[0.0, 0.2, 0.4, 0.6, 0.8]",

@@ -13,7 +13,7 @@ import tempfile
 import pandas
 
 import roskdbench as rb
-from roskdbench.measures import CLEAN
+from roskdbench.measuring import CLEAN
 
 METRICS = ("precision-macro", "recall-macro", "f1-macro", "auc-macro")
 

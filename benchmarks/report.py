@@ -20,14 +20,14 @@ from pathlib import Path
 
 import numpy as np
 
-from roskdbench.measures import CLEAN
+from roskdbench.measuring import CLEAN
 from roskdbench.plan import Plan, plan
-from roskdbench.registry import discover
+from roskdbench.plugins import discover
 from roskdbench.report.contents import tables_of
 from roskdbench.report.page import writing
 from roskdbench.results import collect
 from roskdbench.runs import write_record
-from roskdbench.statistics.kept import write_draws
+from roskdbench.statistics.draws_file import write_draws
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
 

@@ -28,17 +28,18 @@ import torchattacks
 from loss_landscapes.metrics.sl_metrics import Loss
 from torch.nn import functional
 
+from roskdbench.attacks.fgsm import Fgsm
+from roskdbench.attacks.pgd import Pgd
 from roskdbench.data.phantoms import draw_lesions
 from roskdbench.engine.device import ComputeConfig
 from roskdbench.engine.networks import Classifier, build
-from roskdbench.measures.attacks.attacking import Target, attack, logits_of
-from roskdbench.measures.attacks.checks import checks
-from roskdbench.measures.landscape.plane import coordinates, direction, plane
-from roskdbench.measures.landscape.surface import Surface, attack_loss
-from roskdbench.suite.attacks import Fgsm, Pgd
+from roskdbench.measuring.attacks.attacking import Target, attack, logits_of
+from roskdbench.measuring.attacks.checks import checks
+from roskdbench.measuring.landscape.plane import coordinates, direction, plane
+from roskdbench.measuring.landscape.surface import Surface, attack_loss
 
 RADII = [0.25 / 255, 0.5 / 255, 1 / 255, 2 / 255, 4 / 255, 8 / 255]
-REFERENCE = Pgd(attack="pgd", norm="linf", radius=1.28 / 255)
+REFERENCE = Pgd(norm="linf", radius=1.28 / 255)
 POINTS = 9
 Side = Callable[[], Any]
 
@@ -97,7 +98,7 @@ def one_attack(network: Classifier, pixels: torch.Tensor, labels: torch.Tensor, 
         ("linf", 1.28 / 255, torchattacks.PGD, foolbox.attacks.LinfPGD),
         ("l2", 128 / 255, torchattacks.PGDL2, foolbox.attacks.L2PGD),
     ):
-        spec = Pgd(attack="pgd", norm=norm, radius=radius)
+        spec = Pgd(norm=norm, radius=radius)
         theirs = packaged(network, eps=radius, alpha=radius / 4, steps=20)
         others = foolish(rel_stepsize=0.25, steps=20)
 
@@ -125,8 +126,8 @@ def sweep(network: Classifier, pixels: torch.Tensor, labels: torch.Tensor, repea
     radius = REFERENCE.radius
 
     def ours() -> str:
-        leaps = [Fgsm(attack="fgsm", norm="linf", radius=each) for each in RADII]
-        climbs = [Pgd(attack="pgd", norm="linf", radius=each) for each in RADII]
+        leaps = [Fgsm(norm="linf", radius=each) for each in RADII]
+        climbs = [Pgd(norm="linf", radius=each) for each in RADII]
         found = attack(target, leaps, sweep=climbs)
         failed = [check.name for check in checks(target, REFERENCE, None) if not check.holds]
         shares = [(logits_of(found[each.name]).argmax(1) == labels.numpy()).mean() for each in climbs]

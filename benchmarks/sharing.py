@@ -16,7 +16,7 @@ from pathlib import Path
 
 from roskdbench.plan import plan
 from roskdbench.plan.estimate import speeds
-from roskdbench.registry import discover
+from roskdbench.plugins import discover
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
 

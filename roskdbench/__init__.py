@@ -1,6 +1,6 @@
 """roskdbench: a benchmark for distilling robust students from noisy-label teachers.
 
-What a method file needs is named here, and what a notebook does. Names are imported when they are first asked for, so
+What a plugin file needs is named here, and what a notebook does. Names are imported when they are first asked for, so
 that the command line starts at once; none of them imports torch.
 """
 
@@ -33,14 +33,34 @@ if TYPE_CHECKING:
     from roskdbench.notebook import Run as Run
     from roskdbench.notebook import load as load
     from roskdbench.notebook import run as run
-    from roskdbench.registry import register as register
+    from roskdbench.plugins import register as register
+    from roskdbench.report.figures.drawing import figure as figure
+    from roskdbench.report.formats.registering import report_format as report_format
+    from roskdbench.suite.attack import Attack as Attack
+    from roskdbench.suite.measure import Column as Column
+    from roskdbench.suite.measure import Measure as Measure
+    from roskdbench.suite.metric import metric as metric
+    from roskdbench.suite.network import network as network
+    from roskdbench.suite.problems import Card as Card
+    from roskdbench.suite.problems import DrawnDataset as DrawnDataset
+    from roskdbench.suite.problems import RealProblem as RealProblem
+    from roskdbench.values import Facts as Facts
+    from roskdbench.values import MetricValue as MetricValue
 
 __version__ = "0.1.0"
 
-_PLACES = {
+_MODULES = {
     "errors": ["UserError"],
     "notebook": ["Run", "load", "run"],
-    "registry": ["register"],
+    "plugins": ["register"],
+    "report.figures.drawing": ["figure"],
+    "report.formats.registering": ["report_format"],
+    "suite.attack": ["Attack"],
+    "suite.measure": ["Column", "Measure"],
+    "suite.metric": ["metric"],
+    "suite.network": ["network"],
+    "suite.problems": ["Card", "DrawnDataset", "RealProblem"],
+    "values": ["Facts", "MetricValue"],
     "method": [
         "Averaging",
         "Batch",
@@ -65,7 +85,7 @@ _PLACES = {
         "Weighting",
     ],
 }
-_HOME = {name: module for module, names in _PLACES.items() for name in names}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [*_HOME]  # noqa: PLE0604
 

@@ -18,14 +18,14 @@ class PlacedError(UserError):
         self.keys = keys
 
 
-METHOD_FILES = "roskdbench_methods"  # what modules made of method files are called, to begin with
+PLUGIN_FILES = "roskdbench_plugins"  # what modules made of plugin files are called, to begin with
 LONGEST = 300  # letters of a message
 
 
 def one_line(error: BaseException) -> str:
-    """Any error as a line: its kind, its message, and where in a method file it arose, if it did."""
+    """Any error as a line: its kind, its message, and where in a plugin file it arose, if it did."""
     frames = reversed(list(walk_tb(error.__traceback__)))
-    own = ((frame, line) for frame, line in frames if frame.f_globals.get("__name__", "").startswith(METHOD_FILES))
+    own = ((frame, line) for frame, line in frames if frame.f_globals.get("__name__", "").startswith(PLUGIN_FILES))
     frame, line = next(own, (None, 0))
     place = f" ({Path(frame.f_code.co_filename).name}, line {line})" if frame else ""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:LONGEST]}{place}"

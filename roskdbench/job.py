@@ -2,45 +2,53 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
+from importlib import import_module
 from typing import Any
 
 from roskdbench.fingerprint import fingerprint
 
-# Every kind of job, in the order of the work. A number is raised by one when a kind computes something else than
-# before: old artifacts then no longer serve.
-REVISIONS = {
-    "pixels": 1,
-    "split": 1,
-    "features": 1,
-    "labels": 2,
-    "subsets": 1,
-    "form": 2,
-    "teacher": 2,
-    "bank": 1,
-    "trajectory": 2,
-    "model_file": 1,
-    "predictions": 1,
-    "ensemble": 1,
-    "memorisation": 1,
-    "attacks": 3,
-    "calibration": 1,
-    "landscape": 1,
-    "scores": 5,
-}
-
-TRAININGS = ("teacher", "trajectory")
-
 
 @dataclass(frozen=True)
+class Kind:
+    """What a kind of job says of itself, as KIND in its own file."""
+
+    revision: int
+    """Raised by one when it computes something else than before: old artifacts then no longer serve."""
+    trains: bool = False
+    """Whether a network is trained."""
+    uses_gpu: bool = False
+    runs_locally: bool = False
+    """Whether it takes seconds at most: too short to be sent to another machine."""
+
+
+@cache
+def kind_of(name: str) -> Kind:
+    """What the kind says of itself."""
+    kind: Kind = import_module(f"roskdbench.jobs.{name}").KIND
+    return kind
+
+
+@dataclass(frozen=True, eq=False)
 class Job:
-    """One unit of work. `hints` help to run or show it and are no part of what it is."""
+    """One unit of work. What it computes follows from `kind`, `spec`, `inputs` and `code` alone; the rest says what to
+    call it, what it costs, and where files are whose content the spec names.
+    """
 
     kind: str
     spec: Mapping[str, Any]
     inputs: Mapping[str, str] = field(default_factory=dict)  # role -> fingerprint
     code: Mapping[str, str] = field(default_factory=dict)
-    hints: Mapping[str, Any] = field(default_factory=dict)
+    label: str = ""
+    """What a progress line calls it."""
+    cost: float = 1.0
+    """An estimate, in image passes of a ResNet-18 at its size."""
+    pass_cost: float = 0.0
+    """Of a pass of an image through the network that it makes, against a ResNet-18's."""
+    network: str = ""
+    """What its speed is known by."""
+    locations: Mapping[str, str] = field(default_factory=dict)
+    """Where it finds what its spec says: a folder of data, a file, the name that a method is registered under."""
 
     @cached_property
     def fingerprint(self) -> str:
@@ -48,19 +56,26 @@ class Job:
         return fingerprint(
             {
                 "kind": self.kind,
-                "revision": REVISIONS[self.kind],
+                "revision": kind_of(self.kind).revision,
                 "spec": self.spec,
                 "inputs": self.inputs,
                 "code": self.code,
             }
         )
 
-    @property
-    def label(self) -> str:
-        """What a progress line calls it."""
-        return str(self.hints.get("label", self.kind))
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Job) and self.fingerprint == other.fingerprint
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
 
     @property
-    def work(self) -> float:
-        """An estimate of its cost, in image passes of a ResNet-18 at its size."""
-        return float(self.hints.get("work", 1.0))
+    def trains(self) -> bool:
+        """Whether a network is trained."""
+        return kind_of(self.kind).trains
+
+    @property
+    def group(self) -> str:
+        """What it is listed under: its kind, or the measure that it takes."""
+        measure = self.spec.get("measure")
+        return str(measure["measure"]) if isinstance(measure, Mapping) else self.kind

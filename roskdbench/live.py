@@ -16,7 +16,6 @@ from rich.table import Table
 from rich.text import Text
 
 from roskdbench.executors import Event, Finished, Progressed
-from roskdbench.job import REVISIONS
 from roskdbench.walk import UNDONE, Progress
 
 LINE_EVERY = 10.0  # seconds between plain lines of a job under way
@@ -94,7 +93,7 @@ class LiveView:
         progress = self._progress
         if progress is None:
             return Text("")
-        share = progress.work_done
+        share = progress.cost_done
         total = Table.grid(padding=(0, 1))
         total.add_row(
             ProgressBar(total=1.0, completed=share, width=40),
@@ -106,10 +105,10 @@ class LiveView:
 
 def _kinds(progress: Progress) -> RenderableType:
     jobs, states = progress.plan.jobs, list(progress.state.items())  # the run goes on while this is drawn
-    total = Counter(jobs[each].kind for each, _ in states)
-    over = Counter(jobs[each].kind for each, state in states if state not in UNDONE)
+    total = Counter(jobs[each].group for each, _ in states)
+    over = Counter(jobs[each].group for each, state in states if state not in UNDONE)
     text = Text()
-    for kind in REVISIONS:
+    for kind in dict.fromkeys(job.group for job in jobs.values()):
         if total[kind]:
             done = over[kind] == total[kind]
             text.append(f"{kind} ", style="dim" if done else "bold")
@@ -147,7 +146,7 @@ class PlainView:
 
     def __call__(self, progress: Progress, event: Event | None) -> None:
         """Print messages and what is done, with the share behind and the time left."""
-        share = progress.work_done
+        share = progress.cost_done
         head = f"[{share:4.0%}, {self._clock.left(share)} left]"
         for line in progress.messages[self._said :]:
             self._say(f"{head} {line}")

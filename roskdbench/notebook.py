@@ -1,14 +1,12 @@
 """The suite from Python: run it, look at its frame, tables and figures. What a notebook shows is what a report says."""
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roskdbench.errors import UserError, nearest
 from roskdbench.report.table import Table
-from roskdbench.results import Results, completed, find_run
-from roskdbench.runs import last_located
+from roskdbench.results import Results, find_run
 from roskdbench.store import Store
 
 if TYPE_CHECKING:
@@ -16,15 +14,26 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from roskdbench.executors import ExecutorConfig
+    from roskdbench.session import Session
 
 STORE = Path("roskdbench-store")
+
+
+class Tables(list[Table]):
+    """Several tables, shown as tables."""
+
+    def __repr__(self) -> str:
+        return "\n".join(map(str, self))
+
+    def _repr_html_(self) -> str:
+        return "".join(table._repr_html_() for table in self)
 
 
 class Run:
     """A run: its results as a pandas frame, the tables and figures of its report."""
 
-    def __init__(self, results: Results, store: Store) -> None:
-        self._results, self._store = results, store
+    def __init__(self, results: Results, store: Store, plugins: Sequence[Path] = ()) -> None:
+        self._results, self._store, self._plugins = results, store, plugins
 
     @property
     def name(self) -> str:
@@ -33,7 +42,7 @@ class Run:
 
     @property
     def results(self) -> "pandas.DataFrame":
-        """One row a number: experiment, problem, method, …, condition, metric, class, value, n, fingerprint."""
+        """One row a number; `roskdbench.results.COLUMNS` names the columns."""
         return self._results.frame
 
     @property
@@ -47,15 +56,18 @@ class Run:
         ]
         return pandas.DataFrame(rows, columns=["experiment", "problem", "method", "state", "without", "reason"])
 
-    def tables(self, compare: str = "none") -> list[Table]:
+    def tables(self, compare: str = "none") -> "Tables":
         """All tables; `compare` is paper, or the name of another run in the store."""
         from roskdbench.report.contents import comparison_source, tables_of
 
         source = comparison_source(compare, self._results, self._store)
-        return [table for each in self._results.plan.experiments for table in tables_of(self._results, each, source)]
+        found = (tables_of(self._results, each, source) for each in self._results.plan.experiments)
+        return Tables(table for tables in found for table in tables)
 
-    def table(self, name: str, compare: str = "paper") -> Table:
-        """A table of the paper (I, II or III), or one of this run's by its name, such as table1-differences."""
+    def table(self, name: str, compare: str = "none") -> Table:
+        """A table of the paper (I, II or III), or one of this run's by its name, such as table1-differences. With
+        `compare="paper"` the paper's numbers stand beside.
+        """
         from roskdbench.report.contents import NUMERALS, comparison_source, paper_table
 
         if name.upper() in NUMERALS:
@@ -67,32 +79,31 @@ class Run:
 
     def figure(self, name: str, experiment: str | None = None) -> "Figure":
         """A figure by its name, such as f1, overlap, training, robustness or landscape: the first experiment's that has
-        one, or the named one's.
+        one, or the named one's. A notebook shows it.
         """
-        from roskdbench.report.figures import drawing, makers
+        from roskdbench.plugins import discover
+        from roskdbench.report.figures.drawing import Drawing, drawing_style, figures_of
+        from roskdbench.report.figures.shown import ShownFigure
 
-        known: list[str] = []
+        there = {each.name: each for each in figures_of(discover(self._plugins))}
+        wanted = there.get(name) or there.get(f"by-{name}")
+        if wanted is None:
+            raise UserError(f"there is no figure '{name}'; {nearest(name, there)}")
         for each in [experiment] if experiment else self._results.plan.experiments:
-            found = makers(self._results, self._store, each)
-            known = list(found)
-            wanted = next((key for key in (name, f"by-{name}") if key in found), None)
-            if wanted:
-                with drawing():
-                    figure = found[wanted]()
-                if figure is not None:
-                    return figure
-        if name in known or f"by-{name}" in known:
-            raise UserError(f"the run has nothing to draw for '{name}': its suite does not ask for it")
-        raise UserError(f"there is no figure '{name}'; {nearest(name, known)}")
+            with drawing_style():
+                picture = wanted.draw(Drawing(self._results, self._store, each))
+            if picture is not None:
+                return ShownFigure.of(picture)
+        raise UserError(f"the run has nothing to draw for '{name}': its suite does not ask for it")
 
     def page(self, folder: str | Path) -> Path:
         """Write the report's pages; the index."""
-        from roskdbench.registry import discover
-        from roskdbench.report.contents import tables_of
+        from roskdbench.plugins import discover
         from roskdbench.report.page.writing import write_page
+        from roskdbench.report.tables import tables_of
 
         tables = [(each, tables_of(self._results, each)) for each in self._results.plan.experiments]
-        return write_page(self._results, tables, self._store, discover(), Path(folder))[0]
+        return write_page(self._results, tables, self._store, discover(self._plugins), Path(folder))[0]
 
     def __repr__(self) -> str:
         cells, gaps = len(self._results.plan.cells), len(self._results.gaps)
@@ -101,56 +112,67 @@ class Run:
         return f"<run {self.name}: {summary}; .results, .tables(), .table('I'), .figure('f1'), .page(DIR)>"
 
     def _repr_html_(self) -> str:
-        return "".join(table._repr_html_() for table in self.tables())
+        return self.tables()._repr_html_()
 
 
 def run(
     suite: str | Path,
     store: str | Path = STORE,
     workers: int = 1,
-    only: Iterable[str] = (),
-    methods: Iterable[str | Path] = (),
+    only: str | Iterable[str] = (),
+    plugins: Iterable[str | Path] = (),
     data: Mapping[str, str | Path] | None = None,
     settings: Mapping[str, Any] | None = None,
     executor: "ExecutorConfig | None" = None,
+    progress: bool = True,
 ) -> Run:
     """Compute what a suite asks for and the store lacks. `settings` are like --set: {"protocol.epochs": 5}. `executor`
-    stands for --executor, --devices and the like: `ExecutorConfig(kind="ray", workers=8)`.
+    stands for --executor, --devices and the like: `ExecutorConfig(kind="ray", workers=8)`. `progress` shows bars.
 
     Only scripts that guard their code with `if __name__ == "__main__"` can have more than one worker.
     """
-    from roskdbench.data.preparation import locate
-    from roskdbench.data.roots import find_roots
-    from roskdbench.plan import plan
-    from roskdbench.registry import discover
-    from roskdbench.suite import read_suite
-    from roskdbench.walk import run as walk
+    from roskdbench.executors import ExecutorConfig
+    from roskdbench.session import Session, folders_of, roots_of, settings_of
 
-    folders = tuple(Path(folder) for folder in methods)
-    declared, kept, registry = read_suite(suite, _said(settings)), Store.at(Path(store)), discover(folders)
-    planned = plan(declared, registry, only, last_located(declared, kept))
-    roots = find_roots(declared.problems, planned.problems, [f"{name}={root}" for name, root in (data or {}).items()])
-    if roots:
-        found = locate(declared.problems, roots, kept, workers, lambda *progress: None)
-        planned = plan(declared, registry, only, found)
-    results, _ = completed(planned, kept, folders, lambda: walk(planned, kept, workers, folders, executor=executor))
-    return Run(results, kept)
+    if workers < 1:
+        raise UserError(f"workers={workers}: it takes one worker at least")
+    session = Session(
+        suite,
+        Path(store),
+        folders_of(plugins),
+        [only] if isinstance(only, str) else list(only),
+        roots_of(data or {}),
+        settings_of(settings or {}),
+        executor or ExecutorConfig(workers=workers),
+    )
+    if progress:
+        _show(session)
+    results, _ = session.run()
+    return Run(results, Store(Path(store)), folders_of(plugins))
 
 
 def load(
     name: str | None = None,
     store: str | Path = STORE,
-    methods: Iterable[str | Path] = (),
+    plugins: Iterable[str | Path] = (),
     settings: Mapping[str, Any] | None = None,
 ) -> Run:
-    """A run or suite that is in the store; the latest if none is named. For a suite, `methods` and `settings` as it was
+    """A run or suite that is in the store; the latest if none is named. For a suite, `plugins` and `settings` as it was
     run with.
     """
-    kept = Store(Path(store))
-    return Run(find_run(name, kept, tuple(_said(settings)), tuple(Path(folder) for folder in methods)), kept)
+    from roskdbench.session import folders_of, settings_of
+
+    kept, folders = Store(Path(store)), folders_of(plugins)
+    return Run(find_run(name, kept, tuple(settings_of(settings or {})), tuple(folders)), kept, folders)
 
 
-def _said(settings: Mapping[str, Any] | None) -> list[str]:
-    """Settings as --set takes them."""
-    plain = {key: value if isinstance(value, str) else json.dumps(value) for key, value in (settings or {}).items()}
-    return [f"{key}={value}" for key, value in plain.items()]
+def _show(session: "Session") -> None:
+    """Bars in a notebook or a terminal; nothing where output goes to a file."""
+    from rich.console import Console
+
+    from roskdbench.live import decoding_for, view_for
+
+    screen = Console(highlight=False)
+    if screen.is_terminal or screen.is_jupyter:
+        session.watching = lambda plan, store: view_for(screen)
+        session.decoding = lambda: decoding_for(screen)

@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from roskdbench.errors import UserError, nearest
-from roskdbench.job import TRAININGS
-from roskdbench.measures import Number
-from roskdbench.plan import Cell, Plan, plan
-from roskdbench.registry import discover
-from roskdbench.runs import last_located, planned_again, reasons_in, run_name, runs, write_record
-from roskdbench.statistics.kept import read_draws
+from roskdbench.plan import Cell, Plan, fingerprints_of, plan
+from roskdbench.plugins import discover
+from roskdbench.runs import last_located, planned_again, reasons_in, run_name, runs
+from roskdbench.statistics.draws_file import read_draws
 from roskdbench.store import RECORD, DamagedArtifactError, Store
 from roskdbench.suite import find_suite, read_suite
-from roskdbench.walk import Progress
+from roskdbench.suite.experiments import EVERY_CELL
+from roskdbench.values import Facts, from_blocks
 
 if TYPE_CHECKING:
     import numpy.typing
@@ -24,11 +23,11 @@ if TYPE_CHECKING:
 Drawn = Callable[[str], "Mapping[str, numpy.typing.NDArray[Any]]"]
 MADE_WITH = ("torch", "timm", "device")  # what of an environment numbers may depend on
 GRID = ("experiment", "problem", "method", "student", "overlap", "noise", "fold", "seed")
-NUMBER = ("condition", "metric", "class", "value", "n")
-COLUMNS = (*GRID, *NUMBER, "fingerprint")
-
-
-SCORES = "scores"
+WHAT = ("measure", "subject", "member")
+FACTS = Facts._fields
+NUMBER = ("metric", "class", "value", "n")
+COLUMNS = (*GRID, *WHAT, *FACTS, *NUMBER, "fingerprint")
+"""Of the frame. `member` numbers teachers from 1 on; a fact that does not apply is empty, or NaN."""
 
 
 def grid_key(cell: Cell) -> tuple[Any, ...]:
@@ -43,7 +42,7 @@ class Gap:
     cell: Cell
     state: Literal["diverged", "failed", "missing"]
     reason: str
-    without: tuple[str, ...] = (SCORES,)
+    without: tuple[str, ...] = (EVERY_CELL,)
     """The measures that it has no numbers of. Where scores are among them it has none at all."""
 
 
@@ -59,8 +58,8 @@ class Results:
     """The devices and library versions that the trainings behind the numbers were made with."""
     noise: dict[tuple[str, str, str], float] = field(default_factory=dict)
     """The share of training labels that are wrong, by experiment, problem and noise, as it came out."""
-    drawn: Drawn = lambda scores: {}
-    """The bootstrap draws of a job of scores, by metric."""
+    drawn: Drawn = lambda fingerprint: {}
+    """The bootstrap draws of a job, by metric."""
     _made: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def once(self, key: Any, make: Callable[[], Any]) -> Any:
@@ -69,9 +68,9 @@ class Results:
             self._made[key] = make()
         return self._made[key]
 
-    def draws(self, scores: str, names: Iterable[str]) -> "numpy.typing.NDArray[Any] | None":
-        """The bootstrap draws of the first of these metrics that a job of scores has; None if it has none."""
-        kept = self.once(("draws", scores), lambda: self.drawn(scores))
+    def draws(self, fingerprint: str, names: Iterable[str]) -> "numpy.typing.NDArray[Any] | None":
+        """The bootstrap draws of the first of these metrics that a job has; None if it has none."""
+        kept = self.once(("draws", fingerprint), lambda: self.drawn(fingerprint))
         return next((kept[name] for name in names if name in kept), None)
 
     @property
@@ -84,28 +83,6 @@ class Results:
     def name(self) -> str:
         """The run's name."""
         return run_name(self.plan)
-
-
-def completed(
-    plan: Plan, store: Store, method_folders: tuple[Path, ...], compute: Callable[[], Progress]
-) -> tuple[Results, Progress]:
-    """Compute a plan, write down what was run, and read its results."""
-    write_record(plan, store, method_folders, {})
-    results, progress = computed_results(plan, store, compute)
-    write_record(plan, store, method_folders, progress.reasons)
-    return results, progress
-
-
-def computed_results(plan: Plan, store: Store, compute: Callable[[], Progress]) -> tuple[Results, Progress]:
-    """Compute a plan and read its results; once more where artifacts that seemed to be there turn out to be damaged or
-    gone.
-    """
-    for _ in range(2):
-        progress = compute()
-        results = collect(plan, store, progress.reasons)
-        if progress.reasons or not any(gap.state == "missing" for gap in results.gaps):
-            break
-    return results, progress
 
 
 def only(results: Results, experiments: Iterable[str]) -> Results:
@@ -125,47 +102,64 @@ def only(results: Results, experiments: Iterable[str]) -> Results:
     )
 
 
+Numbers = list[tuple[Facts, list[list[Any]]]]
+
+
 def collect(plan: Plan, store: Store, reasons: dict[str, str] | None = None) -> Results:
     """The numbers of a plan's cells that are in the store. `reasons` tells of jobs that failed."""
     reasons = reasons or {}
-    blocks: list[tuple[Cell, str, list[Number]]] = []
+    blocks: list[tuple[tuple[Any, ...], list[list[Any]]]] = []
     gaps: list[Gap] = []
-    found: dict[str, list[Number] | None] = {}
+    found: dict[str, Numbers | None] = {}
     damaged: dict[str, str] = {}
     for cell in plan.cells:
-        measured = {cell.scores: "", **dict(cell.others)}
-        for each in measured:
-            if each not in found:
-                found[each] = _numbers(store, each, damaged)
-        lost = [each for each in measured if found[each] is None]
+        for fingerprint in fingerprints_of(cell):
+            if fingerprint not in found:
+                found[fingerprint] = _numbers(store, fingerprint, damaged)
+        lost = [each.fingerprint for each in cell.measurements if found[each.fingerprint] is None]
         if lost:
             gaps.append(_gap(cell, lost, plan, store, reasons, damaged))
         if cell.scores in lost:
             continue
-        for each, who in measured.items():
-            numbers = found[each] or []
-            blocks.append((cell, each, [(f"{row[0]}, {who}", *row[1:]) for row in numbers] if who else numbers))
+        where = grid_key(cell)
+        for each in cell.measurements:
+            what = (each.measure, each.subject, each.member)
+            for facts, rows in found[each.fingerprint] or ():
+                blocks.append(((*where, *what, *facts, each.fingerprint), rows))
     return Results(
         plan,
-        _frame(blocks),
+        frame_of(blocks),
         gaps,
         reasons,
         _made_with(plan, store),
         _noise(plan, store),
-        lambda scores: read_draws(store.path(scores)),
+        lambda fingerprint: read_draws(store.path(fingerprint)),
     )
 
 
-def _frame(blocks: list[tuple[Cell, str, list[Number]]]) -> "pandas.DataFrame":
-    """The numbers of cells, each from one artifact, as one table."""
+def frame_of(blocks: Sequence[tuple[tuple[Any, ...], list[list[Any]]]]) -> "pandas.DataFrame":
+    """Numbers as one table; each block has what its rows have in common, and the rows as jobs keep them."""
     import pandas
 
-    heads = [(*grid_key(cell), each) for cell, each, _ in blocks]
-    places = pandas.DataFrame(heads, columns=[*GRID, "fingerprint"])
-    repeated = [place for place, (*_, numbers) in enumerate(blocks) for _ in numbers]
-    rows = pandas.DataFrame([row for *_, numbers in blocks for row in numbers], columns=NUMBER)
-    rows["value"] = rows["value"].astype(float)
-    return pandas.concat([places.iloc[repeated].reset_index(drop=True), rows], axis=1)[list(COLUMNS)]
+    heads = pandas.DataFrame([head for head, _ in blocks], columns=[*GRID, *WHAT, *FACTS, "fingerprint"])
+    repeated = [number for number, (_, rows) in enumerate(blocks) for _ in rows]
+    metric, label, value, count = zip(*(row for _, rows in blocks for row in rows), strict=True) if blocks else [()] * 4
+    frame = heads.take(repeated).reset_index(drop=True)
+    frame["metric"], frame["class"] = list(metric), list(label)
+    frame["value"], frame["n"] = (
+        pandas.array(value, dtype="Float64").to_numpy(float, na_value=float("nan")),
+        list(count),
+    )
+    return typed(frame[list(COLUMNS)])
+
+
+def typed(frame: "pandas.DataFrame") -> "pandas.DataFrame":
+    """Columns of numbers as numbers, also where all of them are empty."""
+    for name in ("value", "radius", "severity", "steps", "step", "restarts", "overlap"):
+        frame[name] = frame[name].astype(float)
+    for name in ("fold", "seed", "member", "n"):
+        frame[name] = frame[name].astype(int)
+    return frame
 
 
 def made_with(store: Store, fingerprint: str, parts: Sequence[str] = MADE_WITH) -> str:
@@ -180,7 +174,7 @@ def made_with(store: Store, fingerprint: str, parts: Sequence[str] = MADE_WITH) 
 def _made_with(plan: Plan, store: Store) -> list[str]:
     found = set()
     for fingerprint, job in plan.jobs.items():
-        if job.kind in TRAININGS and fingerprint in store:
+        if job.trains and fingerprint in store:
             found.add(made_with(store, fingerprint))
     return sorted(found - {""})
 
@@ -198,11 +192,11 @@ def _noise(plan: Plan, store: Store) -> dict[tuple[str, str, str], float]:
     return {place: sum(found) / len(found) for place, found in rates.items()}
 
 
-def _numbers(store: Store, fingerprint: str, damaged: dict[str, str]) -> list[Number] | None:
+def _numbers(store: Store, fingerprint: str, damaged: dict[str, str]) -> Numbers | None:
     if not store.path(fingerprint).exists():
         return None
     try:
-        return [tuple(row) for row in store.open(fingerprint).json("numbers.json")]
+        return from_blocks(store.open(fingerprint).json("numbers.json"))
     except DamagedArtifactError as error:
         damaged[fingerprint] = f"{error}; run the suite again"
         return None
@@ -212,7 +206,8 @@ def _gap(
     cell: Cell, lost: list[str], plan: Plan, store: Store, reasons: dict[str, str], damaged: dict[str, str]
 ) -> Gap:
     """Why a cell lacks the numbers of some jobs: something they rest on diverged, failed, or was not run."""
-    without = tuple(dict.fromkeys(SCORES if each == cell.scores else plan.jobs[each].kind for each in lost))
+    names = {each.fingerprint: each.measure for each in cell.measurements}
+    without = tuple(dict.fromkeys(names[each] for each in lost))
     waiting, seen = list(lost), set()
     while waiting:
         each = waiting.pop()
@@ -233,7 +228,7 @@ def find_run(name: str | None, store: Store, settings: tuple[str, ...], folders:
     """The results of a suite (by file or bundled name), of a run (by its name), or of the latest run."""
     by_name = runs(store)
     if (name is None or name in by_name) and (settings or folders):
-        raise UserError("a run knows its settings and methods; --set and --methods are for a suite's name or file")
+        raise UserError("a run knows its settings and plugins; --set and --plugins are for a suite's name or file")
     if not by_name and not store.root.is_dir():
         raise UserError(f"there is no store at {store.root}; run a suite first, or name the store with --store DIR")
     if name is None:
@@ -246,8 +241,9 @@ def find_run(name: str | None, store: Store, settings: tuple[str, ...], folders:
         find_suite(name)
     except UserError as error:
         raise UserError(f"no run and no suite '{name}'; {nearest(name, by_name)}" if by_name else str(error)) from None
-    suite = read_suite(name, settings)
-    planned = plan(suite, discover(folders), located=last_located(suite, store))
+    registry = discover(folders)
+    suite = read_suite(name, settings, registry)
+    planned = plan(suite, registry, located=last_located(suite, store))
     reasons: dict[str, str] = {}
     for path in by_name.values():  # whichever run a job failed in, the reason is the job's
         reasons |= reasons_in(path)

@@ -10,7 +10,7 @@ from roskdbench.data.content import Content, Located
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import fingerprint
 from roskdbench.plan import Plan, plan
-from roskdbench.registry import discover
+from roskdbench.plugins import discover
 from roskdbench.store import Store
 from roskdbench.suite import Suite
 from roskdbench.suite.problems import LOCATION_KEYS, RealProblem
@@ -24,12 +24,12 @@ def run_name(plan: Plan) -> str:
     return f"{plan.suite.suite}-{fingerprint([what, contents, sorted(plan.experiments)])[:8]}"
 
 
-def write_record(plan: Plan, store: Store, method_folders: tuple[Path, ...], reasons: dict[str, str]) -> Path:
+def write_record(plan: Plan, store: Store, plugin_folders: tuple[Path, ...], reasons: dict[str, str]) -> Path:
     """Write down what was run, so that `roskdbench report` can find it, and why jobs failed."""
     record = {
         "suite": plan.suite.model_dump(mode="json"),
         "experiments": plan.experiments,
-        "method_folders": [str(folder.resolve()) for folder in method_folders],
+        "plugin_folders": [str(folder.resolve()) for folder in plugin_folders],
         "reasons": reasons,
         "contents": {name: asdict(located.content) for name, located in plan.located.items()},
     }
@@ -56,8 +56,8 @@ def planned_again(path: Path) -> Plan:
     """The plan of a recorded run."""
     record = _record(path)
     try:
-        registry = discover([Path(folder) for folder in record["method_folders"]])
-        suite = Suite.model_validate(record["suite"])
+        registry = discover([Path(folder) for folder in record["plugin_folders"]])
+        suite = Suite.model_validate(record["suite"], context={"registry": registry})
         located = {problem: Located(Content.of(facts)) for problem, facts in record["contents"].items()}
         experiments = [str(name) for name in record["experiments"]]
     except (ValueError, KeyError, TypeError, AttributeError):

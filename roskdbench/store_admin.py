@@ -12,7 +12,7 @@ from pathlib import Path
 
 from roskdbench.errors import UserError, nearest
 from roskdbench.plan import plan
-from roskdbench.registry import Registry
+from roskdbench.plugins import Registry
 from roskdbench.runs import last_located, planned_again, runs
 from roskdbench.store import RECORD, DamagedArtifactError, Store
 from roskdbench.suite import find_suite, read_suite
@@ -94,7 +94,7 @@ def needed(store: Store, names: Iterable[str], registry: Registry) -> set[str]:
             if not own:
                 raise UserError(f"no run and no suite '{name}'; {nearest(name, by_name)}") from None
             continue
-        suite = read_suite(name)
+        suite = read_suite(name, (), registry)
         found |= plan(suite, registry, located=last_located(suite, store)).jobs.keys()
     return found
 

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from roskdbench.errors import UserError, refusal
-from roskdbench.registry import discover
+from roskdbench.plugins import discover
 
 METHOD = '''"""{title}: say here where the idea comes from."""
 
@@ -29,8 +29,8 @@ TEST = '''"""{title} keeps the contract of roskdbench's methods."""
 
 from pathlib import Path
 
-from roskdbench.check import check_method
-from roskdbench.registry import discover
+from roskdbench.checking import check_method
+from roskdbench.plugins import discover
 
 
 def test_{module}_keeps_the_contract():
@@ -44,7 +44,7 @@ def write_method(name: str, folder: Path) -> list[Path]:
     module = name.replace("-", "_")
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name) or keyword.iskeyword(module):
         raise UserError(f"'{name}' cannot name a method: use small letters, digits and single hyphens, like my-method")
-    if name in discover().entries:
+    if name in discover().of("method"):
         raise UserError(f"there is a method '{name}' already; give yours another name")
     words = name.split("-")
     texts = {

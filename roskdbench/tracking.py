@@ -9,11 +9,10 @@ from typing import Any, Protocol, Self
 
 from roskdbench.errors import UserError, one_line
 from roskdbench.executors import Event, Finished
-from roskdbench.job import TRAININGS
-from roskdbench.measures import Number
-from roskdbench.plan import Cell, Plan
+from roskdbench.plan import Cell, Plan, fingerprints_of
 from roskdbench.runs import run_name
 from roskdbench.store import DamagedArtifactError, Store
+from roskdbench.values import Facts, MetricValue, from_blocks
 from roskdbench.walk import Progress, Watcher
 
 
@@ -23,8 +22,8 @@ class Tracker(Protocol):
     def trained(self, label: str, history: Mapping[str, list[Any]]) -> None:
         """A network was trained: its loss, lr, validation score and teachers' weights by epoch."""
 
-    def measured(self, cell: Cell, numbers: list[Number]) -> None:
-        """A cell has numbers: condition, metric, class, value, n."""
+    def measured(self, cell: Cell, numbers: list[MetricValue]) -> None:
+        """A cell has numbers: metric, value, samples, class, facts."""
 
     def close(self) -> None:
         """The run is over."""
@@ -51,13 +50,13 @@ class TensorBoard:
                 for number, weight in enumerate(weights, 1):
                     writer.add_scalar(f"weights/teacher {number}", weight, epoch)
 
-    def measured(self, cell: Cell, numbers: list[Number]) -> None:
+    def measured(self, cell: Cell, numbers: list[MetricValue]) -> None:
         """Means over classes, by condition."""
         where = f"{cell.experiment}, {cell.student}, overlap {cell.overlap:g}, noise {cell.noise}, fold {cell.fold + 1}"
         with self._writing(f"{cell.problem}, {cell.method}, {where}") as writer:
-            for condition, metric, label, value, _ in numbers:
+            for metric, value, _, label, facts in numbers:
                 if not label and value is not None:
-                    writer.add_scalar(f"{condition}/{metric}", value, cell.seed)
+                    writer.add_scalar(f"{_folder(facts)}/{metric}", value, cell.seed)
 
     def _writing(self, name: str) -> AbstractContextManager[Any]:
         kept = "".join(letter if letter.isalnum() or letter in " -_.,()" else "-" for letter in name)
@@ -66,6 +65,12 @@ class TensorBoard:
 
     def close(self) -> None:
         """Each writer was closed when it was done."""
+
+
+def _folder(facts: Facts) -> str:
+    """What scalars stand under."""
+    under = "clean" if facts.perturbation == "none" else facts.perturbation_label
+    return under if facts.labels == "data" else f"{under}, {facts.labels} labels"
 
 
 def tracker_for(name: str, folder: Path) -> Tracker:
@@ -96,7 +101,7 @@ class Tracked:
         self._progress = Progress(plan)
         self._cells: dict[str, list[Cell]] = {}
         for cell in plan.cells:
-            for fingerprint in (cell.scores, *(each for each, _ in cell.others)):
+            for fingerprint in fingerprints_of(cell):
                 self._cells.setdefault(fingerprint, []).append(cell)
 
     def __enter__(self) -> Self:
@@ -118,18 +123,22 @@ class Tracked:
 
     def _tell(self, fingerprint: str, progress: Progress) -> None:
         job = self._plan.jobs[fingerprint]
-        wanted = job.kind in TRAININGS or fingerprint in self._cells
+        wanted = job.trains or fingerprint in self._cells
         if self._tracker is None or not wanted or self._store.diverged(fingerprint):
             return
         try:
             artifact = self._store.open(fingerprint)
         except DamagedArtifactError:  # it is made again, and told of then
             return
-        if job.kind in TRAININGS:
+        if job.trains:
             history = artifact.json("history.json")
             self._ask(lambda tracker: tracker.trained(job.label, history), progress)
         for cell in self._cells.get(fingerprint, ()):
-            numbers = [tuple(row) for row in artifact.json("numbers.json")]
+            numbers = [
+                MetricValue(metric, value, count, label, facts)
+                for facts, rows in from_blocks(artifact.json("numbers.json"))
+                for metric, label, value, count in rows
+            ]
             self._ask(lambda tracker, cell=cell, numbers=numbers: tracker.measured(cell, numbers), progress)
 
     def _ask(self, tell: Callable[..., None], progress: Progress) -> None:

@@ -34,8 +34,8 @@ class Progress:
     """Jobs under way and how far they are."""
     messages: list[str] = field(default_factory=list)
     """What a user should read: failures, repairs."""
-    _work: float = 0.0
-    _work_over: float = 0.0
+    _cost: float = 0.0
+    _cost_over: float = 0.0
 
     @property
     def well(self) -> bool:
@@ -43,16 +43,16 @@ class Progress:
         return all(state == "done" for state in self.state.values())
 
     @property
-    def work_done(self) -> float:
-        """The share of the work of this run that is behind."""
-        part = sum(self.plan.jobs[each].work * step.done for each, step in list(self.running.items()))
-        return (self._work_over + part) / self._work if self._work else 1.0
+    def cost_done(self) -> float:
+        """The share of this run's cost that is behind."""
+        part = sum(self.plan.jobs[each].cost * step.done for each, step in list(self.running.items()))
+        return (self._cost_over + part) / self._cost if self._cost else 1.0
 
     def enter(self, each: str, state: State) -> None:
         """A job comes into a state."""
-        work, before = self.plan.jobs[each].work, self.state.get(each)
-        self._work += work if before is None else 0.0
-        self._work_over += work * ((state not in UNDONE) - (before is not None and before not in UNDONE))
+        cost, before = self.plan.jobs[each].cost, self.state.get(each)
+        self._cost += cost if before is None else 0.0
+        self._cost_over += cost * ((state not in UNDONE) - (before is not None and before not in UNDONE))
         self.state[each] = state
 
 
@@ -63,7 +63,7 @@ def run(
     plan: Plan,
     store: Store,
     workers: int = 1,
-    method_folders: tuple[Path, ...] = (),
+    plugin_folders: tuple[Path, ...] = (),
     watch: Watcher = lambda progress, event: None,
     executor: ExecutorConfig | None = None,
 ) -> Progress:
@@ -78,7 +78,7 @@ def run(
     watch(progress, None)
     if not walk.ready:
         return progress
-    jobs = (executor or ExecutorConfig(workers=workers)).start(store, method_folders, tell)
+    jobs = (executor or ExecutorConfig(workers=workers)).start(store, plugin_folders, tell)
     try:
         while walk.ready or progress.running:
             while walk.ready and jobs.room:
@@ -200,9 +200,9 @@ class _Walk:
 
 
 def _ranks(jobs: dict[str, Job]) -> dict[str, float]:
-    """The work on the longest way from each job to the end."""
-    rank = {each: job.work for each, job in jobs.items()}
+    """The cost of the longest way from each job to the end."""
+    rank = {each: job.cost for each, job in jobs.items()}
     for each, job in reversed(jobs.items()):
         for one in job.inputs.values():
-            rank[one] = max(rank[one], jobs[one].work + rank[each])
+            rank[one] = max(rank[one], jobs[one].cost + rank[each])
     return rank

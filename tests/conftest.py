@@ -11,16 +11,15 @@ import pytest
 import torch
 from hypothesis import settings
 
-from roskdbench import registry
+from roskdbench import plugins
 from roskdbench.data.phantoms import draw_chest, draw_lesions
 from roskdbench.data.problem import Labels
 from roskdbench.engine.device import prepare
 from roskdbench.engine.examples import Examples
 from roskdbench.engine.networks import build
 from roskdbench.engine.training import Recipe, Seeds
-from roskdbench.measures import CLEAN
 from roskdbench.plan import plan
-from roskdbench.registry import discover
+from roskdbench.plugins import discover
 from roskdbench.runs import write_record
 from roskdbench.store import CHECKSUMS, RECORD, Store
 from roskdbench.suite import read_suite
@@ -70,12 +69,12 @@ MEASURED = TINY.replace(
 
 
 @pytest.fixture(autouse=True)
-def _methods_of_a_test_end_with_it():
-    registry.discover()  # the bundled ones stay
-    registered = {name: list(methods) for name, methods in registry._registered.items()}
-    loaded = dict(registry._loaded)
+def _plugins_of_a_test_end_with_it():
+    plugins.discover()  # the bundled ones stay
+    registered = {name: list(things) for name, things in plugins._registered.items()}
+    loaded = dict(plugins._loaded)
     yield
-    for kept, before in ((registry._registered, registered), (registry._loaded, loaded)):
+    for kept, before in ((plugins._registered, registered), (plugins._loaded, loaded)):
         kept.clear()
         kept.update(before)
 
@@ -153,7 +152,7 @@ def moved_and_spread(run_of, precision):
     by_seed = []
     for each in ("float32", precision):
         frame = run_of(each)
-        frame = frame[(frame["condition"] == CLEAN) & (frame["class"] == "") & frame["metric"].isin(SHOWN)]
+        frame = frame[(frame["measure"] == "scores") & (frame["class"] == "") & frame["metric"].isin(SHOWN)]
         by_seed.append(frame.pivot_table(index=["problem", "method", "metric"], columns="seed", values="value"))
     exact, rounded = by_seed
     assert exact.shape == rounded.shape

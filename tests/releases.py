@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from roskdbench.data.phantoms import draw_chest, draw_lesions
-from roskdbench.data.sources import chestxray, isic
+from roskdbench.datasets import chestxray14, isic2019
 
 
 def write_csv(path: Path, header, rows, separator=",", newline="\n", bom=False):
@@ -35,13 +35,13 @@ def write_isic(root: Path, samples=64, seed=0):
         [name, *(f"{float(c == target):.1f}" for c in range(8)), "0.0"]
         for name, target in zip(names, targets, strict=True)
     ]
-    write_csv(root / isic.LABELS, ["image", *isic.CLASSES, "UNK"], marks)
+    write_csv(root / isic2019.LABELS, ["image", *isic2019.CLASSES, "UNK"], marks)
     grouped = [f"HAM_{lesion:04}" if lesion % 5 else "" for lesion in lesions]
     rows = [[name, 50, lesion, "female"] for name, lesion in zip(names, grouped, strict=True)]
-    write_csv(root / isic.METADATA, ["image", "age_approx", "lesion_id", "sex"], rows)
+    write_csv(root / isic2019.METADATA, ["image", "age_approx", "lesion_id", "sex"], rows)
     for name, image in zip(names, images, strict=True):
         wide = np.pad(image, ((0, 0), (0, 0), (6, 6)))
-        save(wide, root / isic.IMAGES / f"{name}.jpg", quality=95)
+        save(wide, root / isic2019.IMAGES / f"{name}.jpg", quality=95)
     return targets, grouped
 
 
@@ -56,7 +56,7 @@ def write_chestxray(root: Path, samples=64, seed=0, lists=False, folders=2):
         names.append(f"{patient + 1:08}_{visits[patient]:03}.png")
     rows = []
     for name, flags, patient in zip(names, findings, patients, strict=True):
-        found = [label for label, flag in zip(chestxray.EIGHT, flags, strict=True) if flag]
+        found = [label for label, flag in zip(chestxray14.EIGHT, flags, strict=True) if flag]
         found += ["Hernia"] if int(patient) % 7 == 0 else []
         rows.append([name, "|".join(found) or "No Finding", 0, patient + 1])
     write_csv(root / "Data_Entry_2017_v2020.csv", ["Image Index", "Finding Labels", "Follow-up #", "Patient ID"], rows)

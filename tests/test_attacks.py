@@ -10,29 +10,29 @@ import torchattacks
 from conftest import TINY, command, tiny_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from roskdbench.report.attack_table import attack_table, class_table, sweep_table
 from torch import nn
 from torch.nn import functional
 
+from roskdbench.attacks.fgsm import Fgsm as FgsmSpec
+from roskdbench.attacks.packaged import Packaged
+from roskdbench.attacks.pgd import Pgd as PgdSpec
 from roskdbench.data.phantoms import draw_chest, draw_lesions
 from roskdbench.errors import UserError
-from roskdbench.jobs.attacks import MeanOf
-from roskdbench.jobs.ensemble import mean_binary_logits, mean_logits
-from roskdbench.measures import SAME_OF_ALL
-from roskdbench.measures.attacks.attacking import Target, attack, logits_of, robust
-from roskdbench.measures.attacks.checks import checks, zero_gradients
-from roskdbench.measures.attacks.gradient import FgsmAttacker, PgdAttacker, random_start, unit, within
-from roskdbench.measures.attacks.objective import attack_loss, direction
-from roskdbench.measures.attacks.square import squares
+from roskdbench.measures.attacks import Attacks
+from roskdbench.measuring import SAME_OF_ALL
+from roskdbench.measuring.attacks.attacking import Target, attack, logits_of, robust
+from roskdbench.measuring.attacks.checks import checks, zero_gradients
+from roskdbench.measuring.attacks.gradient import FgsmAttacker, PgdAttacker, random_start, unit, within
+from roskdbench.measuring.attacks.objective import attack_loss, direction
+from roskdbench.measuring.attacks.square import squares
+from roskdbench.measuring.ensemble import MeanOf, mean_binary_logits, mean_logits
 from roskdbench.plan import plan
-from roskdbench.registry import discover
-from roskdbench.report.attack_table import attack_table, class_table, sweep_table
+from roskdbench.plugins import discover
 from roskdbench.report.table import Estimate
 from roskdbench.results import collect
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
-from roskdbench.suite.attacks import Attacks, Packaged
-from roskdbench.suite.attacks import Fgsm as FgsmSpec
-from roskdbench.suite.attacks import Pgd as PgdSpec
 from roskdbench.walk import run
 
 RADII = {"linf": 4 / 255, "l2": 0.5}
@@ -290,10 +290,10 @@ def target_of(model, images, targets, count=60, task="single-label"):
 
 
 SPECS = [
-    FgsmSpec(attack="fgsm", norm="linf", radius="2/255"),
-    FgsmSpec(attack="fgsm", norm="l2", radius=0.5),
-    PgdSpec(attack="pgd", norm="l2", radius=0.5, steps=5),
-    PgdSpec(attack="pgd", norm="linf", radius="2/255", steps=5, loss="margin"),
+    FgsmSpec(norm="linf", radius="2/255"),
+    FgsmSpec(norm="l2", radius=0.5),
+    PgdSpec(norm="l2", radius=0.5, steps=5),
+    PgdSpec(norm="linf", radius="2/255", steps=5, loss="margin"),
 ]
 
 
@@ -323,7 +323,7 @@ def test_an_attack_is_drawn_from_its_seed(learnt):
 def test_attacks_of_torchattacks_can_be_named(learnt, kind, options):
     model, images, targets = learnt
     norm = "l2" if kind == "CW" else "linf"
-    spec = Packaged(attack="torchattacks", kind=kind, norm=norm, radius="4/255", options=options)
+    spec = Packaged(kind=kind, norm=norm, radius="4/255", options=options)
     before = torch.random.get_rng_state()
     first, again = (attack(target_of(model, images, targets, 20), [spec])[spec.name] for _ in range(2))
     assert np.array_equal(logits_of(first), logits_of(again))
@@ -341,7 +341,7 @@ def test_attacks_of_torchattacks_can_be_named(learnt, kind, options):
 )
 def test_an_attack_that_cannot_be_made_is_one_line(learnt, kind, task, options, said):
     model, images, targets = learnt
-    spec = Packaged(attack="torchattacks", kind=kind, radius=0.1, options=options)
+    spec = Packaged(kind=kind, radius=0.1, options=options)
     with pytest.raises(UserError, match=said):
         attack(target_of(model, images, targets, 4, task), [spec])
 
@@ -361,7 +361,7 @@ def test_squares_raise_the_loss_and_stay_within_the_radius(learnt):
 
 
 RISING = [
-    PgdSpec(attack="pgd", norm="linf", radius=radius, steps=6, restarts=2) for radius in ("4/255", "1/255", "2/255")
+    PgdSpec(norm="linf", radius=radius, steps=6, restarts=2) for radius in ("4/255", "1/255", "2/255")
 ]
 
 
@@ -380,7 +380,7 @@ def test_a_sweep_breaks_what_a_search_breaks_at_its_radius_or_at_a_smaller_one(l
 def test_a_search_finds_all_that_the_whole_attack_does(learnt):
     model, images, targets = learnt
     target = target_of(model, images, targets, 100)
-    spec = PgdSpec(attack="pgd", norm="l2", radius=0.15, steps=10)
+    spec = PgdSpec(norm="l2", radius=0.15, steps=10)
     whole = logits_of(attack(target, [spec])[spec.name]).argmax(1) == targets[:100]
     kept = robust(target, spec)
     assert not (kept & ~whole).any()
@@ -416,7 +416,7 @@ def test_a_multi_label_sweep_attacks_every_image_at_every_radius():
 
 # Checks
 
-REFERENCE = PgdSpec(attack="pgd", norm="linf", radius="2/255", steps=10)
+REFERENCE = PgdSpec(norm="linf", radius="2/255", steps=10)
 
 
 class Coarse(nn.Module):
@@ -455,7 +455,7 @@ def test_a_model_that_says_the_same_of_every_image_is_called_constant(learnt):
 def test_a_model_that_hides_its_gradient_is_found_out(learnt, mask, failing):
     model, images, targets = learnt
     masked = mask(model)
-    reference = PgdSpec(attack="pgd", norm="linf", radius="6/255", steps=10)
+    reference = PgdSpec(norm="linf", radius="6/255", steps=10)
     found = {
         check.name for check in checks(target_of(masked, images, targets, 100), reference, model) if not check.holds
     }
@@ -488,10 +488,10 @@ def test_an_ensemble_as_a_module_says_what_the_ensemble_says(task, mean):
 
 
 def test_a_radius_is_written_as_in_the_paper():
-    assert FgsmSpec(attack="fgsm", norm="l2", radius="1.28/255").radius == pytest.approx(1.28 / 255)
+    assert FgsmSpec(norm="l2", radius="1.28/255").radius == pytest.approx(1.28 / 255)
     with pytest.raises(ValueError, match=r"a number or a quotient such as 1\.28/255"):
-        FgsmSpec(attack="fgsm", norm="l2", radius="1.28/0")
-    names = [each.name for each in Attacks(measure="attacks", preset="paper").chosen]
+        FgsmSpec(norm="l2", radius="1.28/0")
+    names = [each.name for each in Attacks(preset="paper").chosen]
     assert names[:4] == ["fgsm l2 1.28/255", "pgd l2 1.28/255", "fgsm linf 1.28/255", "pgd linf 1.28/255"]
     assert names[4:] == ["fgsm l2 128/255", "pgd l2 128/255"]
 
@@ -622,7 +622,7 @@ def test_chest_films_have_pixels_and_findings():
     images, findings, _ = draw_chest(30, 28, 0)
     model = tiny_network(channels=1).eval()
     target = Target(model, "multi-label", images, findings, np.arange(30), torch.device("cpu"), 0)
-    found = attack(target, [PgdSpec(attack="pgd", norm="linf", radius="8/255", steps=5)])["pgd linf 8/255, 5 steps"]
+    found = attack(target, [PgdSpec(norm="linf", radius="8/255", steps=5)])["pgd linf 8/255, 5 steps"]
     clean = model(torch.from_numpy(images).float() / 255).detach()
     truth = torch.from_numpy(findings)
     worse = plain_loss("multi-label", torch.from_numpy(logits_of(found)), truth) >= plain_loss(

@@ -18,9 +18,9 @@ from roskdbench.board.readme import page
 from roskdbench.board.verifying import verify
 from roskdbench.errors import UserError
 from roskdbench.plan import plan
-from roskdbench.registry import discover
+from roskdbench.plugins import discover
 from roskdbench.report.contents import tables_of
-from roskdbench.report.formats import markdown
+from roskdbench.report.formats.markdown import markdown
 from roskdbench.results import COLUMNS, collect
 from roskdbench.runs import write_record
 from roskdbench.store import Store
@@ -403,7 +403,7 @@ def test_what_is_handed_in_can_be_checked_without_the_one_who_made_it(tmp_path):
     (mine / "mine.py").write_text(source)
     (tmp_path / "tiny.yaml").write_text(TINY.replace("baseline-i, baseline-v, ros-kd", "mine, baseline-i"))
     planned, store = plan(read_suite(tmp_path / "tiny.yaml"), discover([mine])), Store.at(tmp_path / "store")
-    assert run(planned, store, method_folders=(mine,)).well
+    assert run(planned, store, plugin_folders=(mine,)).well
     board = board_of(collect(planned, store), store, "me")
     write_board(board, tmp_path / "board", page(board, tmp_path / "board"))
     target = submit(read_board(tmp_path / "board"), tmp_path / "board", discover([mine]), tmp_path / "entry.zip")

@@ -15,10 +15,13 @@ from roskdbench.data import cache, decoding
 from roskdbench.data.cache import UnreadableImagesError, cached_images, find_cached
 from roskdbench.data.datasets import catalogue
 from roskdbench.data.decoding import PixelForm, decode
-from roskdbench.data.sources import isic
+from roskdbench.datasets import isic2019
 from roskdbench.errors import UserError
 from roskdbench.store import Store
-from roskdbench.suite.problems import ChestXray14, Folder, Isic2019, MedMnist
+from roskdbench.datasets.chestxray14 import ChestXray14
+from roskdbench.datasets.folder import Folder
+from roskdbench.datasets.isic2019 import Isic2019
+from roskdbench.datasets.medmnist import MedMnist
 
 FORM = PixelForm(32, "crop", 3)
 
@@ -40,11 +43,11 @@ def images(tmp_path):
 
 
 def listed(tmp_path):
-    return catalogue("lesion", Isic2019(dataset="isic2019"), tmp_path / "isic").images
+    return catalogue("lesion", Isic2019(), tmp_path / "isic").images
 
 
 def file_of(tmp_path, row):
-    return tmp_path / "isic" / isic.IMAGES / f"ISIC_{row:07}.jpg"
+    return tmp_path / "isic" / isic2019.IMAGES / f"ISIC_{row:07}.jpg"
 
 
 class Counted:
@@ -89,7 +92,7 @@ def test_nothing_is_decoded_twice(images, store):
 def test_the_same_images_elsewhere_are_the_same_array(images, store, tmp_path):
     one = cached_images(images, FORM, store, 2)
     shutil.copytree(tmp_path / "isic", tmp_path / "copy" / "isic")
-    moved = catalogue("lesion", Isic2019(dataset="isic2019"), tmp_path / "copy" / "isic").images
+    moved = catalogue("lesion", Isic2019(), tmp_path / "copy" / "isic").images
     assert cached_images(moved, FORM, store, 2).fingerprint == one.fingerprint
 
 
@@ -105,7 +108,7 @@ def test_images_with_the_same_names_sizes_and_times_are_told_apart(store, tmp_pa
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.new("RGB", (32, 32), (10 * number, 200 * site, 0)).save(path)
             os.utime(path, (0, 0))
-        found = catalogue("mine", Folder(dataset="folder"), root).images
+        found = catalogue("mine", Folder(), root).images
         arrays.append(array(store, cached_images(found, FORM, store, 1)))
     assert not np.array_equal(*arrays)
 
@@ -113,8 +116,8 @@ def test_images_with_the_same_names_sizes_and_times_are_told_apart(store, tmp_pa
 def test_what_is_in_another_array_is_read_but_not_decoded(images, store, tmp_path, monkeypatch):
     one = cached_images(images, FORM, store, 2)
     shutil.copytree(tmp_path / "isic", tmp_path / "copy", copy_function=shutil.copyfile)
-    shutil.copyfile(file_of(tmp_path, 3), tmp_path / "copy" / isic.IMAGES / "ISIC_0000004.jpg")
-    copied = catalogue("lesion", Isic2019(dataset="isic2019"), tmp_path / "copy").images
+    shutil.copyfile(file_of(tmp_path, 3), tmp_path / "copy" / isic2019.IMAGES / "ISIC_0000004.jpg")
+    copied = catalogue("lesion", Isic2019(), tmp_path / "copy").images
 
     def refuse(data, form):
         raise AssertionError("it was decoded again")
@@ -211,7 +214,7 @@ def test_only_mended_images_are_decoded_again(images, store, tmp_path):
         cached_images(spoil(tmp_path), FORM, store, 2)
     write_isic(tmp_path / "whole", samples=60)
     for row in (7, 21):
-        shutil.copy(tmp_path / "whole" / isic.IMAGES / f"ISIC_{row:07}.jpg", file_of(tmp_path, row))
+        shutil.copy(tmp_path / "whole" / isic2019.IMAGES / f"ISIC_{row:07}.jpg", file_of(tmp_path, row))
     rest = Counted(listed(tmp_path))
     assert cached_images(rest, FORM, store, 2).unreadable == {}
     assert rest.decoded == 16  # their two chunks
@@ -247,10 +250,10 @@ from roskdbench.data import cache, decoding
 from roskdbench.data.datasets import catalogue
 from roskdbench.data.decoding import PixelForm
 from roskdbench.store import Store
-from roskdbench.suite.problems import Isic2019
+from roskdbench.datasets.isic2019 import Isic2019
 from pathlib import Path
 cache.CHUNK = 8
-images = catalogue("lesion", Isic2019(dataset="isic2019"), Path(sys.argv[1])).images
+images = catalogue("lesion", Isic2019(), Path(sys.argv[1])).images
 def report(done, found):
     print(done, flush=True)
     time.sleep(0.05)
@@ -328,7 +331,7 @@ def test_rgba_films_are_the_grey_they_show(tmp_path, store):
     from roskdbench.data.phantoms import draw_chest
 
     write_chestxray(tmp_path / "nih", samples=40)
-    images = catalogue("cardio", ChestXray14(dataset="chestxray14"), tmp_path / "nih").images
+    images = catalogue("cardio", ChestXray14(), tmp_path / "nih").images
     found = array(store, cached_images(images, PixelForm(36, "crop", 1), store, 2))
     assert np.array_equal(found, draw_chest(40, 36, 0)[0])
 

@@ -8,8 +8,8 @@ from scipy.special import expit, softmax
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss, log_loss
 
-from roskdbench.measures import BINS
-from roskdbench.measures.calibration import (
+from roskdbench.measuring import BINS
+from roskdbench.measuring.calibration import (
     brier,
     calibration_rows,
     confidences,

@@ -11,8 +11,8 @@ from PIL import Image
 from releases import truncate, write_chestxray, write_csv, write_isic, write_medmnist
 
 from roskdbench.data.datasets import catalogue
-from roskdbench.data.sources import isic
-from roskdbench.suite.problems import Folder
+from roskdbench.datasets import isic2019
+from roskdbench.datasets.folder import Folder
 
 PROTOCOL = """
 protocol:
@@ -111,7 +111,7 @@ def test_the_same_data_in_two_places_are_one_set_of_jobs(skin):
 
 def test_another_label_retrains_and_decodes_nothing(skin):
     step(skin, "run", "skin.yaml", "--data", "lesion=isic")
-    path = skin / "isic" / isic.LABELS
+    path = skin / "isic" / isic2019.LABELS
     lines = path.read_text().splitlines()
     lines[5] = ",".join([lines[5].split(",")[0], *("1.0" if c == 7 else "0.0" for c in range(9))])
     path.write_text("\n".join(lines))
@@ -196,7 +196,7 @@ def test_a_folder_with_uncertain_and_corrected_labels_goes_all_the_way(tmp_path)
     tested = [row for row in found if row["condition"] == "corrected labels" and row["metric"] == "f1-macro@half"]
     split = np.load(next((tmp_path / "store").glob("??/*/split.npz")))
     assert tested[0]["n"] == (split["test"] % 2 == 0).sum()
-    spec = Folder(dataset="folder", csv="labels.csv", labels=["a", "b"], corrected=tmp_path / "photos" / "better.csv")
+    spec = Folder(csv="labels.csv", labels=["a", "b"], corrected=tmp_path / "photos" / "better.csv")
     labels = catalogue("mine", spec, tmp_path / "photos").labels
     assert labels.uncertain[:, 1].tolist() == [int(number % 9 == 0) for number in range(80)]
     assert labels.corrected[0].tolist() == [1 - rows[0][1], 1]
@@ -209,7 +209,7 @@ def test_a_folder_with_uncertain_and_corrected_labels_goes_all_the_way(tmp_path)
 
 def test_images_that_are_left_out_are_counted_in_the_notes(skin):
     for row in (3, 50):
-        truncate(skin / "isic" / isic.IMAGES / f"ISIC_{row:07}.jpg")
+        truncate(skin / "isic" / isic2019.IMAGES / f"ISIC_{row:07}.jpg")
     stopped = command("run", "skin.yaml", "--data", "lesion=isic", "--store", "store", cwd=skin)
     assert stopped.returncode == 2
     line = stopped.stderr.strip()
@@ -227,18 +227,18 @@ def test_images_that_are_left_out_are_counted_in_the_notes(skin):
 
 
 def spoiled(folder, name, data):
-    (folder / "isic" / isic.IMAGES / f"ISIC_{name:07}.jpg").write_bytes(data)
+    (folder / "isic" / isic2019.IMAGES / f"ISIC_{name:07}.jpg").write_bytes(data)
 
 
 def sixteen_bits(folder):
     array = np.arange(1024, dtype=np.uint16).reshape(32, 32)
-    Image.fromarray(array).save(folder / "isic" / isic.IMAGES / "ISIC_0000005.png")
-    (folder / "isic" / isic.IMAGES / "ISIC_0000005.png").rename(folder / "isic" / isic.IMAGES / "ISIC_0000005.jpg")
+    Image.fromarray(array).save(folder / "isic" / isic2019.IMAGES / "ISIC_0000005.png")
+    (folder / "isic" / isic2019.IMAGES / "ISIC_0000005.png").rename(folder / "isic" / isic2019.IMAGES / "ISIC_0000005.jpg")
 
 
 def relabelled(old, new):
     def change(folder):
-        path = folder / "isic" / isic.LABELS
+        path = folder / "isic" / isic2019.LABELS
         path.write_text(path.read_text().replace(old, new, 1))
 
     return change
@@ -248,12 +248,12 @@ MISTAKES = {
     "a column that is missing": (relabelled(",VASC", ",VSC"), "there is no column 'VASC'; did you mean 'VSC'?"),
     "an id listed twice": (relabelled("ISIC_0000004", "ISIC_0000003"), "'ISIC_0000003' was listed before, on line 5"),
     "an image that is absent": (
-        lambda folder: (folder / "isic" / isic.IMAGES / "ISIC_0000009.jpg").unlink(),
+        lambda folder: (folder / "isic" / isic2019.IMAGES / "ISIC_0000009.jpg").unlink(),
         "1 of 120 images is not in",
     ),
     "an empty image": (lambda folder: spoiled(folder, 5, b""), "ISIC_0000005 (0 bytes)"),
     "a truncated JPEG": (
-        lambda folder: truncate(folder / "isic" / isic.IMAGES / "ISIC_0000005.jpg"),
+        lambda folder: truncate(folder / "isic" / isic2019.IMAGES / "ISIC_0000005.jpg"),
         "ISIC_0000005 (truncated)",
     ),
     "16 bits": (sixteen_bits, "ISIC_0000005 (16-bit PNG; convert it to 8 bits)"),
@@ -268,8 +268,8 @@ MISTAKES = {
     ),
     "a label file that was cut": (
         lambda folder: (
-            (folder / "isic" / isic.LABELS)
-            .rename(folder / "isic" / f"{isic.LABELS}.gz")
+            (folder / "isic" / isic2019.LABELS)
+            .rename(folder / "isic" / f"{isic2019.LABELS}.gz")
             .write_bytes(gzip.compress(b"image,MEL")[:15])
         ),
         "is not a whole gzip file",
@@ -300,11 +300,11 @@ def test_check_knows_what_the_suite_allows(skin):
 
 def test_the_note_counts_images_left_out_whatever_was_computed_before(skin):
     """The same images remain whether one cannot be read or was never listed; only one of the two tables says so."""
-    text = (skin / "isic" / isic.LABELS).read_text()
-    (skin / "isic" / isic.LABELS).write_text("\n".join(line for line in text.splitlines() if "0000005" not in line))
+    text = (skin / "isic" / isic2019.LABELS).read_text()
+    (skin / "isic" / isic2019.LABELS).write_text("\n".join(line for line in text.splitlines() if "0000005" not in line))
     clean = step(skin, "run", "skin.yaml", "--data", "lesion=isic")
     assert "left out" not in clean
-    (skin / "isic" / isic.LABELS).write_text(text)
+    (skin / "isic" / isic2019.LABELS).write_text(text)
     spoiled(skin, 5, b"")
     allowed = ("--set", "problems.lesion.bad_images=0.05")
     again = step(skin, "run", "skin.yaml", "--data", "lesion=isic", *allowed)
@@ -384,7 +384,7 @@ def test_data_that_change_while_a_suite_runs_are_noticed(skin):
     from roskdbench.errors import UserError
     from roskdbench.jobs import execute
     from roskdbench.plan import plan
-    from roskdbench.registry import discover
+    from roskdbench.plugins import discover
     from roskdbench.store import Store
     from roskdbench.suite import read_suite
 
@@ -392,16 +392,16 @@ def test_data_that_change_while_a_suite_runs_are_noticed(skin):
     located = locate(suite.problems, {"lesion": Path(skin / "isic")}, store, 1, lambda *told: None)
     made = plan(suite, discover(), located=located)
     relabelled("ISIC_0000004,", "ISIC_9000004,")(skin)
-    shutil.copy(skin / "isic" / isic.IMAGES / "ISIC_0000004.jpg", skin / "isic" / isic.IMAGES / "ISIC_9000004.jpg")
-    path = skin / "isic" / isic.METADATA
+    shutil.copy(skin / "isic" / isic2019.IMAGES / "ISIC_0000004.jpg", skin / "isic" / isic2019.IMAGES / "ISIC_9000004.jpg")
+    path = skin / "isic" / isic2019.METADATA
     path.write_text(path.read_text().replace("ISIC_0000004", "ISIC_9000004") + "ISIC_0000004,1,x,y\n")
     pixels = made.jobs[made.pixels("lesion")]
     assert execute(pixels, store) is None  # another name for the same image and label: nothing changed
     relabelled("1.0", "0.0")(skin)
-    text = (skin / "isic" / isic.LABELS).read_text().splitlines()
+    text = (skin / "isic" / isic2019.LABELS).read_text().splitlines()
     cells = text[1].split(",")
     cells[2 if cells[3] == "1.0" else 3] = "1.0"
-    (skin / "isic" / isic.LABELS).write_text("\n".join([text[0], ",".join(cells), *text[2:]]))
+    (skin / "isic" / isic2019.LABELS).write_text("\n".join([text[0], ",".join(cells), *text[2:]]))
     shutil.rmtree(store.path(pixels.fingerprint))
     with pytest.raises(UserError, match="the data of problem 'lesion' changed while the suite was running"):
         execute(pixels, Store(store.root))
@@ -412,7 +412,7 @@ def test_pixels_made_again_after_damage_are_those_of_before(skin):
     from roskdbench.data.preparation import locate
     from roskdbench.jobs import execute
     from roskdbench.plan import plan
-    from roskdbench.registry import discover
+    from roskdbench.plugins import discover
     from roskdbench.store import Store
     from roskdbench.suite import read_suite
 

@@ -8,15 +8,18 @@ import pytest
 from conftest import ROOT
 from PIL import Image
 from releases import cut_zip, save, write_chestxray, write_csv, write_isic, write_medmnist
+from roskdbench.data.cards import CARDS
 from sklearn.metrics import adjusted_rand_score
 
-from roskdbench.data.cards import CARDS
 from roskdbench.data.datasets import catalogue
 from roskdbench.data.decoding import Decoder, PixelForm
 from roskdbench.data.problem import TEST, TRAIN, TRAIN_OR_VALIDATION, VALIDATION
-from roskdbench.data.sources import chestxray, isic, medmnist
+from roskdbench.datasets import chestxray14, isic2019, medmnist
 from roskdbench.errors import UserError
-from roskdbench.suite.problems import REAL_DATASETS, ChestXray14, Folder, Isic2019, MedMnist
+from roskdbench.datasets.chestxray14 import ChestXray14
+from roskdbench.datasets.folder import Folder
+from roskdbench.datasets.isic2019 import Isic2019
+from roskdbench.datasets.medmnist import MedMnist
 
 
 def listed(spec, root):
@@ -31,8 +34,8 @@ def refusal(spec, root):
     return str(error.value)
 
 
-ISIC = Isic2019(dataset="isic2019", size=32)
-NIH = ChestXray14(dataset="chestxray14", size=32)
+ISIC = Isic2019(size=32)
+NIH = ChestXray14(size=32)
 
 
 @pytest.fixture
@@ -64,20 +67,20 @@ def test_every_dataset_of_the_schema_has_a_card_and_a_reader():
 def test_isic_has_its_labels_and_its_lesions(skin):
     root, targets, lesions = skin
     found = listed(ISIC, root)
-    assert found.labels.classes == isic.CLASSES
+    assert found.labels.classes == isic2019.CLASSES
     assert np.array_equal(found.labels.targets, targets)
     assert same_groups(found.labels.groups, [lesion or f"alone {row}" for row, lesion in enumerate(lesions)])
-    assert found.images.paths[5] == root / isic.IMAGES / "ISIC_0000005.jpg"
+    assert found.images.paths[5] == root / isic2019.IMAGES / "ISIC_0000005.jpg"
     assert found.remark == ""
 
 
 def test_isic_takes_the_rows_whose_images_are_there_if_asked_to(skin):
     root, targets, _ = skin
     for row in range(0, 40, 2):
-        (root / isic.IMAGES / f"ISIC_{row:07}.jpg").unlink()
+        (root / isic2019.IMAGES / f"ISIC_{row:07}.jpg").unlink()
     assert "20 of 64 images are not in" in refusal(ISIC, root)
     assert "ISIC_0000000, ISIC_0000002, ISIC_0000004, …" in refusal(ISIC, root)
-    found = listed(Isic2019(dataset="isic2019", only_present=True), root)
+    found = listed(Isic2019(only_present=True), root)
     assert np.array_equal(found.labels.targets, np.delete(targets, np.arange(0, 40, 2)))
     assert found.remark == "20 of 64 rows have no image and are left out."
 
@@ -87,9 +90,9 @@ def test_isic_images_may_lie_one_folder_deeper_and_label_files_be_gzipped(skin):
 
     root, targets, _ = skin
     (root / "deeper").mkdir()
-    shutil.move(root / isic.IMAGES, root / "deeper" / isic.IMAGES)
-    shutil.move(root / "deeper", root / isic.IMAGES)
-    for name in (isic.LABELS, isic.METADATA):
+    shutil.move(root / isic2019.IMAGES, root / "deeper" / isic2019.IMAGES)
+    shutil.move(root / "deeper", root / isic2019.IMAGES)
+    for name in (isic2019.LABELS, isic2019.METADATA):
         (root / f"{name}.gz").write_bytes(gzip.compress((root / name).read_bytes()))
         (root / name).unlink()
     assert np.array_equal(listed(ISIC, root).labels.targets, targets)
@@ -107,33 +110,33 @@ def test_isic_images_may_lie_one_folder_deeper_and_label_files_be_gzipped(skin):
 )
 def test_wrong_isic_labels_are_named_with_their_row(skin, old, new, said):
     root, _, _ = skin
-    path = root / isic.LABELS
+    path = root / isic2019.LABELS
     path.write_text(path.read_text().replace(old, new, 1))
     assert said in refusal(ISIC, root)
 
 
 def test_an_isic_folder_without_one_of_its_files_is_named(skin):
     root, _, _ = skin
-    (root / isic.METADATA).unlink()
-    assert f"has no {isic.METADATA}, the file with the lesions" in refusal(ISIC, root)
-    shutil.rmtree(root / isic.IMAGES)
-    assert f"there is no folder {root / isic.IMAGES}" in refusal(ISIC, root)
-    (root / isic.IMAGES).mkdir()
+    (root / isic2019.METADATA).unlink()
+    assert f"has no {isic2019.METADATA}, the file with the lesions" in refusal(ISIC, root)
+    shutil.rmtree(root / isic2019.IMAGES)
+    assert f"there is no folder {root / isic2019.IMAGES}" in refusal(ISIC, root)
+    (root / isic2019.IMAGES).mkdir()
     assert "none of the 64 images of the label file is in" in refusal(ISIC, root)
 
 
 def test_an_image_that_the_metadata_do_not_list_is_named(skin):
     root, _, _ = skin
-    lines = (root / isic.METADATA).read_text().splitlines()
-    (root / isic.METADATA).write_text("\n".join(lines[:-1]) + "\n")
+    lines = (root / isic2019.METADATA).read_text().splitlines()
+    (root / isic2019.METADATA).write_text("\n".join(lines[:-1]) + "\n")
     assert "the image ISIC_0000063 of the label file is not listed" in refusal(ISIC, root)
 
 
 def test_a_second_label_set_is_read_where_it_says_something(skin):
     root, targets, _ = skin
     rows = [[f"ISIC_{row:07}", *(int(c == (targets[row] + 1) % 8) for c in range(8)), 0] for row in range(10, 20)]
-    write_csv(root / "better.csv", ["image", *isic.CLASSES, "UNK"], rows)
-    found = listed(Isic2019(dataset="isic2019", corrected=root / "better.csv"), root).labels.corrected
+    write_csv(root / "better.csv", ["image", *isic2019.CLASSES, "UNK"], rows)
+    found = listed(Isic2019(corrected=root / "better.csv"), root).labels.corrected
     assert np.array_equal(found[10:20], (targets[10:20] + 1) % 8)
     assert (np.delete(found, np.arange(10, 20)) == -1).all()
 
@@ -144,7 +147,7 @@ def test_a_second_label_set_is_read_where_it_says_something(skin):
 def test_chestxray_has_its_findings_and_patients(chest):
     root, findings, patients = chest
     found = listed(NIH, root)
-    assert found.labels.classes == chestxray.EIGHT
+    assert found.labels.classes == chestxray14.EIGHT
     assert np.array_equal(found.labels.targets, findings)
     assert same_groups(found.labels.groups, patients)
     assert found.channels == 1
@@ -152,7 +155,7 @@ def test_chestxray_has_its_findings_and_patients(chest):
 
 def test_all_fourteen_findings_can_be_asked_for(chest):
     root, findings, patients = chest
-    labels = listed(ChestXray14(dataset="chestxray14", labels="fourteen"), root).labels
+    labels = listed(ChestXray14(labels="fourteen"), root).labels
     assert len(labels.classes) == 14
     assert np.array_equal(labels.targets[:, :8], findings)
     assert np.array_equal(labels.targets[:, labels.classes.index("Hernia")], patients % 7 == 0)
@@ -169,13 +172,13 @@ def test_chestxray_images_may_lie_in_one_flat_folder_and_under_the_older_label_f
 
 def test_the_official_lists_are_kept(chest):
     root, _, patients = chest
-    labels = listed(ChestXray14(dataset="chestxray14", split="official"), root).labels
+    labels = listed(ChestXray14(split="official"), root).labels
     assert set(labels.parts.tolist()) == {TEST, TRAIN_OR_VALIDATION}
     tested = np.isin(patients, np.unique(patients)[::4])
     assert np.array_equal(labels.parts == TEST, tested)
 
 
-OFFICIAL = ChestXray14(dataset="chestxray14", split="official")
+OFFICIAL = ChestXray14(split="official")
 
 
 def test_a_patient_in_both_official_lists_is_named(chest):
@@ -228,7 +231,7 @@ def test_corrected_findings_are_read(chest):
     root, _, _ = chest
     names = [path.name for path in sorted(root.glob("images_*/images/*.png"))][:3]
     write_csv(root / "better.csv", ["Image Index", "Finding Labels"], [[name, "Mass|Hernia"] for name in names])
-    found = listed(ChestXray14(dataset="chestxray14", corrected=root / "better.csv"), root)
+    found = listed(ChestXray14(corrected=root / "better.csv"), root)
     chosen = [found.images.names.index(name) for name in names]
     assert (found.labels.corrected[chosen] == [0, 0, 0, 0, 1, 0, 0, 0]).all()
     assert (np.delete(found.labels.corrected, chosen, axis=0) == -1).all()
@@ -359,14 +362,14 @@ def test_a_csv_with_a_label_column_is_read(tmp_path):
     ]
     write_csv(tmp_path / "labels.csv", ["path", "kind", "who", "part"], rows, separator=";", newline="\r\n", bom=True)
     options = {"csv": "labels.csv", "image": "path", "extension": ".jpg", "label": "kind", "group": "who"}
-    found = listed(Folder(dataset="folder", **options), tmp_path).labels
+    found = listed(Folder(**options), tmp_path).labels
     assert found.classes == ("bird", "cat", "dog")
     assert [found.classes[target] for target in found.targets] == kinds
     assert same_groups(found.groups, [row[2] for row in rows])
     assert found.parts is None
-    kept = listed(Folder(dataset="folder", **options, part="part", split="official"), tmp_path).labels
+    kept = listed(Folder(**options, part="part", split="official"), tmp_path).labels
     assert kept.parts.tolist() == [TRAIN] * 12 + [VALIDATION] * 4 + [TEST] * 8
-    ordered = Folder(dataset="folder", **options, classes=["dog", "cat", "bird"])
+    ordered = Folder(**options, classes=["dog", "cat", "bird"])
     assert listed(ordered, tmp_path).labels.classes == ("dog", "cat", "bird")
 
 
@@ -374,7 +377,7 @@ def test_a_csv_with_columns_of_findings_may_hold_uncertain_ones(tmp_path):
     films(tmp_path, NAMES)
     rows = [[name, "1.0", "" if number % 2 else "-1", "0"] for number, name in enumerate(NAMES)]
     write_csv(tmp_path / "labels.csv", ["image", "a", "b", "c"], rows)
-    labels = listed(Folder(dataset="folder", csv="labels.csv", labels=["a", "b", "c"]), tmp_path).labels
+    labels = listed(Folder(csv="labels.csv", labels=["a", "b", "c"]), tmp_path).labels
     assert labels.task == "multi-label"
     assert (labels.targets == [1, 0, 0]).all()
     assert np.array_equal(labels.uncertain[:, 1], np.arange(24) % 2 == 0)
@@ -385,14 +388,14 @@ def test_a_folder_a_class(tmp_path):
     films(tmp_path, [f"{kind}/{number}.png" for kind in ("melanoma", "naevus") for number in range(6)])
     (tmp_path / ".hidden").mkdir()
     (tmp_path / "melanoma" / "notes.txt").write_text("not an image")
-    labels = listed(Folder(dataset="folder"), tmp_path).labels
+    labels = listed(Folder(), tmp_path).labels
     assert labels.classes == ("melanoma", "naevus")
     assert labels.targets.tolist() == [0] * 6 + [1] * 6
 
 
 def test_parts_with_a_folder_a_class_each(tmp_path):
     films(tmp_path, [f"{part}/{kind}/{n}.png" for part in ("train", "val", "test") for kind in "ab" for n in range(3)])
-    labels = listed(Folder(dataset="folder", split="official"), tmp_path).labels
+    labels = listed(Folder(split="official"), tmp_path).labels
     assert labels.classes == ("a", "b")
     assert sorted(labels.parts.tolist()) == [TRAIN] * 6 + [VALIDATION] * 6 + [TEST] * 6
 
@@ -444,7 +447,7 @@ def test_a_wrong_table_is_named(tmp_path, options, change, said):
 
 def test_a_folder_without_classes_is_named(tmp_path):
     films(tmp_path, ["only/a.png", "only/b.png"])
-    assert "has 1 folders with images; each class needs one" in refusal(Folder(dataset="folder"), tmp_path)
+    assert "has 1 folders with images; each class needs one" in refusal(Folder(), tmp_path)
 
 
 @pytest.mark.parametrize("spec", ["isic", "chest", "folder"])
@@ -452,17 +455,17 @@ def test_a_second_label_set_that_lists_nothing_is_refused(tmp_path, spec):
     better = tmp_path / "better.csv"
     if spec == "isic":
         write_isic(tmp_path)
-        write_csv(better, ["image", *isic.CLASSES, "UNK"], [["ISIC_9", 1, 0, 0, 0, 0, 0, 0, 0, 0]])
-        problem = Isic2019(dataset="isic2019", corrected=better)
+        write_csv(better, ["image", *isic2019.CLASSES, "UNK"], [["ISIC_9", 1, 0, 0, 0, 0, 0, 0, 0, 0]])
+        problem = Isic2019(corrected=better)
     elif spec == "chest":
         write_chestxray(tmp_path)
         write_csv(better, ["Image Index", "Finding Labels"], [["x.png", "Mass"]])
-        problem = ChestXray14(dataset="chestxray14", corrected=better)
+        problem = ChestXray14(corrected=better)
     else:
         films(tmp_path, NAMES)
         write_csv(tmp_path / "labels.csv", ["image", "kind"], [[name, "ab"[n % 2]] for n, name in enumerate(NAMES)])
         write_csv(better, ["image", "kind"], [["x.png", "a"]])
-        problem = Folder(dataset="folder", csv="labels.csv", label="kind", corrected=better)
+        problem = Folder(csv="labels.csv", label="kind", corrected=better)
     assert "lists none of the images" in refusal(problem, tmp_path)
 
 
@@ -470,7 +473,7 @@ def test_an_empty_cell_of_a_second_label_set_says_nothing(tmp_path):
     films(tmp_path, NAMES)
     write_csv(tmp_path / "labels.csv", ["image", "a", "b"], [[name, 1, ""] for name in NAMES])
     write_csv(tmp_path / "better.csv", ["image", "a", "b"], [[name, 0, ""] for name in NAMES])
-    spec = Folder(dataset="folder", csv="labels.csv", labels=["a", "b"], corrected=tmp_path / "better.csv")
+    spec = Folder(csv="labels.csv", labels=["a", "b"], corrected=tmp_path / "better.csv")
     labels = listed(spec, tmp_path).labels
     assert (labels.targets == [1, 0]).all()
     assert (labels.corrected == [0, -1]).all()
@@ -479,7 +482,7 @@ def test_an_empty_cell_of_a_second_label_set_says_nothing(tmp_path):
 def test_folders_of_parts_beside_others_are_refused(tmp_path):
     films(tmp_path, [f"{top}/{kind}/{n}.png" for top in ("train", "test", "masks") for kind in "ab" for n in range(3)])
     assert "has folders for parts, and beside them masks; put these elsewhere" in refusal(
-        Folder(dataset="folder"), tmp_path
+        Folder(), tmp_path
     )
 
 
@@ -487,24 +490,24 @@ def test_hidden_files_and_links_in_circles_are_not_images(tmp_path):
     films(tmp_path, [f"{kind}/{number}.png" for kind in "ab" for number in range(6)])
     shutil.copy(tmp_path / "a" / "0.png", tmp_path / "a" / "._0.png")
     (tmp_path / "b" / "again").symlink_to(tmp_path / "b")
-    assert len(listed(Folder(dataset="folder"), tmp_path).labels) == 12
+    assert len(listed(Folder(), tmp_path).labels) == 12
 
 
 def test_what_may_not_be_read_is_named(tmp_path):
     write_isic(tmp_path)
-    (tmp_path / isic.METADATA).unlink()
-    (tmp_path / isic.METADATA).mkdir()
+    (tmp_path / isic2019.METADATA).unlink()
+    (tmp_path / isic2019.METADATA).mkdir()
     assert "has no ISIC_2019_Training_Metadata.csv" in refusal(ISIC, tmp_path)
     write_chestxray(tmp_path / "nih", lists=True)
     (tmp_path / "nih" / "test_list.txt").write_bytes(b"\xff\xfe")
-    assert "a list under" in refusal(ChestXray14(dataset="chestxray14", split="official"), tmp_path / "nih")
+    assert "a list under" in refusal(ChestXray14(split="official"), tmp_path / "nih")
     films(tmp_path / "own", NAMES)
     write_csv(tmp_path / "own" / "labels.csv", ["image", "kind"], [["x" * 300, "a"], ["y", "b"]])
-    said = refusal(Folder(dataset="folder", csv="labels.csv", label="kind"), tmp_path / "own")
+    said = refusal(Folder(csv="labels.csv", label="kind"), tmp_path / "own")
     assert "not in" in said or "file name too long" in said
 
 
 def test_grey_folders_are_read_as_such(tmp_path):
     films(tmp_path, [f"{kind}/{number}.png" for kind in "ab" for number in range(6)])
     assert Image.open(tmp_path / "a" / "0.png").mode == "RGB"
-    assert listed(Folder(dataset="folder", colour="grey"), tmp_path).channels == 1
+    assert listed(Folder(colour="grey"), tmp_path).channels == 1

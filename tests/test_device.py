@@ -13,11 +13,11 @@ from pretended_gpu import OnGpu, pretended_gpu
 from roskdbench.engine.bank import fill
 from roskdbench.engine.device import ComputeConfig, prepare
 from roskdbench.engine.training import Training
-from roskdbench.measures.attacks.gradient import Pgd
-from roskdbench.measures.attacks.search import Found, search
-from roskdbench.method import Method
+from roskdbench.measuring.attacks.gradient import PgdAttacker
+from roskdbench.measuring.attacks.search import Found, search
+from roskdbench.method import Method, make_method
 from roskdbench.plan import plan
-from roskdbench.registry import discover
+from roskdbench.plugins import discover
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
 from roskdbench.suite.protocol import Protocol
@@ -37,7 +37,7 @@ for much, little in {"images: 24": "images: 8", "points: 5": "points: 3", "sampl
 
 def method_called(name):
     """The method, which comes to all that it does within three epochs."""
-    return discover().make(name, SOON if name == "baseline-iv" else {})
+    return make_method(discover(), name, SOON if name == "baseline-iv" else {})
 
 
 def trained(method, task="single-label", batch=16):
@@ -151,7 +151,7 @@ def test_an_attack_waits_no_more_with_more_steps_and_a_search_once_a_step():
         images, labels = torch.rand(6, 3, 28, 28).to(device), torch.randint(8, (6,)).to(device)
         counts = []
         for steps in (3, 9):
-            pgd = Pgd(model, "single-label", "linf", 8 / 255, 2 / 255, steps, generator=torch.Generator())
+            pgd = PgdAttacker(model, "single-label", "linf", 8 / 255, 2 / 255, steps, generator=torch.Generator())
             waits.clear()
             pgd(images, labels)
             counts.append(len(waits))

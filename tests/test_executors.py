@@ -21,7 +21,7 @@ from roskdbench.executors.config import default_devices, default_workers, visibl
 from roskdbench.executors.processes import DEVICES, ProcessExecutor
 from roskdbench.executors.shipping import make_private, packed, unpacked
 from roskdbench.plan import plan
-from roskdbench.registry import discover
+from roskdbench.plugins import discover
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
 from roskdbench.walk import run
@@ -59,7 +59,7 @@ def alone(tmp_path_factory):
     (folder / "small.yaml").write_text(SMALL)
     made = plan(read_suite(str(folder / "small.yaml")), discover([folder / "mine"]))
     store = Store.at(folder / "store")
-    assert run(made, store, method_folders=(folder / "mine",)).well
+    assert run(made, store, plugin_folders=(folder / "mine",)).well
     return folder, made, payloads(store, made)
 
 
@@ -98,7 +98,7 @@ def test_two_nodes_of_a_ray_cluster_give_the_same_bytes_also_after_one_went(alon
     thread.start()
     try:
         ray = ExecutorConfig(kind="ray", workers=2, address=cluster.address)
-        progress = run(made, store, method_folders=(folder / "mine",), watch=watch, executor=ray)
+        progress = run(made, store, plugin_folders=(folder / "mine",), watch=watch, executor=ray)
         thread.join()
     finally:
         (folder / "on").touch()
@@ -117,7 +117,7 @@ def test_slurm_tasks_give_the_same_bytes(alone, tmp_path):
     made = plan(suite, discover([folder / "mine"]))
     store = Store.at(tmp_path / "store")
     slurm = ExecutorConfig(kind="slurm", workers=2, options={"cluster": "local"})
-    progress = run(made, store, method_folders=(folder / "mine",), executor=slurm)
+    progress = run(made, store, plugin_folders=(folder / "mine",), executor=slurm)
     assert progress.well, progress.reasons
     found = payloads(store, made)
     assert found == {key: wanted[key] for key in found}

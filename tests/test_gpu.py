@@ -13,7 +13,7 @@ from roskdbench.engine.views import uniforms, views
 from roskdbench.executors import ExecutorConfig
 from roskdbench.method import Method, RunningMean
 from roskdbench.plan import plan
-from roskdbench.registry import discover
+from roskdbench.plugins import discover
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
 from roskdbench.suite.augmentation import PRESETS

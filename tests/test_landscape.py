@@ -14,15 +14,15 @@ from torch.nn import functional
 
 from roskdbench.data.problem import Problem
 from roskdbench.fingerprint import seed_for
-from roskdbench.measures import EPSILON
-from roskdbench.measures.landscape.curvature import sharpness, top_eigenvalue
-from roskdbench.measures.landscape.line import barrier, walk
-from roskdbench.measures.landscape.plane import basin, coordinates, direction, plane
-from roskdbench.measures.landscape.surface import Surface, mean_loss, unmoved
+from roskdbench.measuring import EPSILON
+from roskdbench.measuring.landscape.curvature import sharpness, top_eigenvalue
+from roskdbench.measuring.landscape.line import barrier, walk
+from roskdbench.measuring.landscape.plane import basin, coordinates, direction, plane
+from roskdbench.measuring.landscape.surface import Surface, mean_loss, unmoved
 from roskdbench.plan import plan
-from roskdbench.registry import discover
-from roskdbench.report.figures import draw_all
-from roskdbench.report.tables import score_table
+from roskdbench.plugins import discover
+from roskdbench.report.figures.drawing import draw_all
+from roskdbench.report.tables.scores import score_table
 from roskdbench.results import collect
 from roskdbench.store import Store
 from roskdbench.suite import read_suite

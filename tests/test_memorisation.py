@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from roskdbench.engine.networks import load_network
 from roskdbench.engine.prediction import logits_for
-from roskdbench.measures.memorisation import memorisation_rows
+from roskdbench.measuring.memorisation import memorisation_rows
 from roskdbench.plan import plan
-from roskdbench.registry import discover
+from roskdbench.plugins import discover
 from roskdbench.report.table import Estimate
-from roskdbench.report.tables import score_table
+from roskdbench.report.tables.scores import score_table
 from roskdbench.results import collect
 from roskdbench.store import Store
 from roskdbench.suite import read_suite

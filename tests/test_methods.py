@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 import torch
 from conftest import RECIPE, ROOT, SEEDS, tiny_examples, tiny_network
+from roskdbench.checking import check_method
 from scipy import stats
 
 from roskdbench import Equal, Exponential, Method, OneHot, UserError, register
-from roskdbench.check import check_method
 from roskdbench.engine.checkpoint import Checkpoint
 from roskdbench.engine.training import Recipe, Training
-from roskdbench.method import Batch, Dirichlet, Setting, Weigher, code_identity
+from roskdbench.method import Batch, Dirichlet, Setting, Weigher, code_identity, make_method
 from roskdbench.method.contract import bare_source
 from roskdbench.method.losses import hard_losses, mixture_divergence
-from roskdbench.registry import discover
+from roskdbench.plugins import discover
 from roskdbench.suite.augmentation import PRESETS
 
 NAMES = [
@@ -49,7 +49,7 @@ class Half(Method):
 
 def test_all_methods_are_found():
     registry = discover()
-    assert [name for name, entry in registry.entries.items() if entry.bundled] == NAMES
+    assert [name for name, entry in registry.of("method").items() if entry.bundled] == NAMES
     assert registry.broken == []
 
 
@@ -96,15 +96,15 @@ def test_methods_of_a_folder_are_found_and_a_broken_one_hides_no_other(tmp_path,
     (tmp_path / "broken.py").write_text("import nothing_like_this\n")
     (tmp_path / "unparsable.py").write_text("def (:\n")
     registry = discover([tmp_path])
-    assert registry.entries["half"].method.title() == "Half"
-    assert registry.entries["half"].method.summary() == "half of the labels' loss."
+    assert registry.of("method")["half"].thing.title() == "Half"
+    assert registry.of("method")["half"].thing.summary() == "half of the labels' loss."
     assert len(registry.broken) == 2
     assert "broken.py: ModuleNotFoundError: No module named 'nothing_like_this'" in registry.broken[0]
     assert "unparsable.py: SyntaxError" in registry.broken[1]
     assert all("\n" not in line for line in registry.broken)
-    assert "half" not in discover().entries
+    assert "half" not in discover().of("method")
     monkeypatch.setenv("ROSKDBENCH_METHODS", str(tmp_path))
-    assert "half" in discover().entries
+    assert "half" in discover().of("method")
 
 
 def test_entry_points_of_installed_packages_are_loaded(tmp_path, monkeypatch):
@@ -117,7 +117,7 @@ def test_entry_points_of_installed_packages_are_loaded(tmp_path, monkeypatch):
     (info / "entry_points.txt").write_text("[roskdbench.methods]\ntheirs = their_methods\nbad = no_such_module\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     registry = discover()
-    assert "theirs" in registry.entries
+    assert "theirs" in registry.of("method")
     assert any("entry point bad" in line for line in registry.broken)
 
 
@@ -130,11 +130,11 @@ def test_two_methods_of_one_name_are_refused(tmp_path):
 def test_an_unknown_method_or_parameter_is_answered_with_the_nearest(tmp_path):
     registry = discover()
     with pytest.raises(UserError, match="unknown method 'ros-dk'; did you mean 'ros-kd'"):
-        registry.make("ros-dk")
+        make_method(registry, "ros-dk")
     with pytest.raises(UserError, match="unknown parameter 'temprature'; did you mean 'temperature'"):
-        registry.make("ros-kd", {"temprature": 2})
+        make_method(registry, "ros-kd", {"temprature": 2})
     with pytest.raises(UserError, match="unknown weighting 'dirchlet'; did you mean 'dirichlet'"):
-        registry.make("ros-kd", {"weighting": "dirchlet"})
+        make_method(registry, "ros-kd", {"weighting": "dirchlet"})
     with pytest.raises(UserError, match="no folder of methods"):
         discover([tmp_path / "nowhere"])
 
@@ -146,12 +146,12 @@ def test_a_method_can_only_be_registered_if_it_is_one():
 
 def test_declared_values_override_without_annotations():
     registry = discover()
-    ros, five = registry.make("ros-kd"), registry.make("baseline-v")
+    ros, five = make_method(registry, "ros-kd"), make_method(registry, "baseline-v")
     assert ros.training_declaration() == five.training_declaration()
     assert (ros.averaging.reading, five.averaging.reading) == ("averaged", "last")
-    assert registry.make("ros-kd", {"temperature": 4}).temperature == 4
-    assert registry.make("ros-kd").temperature == 0.5
-    assert registry.make("ros-kd", ros.declaration()) == ros
+    assert make_method(registry, "ros-kd", {"temperature": 4}).temperature == 4
+    assert make_method(registry, "ros-kd").temperature == 0.5
+    assert make_method(registry, "ros-kd", ros.declaration()) == ros
 
 
 def test_only_code_that_does_something_counts(tmp_path):
@@ -159,14 +159,14 @@ def test_only_code_that_does_something_counts(tmp_path):
 
     def identity(text):
         path.write_text(text)
-        return code_identity(discover([tmp_path]).make("half"))
+        return code_identity(make_method(discover([tmp_path]), "half"))
 
     first = identity(HALF)
     assert set(first) == {"method.Half"}
     assert identity(HALF.replace("  # half", "  # a comment").replace('"""Mine."""', '"""Ours."""\n\n')) == first
     assert identity(HALF.replace("/ 2", "/ 3")) != first
-    assert code_identity(discover().make("ros-kd")) == {}
-    assert set(code_identity(discover().make("baseline-iv"))) == {"weighting.ReinforcedSelection"}
+    assert code_identity(make_method(discover(), "ros-kd")) == {}
+    assert set(code_identity(make_method(discover(), "baseline-iv"))) == {"weighting.ReinforcedSelection"}
 
 
 def test_bare_source_keeps_what_runs():
@@ -248,7 +248,7 @@ class TestReinforcedSelection:
     @pytest.fixture
     def make(self):
         def make(**settings):
-            return discover().make("baseline-iv", {"weighting": {"kind": "reinforced-selection", **settings}}).weighting
+            return make_method(discover(), "baseline-iv", {"weighting": {"kind": "reinforced-selection", **settings}}).weighting
 
         return make
 
@@ -343,7 +343,7 @@ class TestReinforcedSelection:
         torch.testing.assert_close(weigher.policy.grad[:-1].double(), gradient, atol=1e-5, rtol=1e-4)
 
     def test_its_state_is_saved_and_resumed(self, make, tmp_path, cpu):
-        method = discover().make(
+        method = make_method(discover(),
             "baseline-iv",
             {
                 "weighting": {
@@ -384,7 +384,7 @@ class TestReinforcedSelection:
         assert whole.weigher.state_dict()["policy"].abs().sum() > 0
 
     def test_a_resting_student_does_not_change(self, make, cpu):
-        method = discover().make(
+        method = make_method(discover(),
             "baseline-iv",
             {"weighting": {"kind": "reinforced-selection", "student_pretraining": 1, "policy_pretraining": 2}},
         )
@@ -434,7 +434,7 @@ def test_anything_but_declared_values_sets_methods_apart(tmp_path):
         "@register('three')\nclass Three(One):\n    '''Three: with teachers.'''\n\n    teachers = Overlapping()\n"
     )
     registry = discover([tmp_path])
-    one, two, three = (code_identity(registry.make(name)) for name in ("one", "two", "three"))
+    one, two, three = (code_identity(make_method(registry, name)) for name in ("one", "two", "three"))
     assert one != two
     assert one == three
 
@@ -450,10 +450,10 @@ def test_anything_but_declared_values_sets_methods_apart(tmp_path):
 def test_a_file_that_fails_leaves_no_method_behind(tmp_path, text, said):
     (tmp_path / "half.py").write_text(text)
     registry = discover([tmp_path])
-    assert "half" not in registry.entries
+    assert "half" not in registry.of("method")
     assert len(registry.broken) == 1
     assert said in registry.broken[0]
-    assert "ros-kd" in registry.entries
+    assert "ros-kd" in registry.of("method")
 
 
 def test_the_check_finds_state_that_cannot_be_taken_up():
@@ -488,8 +488,8 @@ def test_a_part_of_the_wrong_type_in_a_method_file_is_one_line(tmp_path):
         "    '''Odd: parts that are none.'''\n\n    teachers = 'overlapping'\n    weighting = 3\n"
     )
     with pytest.raises(UserError, match="method 'odd': weighting: name a weighting or give a mapping with 'kind'"):
-        discover([tmp_path]).make("odd")
-    assert discover([tmp_path]).make("odd", {"weighting": "equal"}).teachers.kind == "overlapping"
+        make_method(discover([tmp_path]), "odd")
+    assert make_method(discover([tmp_path]), "odd", {"weighting": "equal"}).teachers.kind == "overlapping"
 
 
 def test_what_goes_wrong_in_a_method_file_is_said_with_its_line(tmp_path):
@@ -505,4 +505,4 @@ def test_what_goes_wrong_in_a_method_file_is_said_with_its_line(tmp_path):
 def test_a_file_that_registers_nothing_is_named_where_a_method_is_missed(tmp_path):
     (tmp_path / "mine.py").write_text("class Mine:\n    pass\n")
     with pytest.raises(UserError, match=r"unknown method 'mine'; .* \(no @register in .*mine\.py\)"):
-        discover([tmp_path]).make("mine")
+        make_method(discover([tmp_path]), "mine")

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
+from roskdbench.attacks.fgsm import Fgsm as FgsmSpec
+from roskdbench.attacks.pgd import Pgd as PgdSpec
 from roskdbench.data.phantoms import draw_lesions
 from roskdbench.engine.networks import save_weights
+from roskdbench.measures.attacks import Attacks
 from roskdbench.plan.model_file import plan_model_file, read_model_file
 from roskdbench.store import Store
-from roskdbench.suite.attacks import Attacks
-from roskdbench.suite.attacks import Fgsm as FgsmSpec
-from roskdbench.suite.attacks import Pgd as PgdSpec
 from roskdbench.suite.one_problem import suite_for
 from roskdbench.walk import run
 
@@ -239,6 +239,6 @@ def test_an_attack_is_written_as_tables_call_it(norm, levels, loss, steps, resta
         restarts=restarts,
         step=f"{step}/255" if step else None,
     )
-    single = FgsmSpec(attack="fgsm", norm=norm, radius=f"{levels}/255", loss=loss)
+    single = FgsmSpec(norm=norm, radius=f"{levels}/255", loss=loss)
     read = Attacks.model_validate({"measure": "attacks", "attacks": [written.name, single.name]})
     assert read.chosen == [written, single]

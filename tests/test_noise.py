@@ -14,7 +14,7 @@ from roskdbench.data.noise import annotators, flips, mislabel_alike, noisy_label
 from roskdbench.data.problem import Labels
 from roskdbench.errors import UserError
 from roskdbench.plan import plan
-from roskdbench.registry import discover
+from roskdbench.plugins import discover
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
 from roskdbench.suite.noise import Annotators, Confusion, Instance, NoNoise, Pair, ReportLabels, Symmetric, Uncertain

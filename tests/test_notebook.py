@@ -4,7 +4,7 @@ import pytest
 
 import roskdbench as rb
 from roskdbench.report.contents import tables_of
-from roskdbench.report.formats import markdown
+from roskdbench.report.formats.markdown import markdown
 from roskdbench.report.paper import Paper
 from roskdbench.results import collect
 from roskdbench.store import Store

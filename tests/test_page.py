@@ -12,9 +12,9 @@ from conftest import TINY
 from PIL import Image
 
 from roskdbench.plan import plan
-from roskdbench.registry import discover
+from roskdbench.plugins import discover
 from roskdbench.report.contents import tables_of
-from roskdbench.report.formats import plain_number
+from roskdbench.report.formats.text import plain_number
 from roskdbench.report.page.writing import write_page
 from roskdbench.report.paper import Paper
 from roskdbench.report.table import Estimate

@@ -18,10 +18,11 @@ from roskdbench.engine import networks
 from roskdbench.engine.examples import Examples
 from roskdbench.engine.prediction import logits_for
 from roskdbench.engine.training import Recipe, Seeds, Training
-from roskdbench.measures.scores import auc
+from roskdbench.measuring.scores import auc
 from roskdbench.method import Method
 from roskdbench.suite.augmentation import PRESETS
-from roskdbench.suite.problems import PhantomChest, PhantomLesion
+from roskdbench.datasets.phantom_chest import PhantomChest
+from roskdbench.datasets.phantom_lesion import PhantomLesion
 
 
 @pytest.mark.parametrize("draw", [draw_lesions, draw_chest])
@@ -57,18 +58,18 @@ def test_findings_are_as_rare_as_in_chestxray14():
 
 
 def test_the_noisy_copy_has_the_stated_noise():
-    lesions = draw(PhantomLesion(dataset="phantom-lesion", size=28, samples=4000, label_noise=0.3)).labels
+    lesions = draw(PhantomLesion(size=28, samples=4000, label_noise=0.3)).labels
     assert (lesions.targets != lesions.noisy_targets).mean() == pytest.approx(0.3, abs=0.02)
     wrong = lesions.noisy_targets[lesions.targets != lesions.noisy_targets]
     assert np.bincount(wrong, minlength=8).min() > 0
-    chest = draw(PhantomChest(dataset="phantom-chest", size=28, samples=6000, label_noise=0.3)).labels
+    chest = draw(PhantomChest(size=28, samples=6000, label_noise=0.3)).labels
     found, reported = chest.targets == 1, chest.noisy_targets == 1
     assert (found & ~reported).sum() / found.sum() == pytest.approx(0.3, abs=0.03)
     assert (~found & reported).sum() / (~found).sum() == pytest.approx(0.03, abs=0.005)
 
 
 def test_a_problem_is_read_back_as_it_was_written(tmp_path):
-    problem = draw(PhantomChest(dataset="phantom-chest", size=28, samples=64))
+    problem = draw(PhantomChest(size=28, samples=64))
     problem.save(tmp_path)
     again = Problem.load(tmp_path)
     assert np.array_equal(problem.images, again.images)

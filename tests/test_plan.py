@@ -11,7 +11,7 @@ from roskdbench.job import Job
 from roskdbench.jobs.execution import environment
 from roskdbench.plan import plan
 from roskdbench.plan.estimate import Speed, alone, speeds
-from roskdbench.registry import discover
+from roskdbench.plugins import discover
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
 
@@ -203,7 +203,7 @@ def test_an_unknown_experiment_is_answered_with_the_nearest(tiny):
 
 def test_planning_does_not_import_torch():
     code = (
-        "import sys; from roskdbench.plan import plan; from roskdbench.registry import discover; "
+        "import sys; from roskdbench.plan import plan; from roskdbench.plugins import discover; "
         "from roskdbench.suite import read_suite; plan(read_suite('paper'), discover()); "
         "assert not {'torch', 'timm', 'pandas', 'matplotlib'} & set(sys.modules)"
     )

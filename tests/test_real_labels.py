@@ -12,10 +12,11 @@ import pytest
 
 from roskdbench.data.datasets import catalogue
 from roskdbench.data.labelfile import one_of, read_label_file
-from roskdbench.data.sources import chestxray, isic
 from roskdbench.data.splits import fold, holdout
 from roskdbench.data.subsets import overlapping_subsets, subset_share
-from roskdbench.suite.problems import ChestXray14, Isic2019
+from roskdbench.datasets import chestxray14, isic2019
+from roskdbench.datasets.chestxray14 import ChestXray14
+from roskdbench.datasets.isic2019 import Isic2019
 
 BASE = os.environ.get("ROSKDBENCH_DATA")
 ISIC_COUNTS = [4522, 12875, 3323, 867, 2624, 239, 253, 628]
@@ -42,8 +43,8 @@ def release(folder, dataset, files, column, place):
 @pytest.fixture(scope="module")
 def skin(tmp_path_factory):
     folder = tmp_path_factory.mktemp("isic")
-    release(folder, "isic2019", [[isic.LABELS], [isic.METADATA]], "image", lambda name: f"{isic.IMAGES}/{name}.jpg")
-    return catalogue("lesion", Isic2019(dataset="isic2019"), folder).labels
+    release(folder, "isic2019", [[isic2019.LABELS], [isic2019.METADATA]], "image", lambda name: f"{isic2019.IMAGES}/{name}.jpg")
+    return catalogue("lesion", Isic2019(), folder).labels
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +52,9 @@ def chest(tmp_path_factory):
     folder = tmp_path_factory.mktemp("nih")
     place = "images_{:03}/images/{}"
     release(
-        folder, "chestxray14", [chestxray.LABELS], "Image Index", lambda name: place.format(int(name[:4]) + 1, name)
+        folder, "chestxray14", [chestxray14.LABELS], "Image Index", lambda name: place.format(int(name[:4]) + 1, name)
     )
-    return catalogue("cardio", ChestXray14(dataset="chestxray14"), folder).labels
+    return catalogue("cardio", ChestXray14(), folder).labels
 
 
 def test_isic_has_the_counts_that_its_givers_name(skin):

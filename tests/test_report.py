@@ -18,18 +18,22 @@ from sklearn import metrics
 
 from roskdbench.data.problem import Problem
 from roskdbench.plan import plan
-from roskdbench.registry import discover
-from roskdbench.report.auc_table import auc_differences, auc_table
-from roskdbench.report.comparison import comparison_table
+from roskdbench.plugins import discover
 from roskdbench.report.evidence import Evidence
-from roskdbench.report.figures import PALETTE, colours, draw_all
+from roskdbench.report.figures.drawing import PALETTE, colours, draw_all
 from roskdbench.report.folder import write_folder
-from roskdbench.report.formats import as_csv, as_json, latex, markdown, plain_number
+from roskdbench.report.formats.comma_separated import as_csv
+from roskdbench.report.formats.frame import as_json
+from roskdbench.report.formats.latex import latex
+from roskdbench.report.formats.markdown import markdown
+from roskdbench.report.formats.text import plain_number
 from roskdbench.report.layout import stored_names
 from roskdbench.report.legend import below
 from roskdbench.report.paper import Paper
 from roskdbench.report.table import Column, Estimate, Table
-from roskdbench.report.tables import score_table
+from roskdbench.report.tables.auc import auc_differences, auc_table
+from roskdbench.report.tables.differences import comparison_table
+from roskdbench.report.tables.scores import score_table
 from roskdbench.report.terminal import terminal_table
 from roskdbench.results import COLUMNS, collect
 from roskdbench.statistics.comparison import Difference, paired
@@ -453,7 +457,7 @@ def test_makers_an_empty_store_are_none(smoke, tmp_path):
 def test_makers_names_with_dots_do_not_overwrite_each_other(tmp_path):
     from matplotlib.figure import Figure
 
-    from roskdbench.report.figures import _save
+    from roskdbench.report.figures.drawing import _save
 
     paths = {_save(Figure(), tmp_path / name) for name in ("examples-a.v1", "examples-a.v2")}
     assert {path.name for path in paths} == {"examples-a.v1.png", "examples-a.v2.png"}

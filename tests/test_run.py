@@ -22,7 +22,7 @@ from roskdbench.executors.events import Lost
 from roskdbench.executors.inline import InlineExecutor
 from roskdbench.live import PlainView
 from roskdbench.plan import plan
-from roskdbench.registry import discover
+from roskdbench.plugins import discover
 from roskdbench.report.table import Estimate
 from roskdbench.results import collect, find_run
 from roskdbench.runs import run_name, write_record
@@ -265,13 +265,13 @@ def test_a_training_that_diverges_ends_its_cells_and_no_other(tiny, tmp_path):
     )
     made = planned(tiny, wild, folders=[folder])
     store = Store.at(tmp_path / "store")
-    progress = run(made, store, method_folders=(folder,))
+    progress = run(made, store, plugin_folders=(folder,))
     assert not progress.well
     results = collect(made, store, progress.reasons)
     assert [(gap.cell.method, gap.state) for gap in results.gaps] == [("Wild", "diverged")]
     assert "epoch 2 of 4" in results.gaps[0].reason
     assert set(results.frame["method"]) == {"Baseline I"}
-    again = run(made, store, method_folders=(folder,))
+    again = run(made, store, plugin_folders=(folder,))
     assert not again.well  # the divergence is remembered, not tried again
     assert all(made.jobs[each].kind != "trajectory" or state == "diverged" for each, state in again.state.items())
     finished = command("run", tiny, "--set", wild, "--methods", folder, "--store", store.root, "--workers", 1)
@@ -288,12 +288,12 @@ def test_a_method_that_fails_ends_its_cells_and_no_other(tiny, tmp_path):
     )
     made = planned(tiny, "experiments.main.methods=[baseline-i, faulty]", folders=[folder])
     store = Store.at(tmp_path / "store")
-    progress = run(made, store, method_folders=(folder,))
+    progress = run(made, store, plugin_folders=(folder,))
     results = collect(made, store, progress.reasons)
     assert [(gap.cell.method, gap.state) for gap in results.gaps] == [("Faulty", "failed")]
     assert "AttributeError: 'Batch' object has no attribute 'nothing' (faulty.py, line 9)" in results.gaps[0].reason
     assert set(results.frame["method"]) == {"Baseline I"}
-    again = run(made, store, method_folders=(folder,))
+    again = run(made, store, plugin_folders=(folder,))
     assert "failed" in again.state.values()  # a failure is never cached
 
 
@@ -374,7 +374,7 @@ def run_of_a_method_that_breaks_once(tiny, tmp_path, how):
         "        assert mark.read_text() != str(os.getpid())\n        return batch.hard_loss()\n"
     )
     made = planned(tiny, "experiments.main.methods=[brittle]", folders=[folder])
-    return run(made, Store.at(tmp_path / "store"), workers=2, method_folders=(folder,))
+    return run(made, Store.at(tmp_path / "store"), workers=2, plugin_folders=(folder,))
 
 
 def test_a_worker_that_ran_out_of_memory_makes_way_for_another(tiny, tmp_path):
@@ -487,7 +487,7 @@ def test_the_walk_counts_work(undisturbed, tmp_path):
     shares = []
 
     def watch(progress, event):
-        shares.append(progress.work_done)
+        shares.append(progress.cost_done)
 
     run(made, Store.at(tmp_path / "store"), watch=watch)
     assert shares[0] == 0

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.special import expit, softmax
 from sklearn import metrics
 
-from roskdbench.measures.scores import auc, best_thresholds, score_table
+from roskdbench.measuring.scores import auc, best_thresholds, score_table
 
 
 @st.composite

@@ -8,7 +8,7 @@ from scipy import stats
 from scipy.special import softmax
 from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
-from roskdbench.measures.scores import auc, score_table
+from roskdbench.measuring.scores import auc, score_table
 from roskdbench.statistics.bootstrap import auc_draws, score_draws, weights_of_groups
 from roskdbench.statistics.comparison import (
     agreed,
@@ -21,8 +21,8 @@ from roskdbench.statistics.comparison import (
     over_seeds,
     paired,
 )
+from roskdbench.statistics.draws_file import read_draws, write_draws
 from roskdbench.statistics.intervals import interval, over_runs
-from roskdbench.statistics.kept import read_draws, write_draws
 from roskdbench.statistics.ranks import cliques, ranks
 
 CLASSES = tuple("abcd")

@@ -11,7 +11,7 @@ from conftest import command
 
 from roskdbench.errors import UserError
 from roskdbench.plan import plan
-from roskdbench.registry import discover
+from roskdbench.plugins import discover
 from roskdbench.runs import run_name, write_record
 from roskdbench.store import DamagedArtifactError, Store
 from roskdbench.store_admin import damaged, garbage, kept, needed, runs_of, size, take_away

@@ -6,19 +6,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roskdbench import __version__
 from roskdbench.board.content import Board
 from roskdbench.data.problem import Problem
 from roskdbench.errors import UserError
-from roskdbench.measures.tested import PARTS
+from roskdbench.measuring.tested import PARTS
 from roskdbench.plan import Cell
+from roskdbench.plugins import Registry
 from roskdbench.results import Results, made_with
 from roskdbench.store import Store
 
 
-def board_of(results: Results, store: Store, who: str) -> Board:
+def board_of(results: Results, store: Store, who: str, registry: Registry) -> Board:
     """The board of a run. A UserError where cells have no numbers."""
     if results.gaps:
         gap = results.gaps[0]
@@ -33,7 +33,7 @@ def board_of(results: Results, store: Store, who: str) -> Board:
             "run it without --only"
         )
     rows = [tuple(row) for row in results.frame.itertuples(index=False)]
-    board = Board(results.plan.suite, list(results.plan.cells), rows, {}, {})
+    board = Board(results.plan.suite, list(results.plan.cells), rows, {}, {}, registry=registry)
     for cell in results.plan.cells:
         _take_cell(board, cell, results, store)
     board.contents = {name: asdict(each.content) for name, each in results.plan.located.items()}
@@ -63,20 +63,12 @@ def _take_cell(board: Board, cell: Cell, results: Results, store: Store) -> None
         "python": record["environment"].get("python", ""),
         "seconds": record["seconds"],
     }
-    for fingerprint, _ in cell.others:
-        board.made[fingerprint] = {"kind": jobs[fingerprint].kind}
-        if jobs[fingerprint].kind == "attacks":
-            kept = store.open(fingerprint).arrays("attacked.npz")
-            test = store.open(split).arrays("split.npz")["test"]
-            board.arrays[f"{fingerprint}/chosen"] = _positions(test, kept.pop("samples"))
-            board.arrays |= {f"{fingerprint}/attacked/{name}": logits for name, logits in kept.items()}
-
-
-def _positions(test: NDArray[np.int64], samples: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where the samples stand in the test part."""
-    order = np.argsort(test)
-    found: NDArray[np.int64] = order[np.searchsorted(test, samples, sorter=order)]
-    return found
+    test = store.open(split).arrays("split.npz")["test"]
+    for each in cell.measurements[1:]:
+        board.made[each.fingerprint] = {"kind": jobs[each.fingerprint].group}
+        measure = results.plan.measures[cell.experiment][each.measure]
+        kept = measure.kept(store.open(each.fingerprint).path, test)
+        board.arrays |= {f"{each.fingerprint}/kept/{name}": array for name, array in kept.items()}
 
 
 def _take_labels(board: Board, split: str, pixels: str, store: Store) -> None:

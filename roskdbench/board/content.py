@@ -1,7 +1,7 @@
 """What a board is on disk: results.csv, predictions.npz, provenance.json and README.md. Nothing in it can run code.
 
-`predictions.npz` holds, by fingerprint, the logits of each job of scores and of attacks, and, by split, the labels they
-are measured against; groups are numbers.
+`predictions.npz` holds, by fingerprint, the logits behind each cell's scores and what other measures keep, and, by
+split, the labels they are measured against; groups are numbers.
 """
 
 import csv
@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -22,16 +23,19 @@ from roskdbench.data.content import Content, Located
 from roskdbench.data.problem import Labels
 from roskdbench.errors import UserError, refusal
 from roskdbench.fingerprint import seed_for
-from roskdbench.measures.tested import PARTS, Tested
-from roskdbench.plan import Cell, Plan
-from roskdbench.results import COLUMNS, Results
-from roskdbench.statistics.bootstrap import draws_of
+from roskdbench.measuring.predictions import Predictions
+from roskdbench.measuring.tested import PARTS, Tested
+from roskdbench.plan import Cell, Measurement, Plan
+from roskdbench.plan.shown import measures_of
+from roskdbench.plugins import Registry, bundled_registry
+from roskdbench.results import COLUMNS, Results, typed
+from roskdbench.statistics.bootstrap import measure_draws
 from roskdbench.suite import Suite
 from roskdbench.suite.problems import LOCATION_KEYS
 
 RESULTS, PREDICTIONS, PROVENANCE, README = "results.csv", "predictions.npz", "provenance.json", "README.md"
 FILES = (RESULTS, PREDICTIONS, PROVENANCE, README)
-VERSION = 1
+VERSION = 2
 ResultRow = tuple[Any, ...]
 """As the columns of the results frame."""
 
@@ -51,24 +55,41 @@ class Board:
     """Who added what, and when."""
     noise: list[list[Any]] = field(default_factory=list)
     """Experiment, problem, noise, and the share of training labels that it made wrong."""
+    registry: Registry = field(default_factory=bundled_registry, repr=False, compare=False)
 
     def results(self) -> Results:
         """The board as the results of a run, for tables and figures."""
         import pandas
 
-        frame = pandas.DataFrame(self.rows, columns=list(COLUMNS))
-        frame["value"] = frame["value"].astype(float)
+        frame = typed(pandas.DataFrame(self.rows, columns=list(COLUMNS)))
         located = {name: Located(Content.of(facts)) for name, facts in self.contents.items()}
-        planned = Plan(self.suite, located=located, cells=list(self.cells))
+        measures = {name: measures_of(self.suite, name, self.registry) for name in self.suite.experiments}
+        planned = Plan(self.suite, located=located, cells=list(self.cells), measures=measures)
         made_with = sorted({made["made with"] for made in self.made.values() if made.get("made with")})
         noise = {(experiment, problem, name): rate for experiment, problem, name, rate in self.noise}
         return Results(planned, frame, [], made_with=made_with, noise=noise, drawn=self._draws)
 
-    def _draws(self, scores: str) -> dict[str, NDArray[np.float32]]:
-        split = self.made[scores]["split"]
-        return draws_of(
-            self.tested(split), self.logits(scores), self.suite.protocol.average, seed_for("bootstrap", split)
-        )
+    def _draws(self, fingerprint: str) -> dict[str, NDArray[np.floating]]:
+        """Made again from the predictions, as the job made them."""
+        cell, each = self._jobs[fingerprint]
+        measure = measures_of(self.suite, cell.experiment, self.registry)[each.measure]
+        if "predictions" not in measure.reads:
+            return {}
+        return measure_draws(measure, self.predictions(cell), seed_for("bootstrap", self.split(cell)))
+
+    @cached_property
+    def _jobs(self) -> dict[str, tuple[Cell, Measurement]]:
+        return {each.fingerprint: (cell, each) for cell in self.cells for each in cell.measurements}
+
+    def split(self, cell: Cell) -> str:
+        """The split that a cell is tested on."""
+        return str(self.made[cell.scores]["split"])
+
+    def predictions(self, cell: Cell) -> Predictions:
+        """What a cell's model says of both parts, beside their labels."""
+        protocol = self.suite.protocol
+        logits = {part: self.arrays[f"{cell.scores}/{part}"] for part in PARTS}
+        return Predictions(self.tested(self.split(cell)), logits, protocol.threshold, protocol.average)
 
     def tested(self, split: str) -> Tested:
         """The labels of a split's parts."""
@@ -81,17 +102,10 @@ class Board:
             parts.append(Labels(facts["task"], tuple(facts["classes"]), **arrays))
         return Tested(facts["task"], tuple(facts["classes"]), *parts)
 
-    def logits(self, scores: str) -> dict[str, NDArray[np.float32]]:
-        """What a cell's model says of both parts."""
-        return {part: self.arrays[f"{scores}/{part}"] for part in PARTS}
-
-    def attacked(self, fingerprint: str) -> tuple[NDArray[np.int64], dict[str, NDArray[np.float32]]] | None:
-        """The attacked test samples and the logits under each attack, of a job of attacks."""
-        head = f"{fingerprint}/attacked/"
-        if f"{fingerprint}/chosen" not in self.arrays:
-            return None
-        names = [key for key in self.arrays if key.startswith(head)]
-        return self.arrays[f"{fingerprint}/chosen"], {key.removeprefix(head): self.arrays[key] for key in names}
+    def kept(self, fingerprint: str) -> dict[str, NDArray[Any]]:
+        """The arrays that a job's measure keeps on boards."""
+        head = f"{fingerprint}/kept/"
+        return {key.removeprefix(head): array for key, array in self.arrays.items() if key.startswith(head)}
 
 
 def write_board(board: Board, folder: Path, readme: str) -> list[Path]:
@@ -107,22 +121,23 @@ def write_board(board: Board, folder: Path, readme: str) -> list[Path]:
     return [folder / name for name in FILES]
 
 
-def read_board(folder: Path) -> Board:
+def read_board(folder: Path, registry: Registry | None = None) -> Board:
     """The board in a folder; a UserError for anything that is not one."""
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}; a board is made with: leaderboard add RUN")
     missing = [name for name in (RESULTS, PREDICTIONS, PROVENANCE) if not (folder / name).is_file()]
     if missing:
         raise UserError(f"{folder} is no board: {', '.join(missing)} is missing; make one with: leaderboard add RUN")
+    registry = registry or bundled_registry()
     try:
         provenance = json.loads((folder / PROVENANCE).read_text("utf-8"))
         if provenance["version"] != VERSION:
             raise UserError(
                 f"{folder / PROVENANCE} is of version {provenance['version']}; this reads version {VERSION}"
             )
-        suite = Suite.model_validate(provenance["suite"])
+        suite = Suite.model_validate(provenance["suite"], context={"registry": registry})
         cells = [_cell(each) for each in provenance["cells"]]
-        rest = [provenance[name] for name in ("made", "contents", "entries", "noise")]
+        made, contents, entries, noise = (provenance[name] for name in ("made", "contents", "entries", "noise"))
         for facts in provenance["contents"].values():
             Content.of(facts)
         for *names, rate in provenance["noise"]:
@@ -135,7 +150,8 @@ def read_board(folder: Path) -> Board:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{folder / PROVENANCE} cannot be read as one of ours: {reason}") from None
-    return Board(suite, cells, _from_csv(folder / RESULTS), read_arrays(folder / PREDICTIONS), *rest)
+    rows, arrays = _from_csv(folder / RESULTS), read_arrays(folder / PREDICTIONS)
+    return Board(suite, cells, rows, arrays, made, contents, entries, noise, registry)
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
@@ -167,8 +183,8 @@ def _provenance(board: Board) -> str:
 
 
 def _cell(facts: Mapping[str, Any]) -> Cell:
-    others = tuple((fingerprint, who) for fingerprint, who in facts["others"])
-    return Cell(**{**facts, "others": others})
+    measurements = tuple(Measurement(**each) for each in facts["measurements"])
+    return Cell(**{**facts, "measurements": measurements})
 
 
 def as_csv(rows: Iterable[ResultRow]) -> str:
@@ -176,16 +192,29 @@ def as_csv(rows: Iterable[ResultRow]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
+    whole = [name in WHOLE for name in COLUMNS]
     for row in rows:
-        writer.writerow(["" if _is_nan(value) else value for value in row])
+        writer.writerow([_text(value, exact) for value, exact in zip(row, whole, strict=True)])
     return out.getvalue()
+
+
+WHOLE = ("severity", "steps", "restarts")
+"""Numbers that are whole where they are not empty."""
+
+
+def _text(value: Any, whole: bool) -> Any:
+    if _is_nan(value):
+        return ""
+    return int(value) if whole else value
 
 
 def _is_nan(value: Any) -> bool:
     return value is None or (isinstance(value, float) and isnan(value))
 
 
-KINDS: dict[str, type] = {"overlap": float, "fold": int, "seed": int, "n": int}
+KINDS: dict[str, type] = {"overlap": float, "fold": int, "seed": int, "n": int, "member": int}
+MAYBE = ("value", "radius", "severity", "steps", "step", "restarts")
+"""Numbers that may be empty."""
 
 
 def _from_csv(path: Path) -> list[ResultRow]:
@@ -207,6 +236,6 @@ def _from_csv(path: Path) -> list[ResultRow]:
 
 
 def _value(name: str, text: str) -> Any:
-    if name == "value":
+    if name in MAYBE:
         return float(text) if text else float("nan")
     return KINDS.get(name, str)(text)

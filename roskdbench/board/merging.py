@@ -11,11 +11,13 @@ from roskdbench.board.readme import objection
 from roskdbench.board.verifying import predictions_of, rows_by_cell, verify
 from roskdbench.errors import UserError, refusal
 from roskdbench.fingerprint import fingerprint
-from roskdbench.plan import Cell
-from roskdbench.registry import Registry
+from roskdbench.plan import Cell, fingerprints_of
+from roskdbench.plan.shown import measures_of
+from roskdbench.plugins import Registry
 from roskdbench.results import GRID, grid_key
 from roskdbench.suite import Experiment, Suite
 from roskdbench.suite.departures import ROWS
+from roskdbench.suite.protocol import NetworkSpec
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of every file in an archive, so that equal boards give equal archives
 
@@ -23,7 +25,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)  # of every file in an archive, so that equal boar
 def merge(boards: Sequence[Board]) -> Board:
     """All rows of boards of one suite. A UserError where they are not, or disagree about a cell."""
     first = boards[0]
-    merged = Board(_merged_suite([board.suite for board in boards]), [], [], {}, {}, {}, [])
+    merged = Board(_merged_suite([board.suite for board in boards]), [], [], {}, {}, {}, [], registry=first.registry)
     seen: dict[ResultRow, tuple[Cell, list[ResultRow]]] = {}
     for board in boards:
         if board.contents != first.contents:
@@ -59,7 +61,7 @@ def merge(boards: Sequence[Board]) -> Board:
 
 def _same_predictions(one: Board, other: Board, cell: Cell) -> bool:
     """Whether all that two boards keep of a cell's jobs is the same."""
-    jobs = tuple(f"{fingerprint}/" for fingerprint in (cell.scores, *(each for each, _ in cell.others)))
+    jobs = tuple(f"{fingerprint}/" for fingerprint in fingerprints_of(cell))
     kept, seen = ({name for name in board.arrays if name.startswith(jobs)} for board in (one, other))
     return kept == seen and all(np.array_equal(one.arrays[name], other.arrays[name]) for name in kept)
 
@@ -82,11 +84,22 @@ def _merged_suite(suites: Sequence[Suite]) -> Suite:
     return first.model_copy(update={"experiments": experiments})
 
 
-def _method_files(board: Board, registry: Registry) -> list[Path]:
+def _plugin_files(board: Board, registry: Registry) -> list[Path]:
     """Files that others need to check the board's rows; an installed package is theirs to install."""
-    entries = [registry.entries[cell.registered] for cell in board.cells]
-    files = {Path(entry.origin) for entry in entries if not entry.bundled and entry.in_file}
-    return sorted(files)
+    used = {("method", cell.registered) for cell in board.cells}
+    used |= {("dataset", spec.name) for spec in board.suite.problems.values()}
+    used |= {("network", each.model) for each in _networks(board.suite)}
+    for name in board.suite.experiments:
+        for measure in measures_of(board.suite, name, registry).values():
+            used |= {("measure", measure.name), ("metric", getattr(measure, "metric", ""))}
+            used |= {("attack", attack.name) for attack in getattr(measure, "attacks", ())}
+    entries = [registry.of(family)[name] for family, name in used if name in registry.of(family)]
+    return sorted({Path(entry.origin) for entry in entries if not entry.bundled and entry.in_file})
+
+
+def _networks(suite: Suite) -> list[NetworkSpec]:
+    students = [student for experiment in suite.experiments.values() for student in experiment.students]
+    return [*suite.protocol.teachers, suite.protocol.lone_teacher, *students]
 
 
 def _common(suite: Suite) -> str:
@@ -96,7 +109,7 @@ def _common(suite: Suite) -> str:
 
 
 def submit(board: Board, folder: Path, registry: Registry, target: Path) -> Path:
-    """Check that the board is complete and right, and pack it with the method files that are not bundled."""
+    """Check that the board is complete and right, and pack it with the plugin files that it needs."""
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
         raise UserError(f"the board is not ready: {', '.join(missing)} is missing; make it with: leaderboard add RUN")
@@ -109,8 +122,8 @@ def submit(board: Board, folder: Path, registry: Registry, target: Path) -> Path
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
             for name in FILES:
                 archive.writestr(zipfile.ZipInfo(f"{board.suite.suite}/{name}", EPOCH), (folder / name).read_bytes())
-            for file in _method_files(board, registry):
-                archive.writestr(zipfile.ZipInfo(f"methods/{file.name}", EPOCH), file.read_bytes())
+            for file in _plugin_files(board, registry):
+                archive.writestr(zipfile.ZipInfo(f"plugins/{file.name}", EPOCH), file.read_bytes())
     except OSError as error:
         raise UserError(f"cannot write {target}: {refusal(error)}") from None
     return target

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from roskdbench.board.content import README, Board
 from roskdbench.errors import UserError
-from roskdbench.report.contents import tables_of
-from roskdbench.report.formats import escape_markdown, markdown
+from roskdbench.report.formats.markdown import escape_markdown, markdown
+from roskdbench.report.tables import tables_of
 
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
 

@@ -8,26 +8,25 @@ from dataclasses import dataclass, field
 from math import isclose, isnan
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from roskdbench.board.content import Board, ResultRow
 from roskdbench.data.content import Content, Located
 from roskdbench.errors import UserError
-from roskdbench.measures import BEFORE, CHECKS, Number
-from roskdbench.measures.tested import Tested
-from roskdbench.plan import Cell, Plan, plan
-from roskdbench.registry import Registry
-from roskdbench.results import COLUMNS, GRID, grid_key
+from roskdbench.measuring.predictions import Predictions
+from roskdbench.plan import Cell, Measurement, Plan, plan
+from roskdbench.plugins import Registry
+from roskdbench.report.layout import facts_of
+from roskdbench.results import COLUMNS, FACTS, GRID, grid_key
+from roskdbench.suite.measure import Measure
+from roskdbench.values import Facts
 
 TOLERANCE = 1e-9
-TRUSTED = {"landscape", "memorisation"}  # kinds of job whose numbers need the model
-CONDITION, METRIC, LABEL, VALUE, COUNT, FINGERPRINT = (
-    COLUMNS.index(name) for name in ("condition", "metric", "class", "value", "n", "fingerprint")
+METRIC, LABEL, VALUE, COUNT, FINGERPRINT = (
+    COLUMNS.index(name) for name in ("metric", "class", "value", "n", "fingerprint")
 )
+FIRST_FACT = COLUMNS.index(FACTS[0])
 
-Place = tuple[str, str, str]
-"""Condition, metric and class."""
+Place = tuple[Facts, str, str]
+"""Facts, metric and class."""
 Known = dict[Place, tuple[float | None, int]]
 """The numbers of a job, and of how many samples each is."""
 
@@ -56,11 +55,14 @@ def verify(board: Board, registry: Registry) -> Verdict:
         own: dict[str, list[ResultRow]] = {}
         for row in by_cell.pop(grid_key(cell), []):
             own.setdefault(row[FINGERPRINT], []).append(row)
-        for fingerprint, who in ((cell.scores, ""), *cell.others):
-            rows = own.pop(fingerprint, [])
-            if fingerprint not in known:
-                known[fingerprint] = _recomputed(board, cell, fingerprint, planned)
-            _compare(verdict, cell, who, rows, known[fingerprint])
+        for each in cell.measurements:
+            rows, measure = own.pop(each.fingerprint, []), planned.measures.get(cell.experiment, {}).get(each.measure)
+            if measure is None:
+                verdict.objections.append(f"{_name(cell)}: the suite does not measure {each.measure}")
+                continue
+            if each.fingerprint not in known:
+                known[each.fingerprint] = _recomputed(board, cell, each.fingerprint, measure)
+            _compare(verdict, cell, each, rows, known[each.fingerprint], measure)
         verdict.objections += [f"{_name(cell)}: rows of a job that is not the cell's" for _ in own]
     for place in by_cell:
         verdict.objections.append(f"{', '.join(map(str, place))}: results of a cell that the board does not have")
@@ -79,10 +81,12 @@ def _name(cell: Cell) -> str:
     return f"{cell.method} on {cell.problem} ({cell.experiment}, fold {cell.fold}, seed {cell.seed})"
 
 
-def predictions_of(board: Board, cell: Cell) -> tuple[Tested, dict[str, NDArray[np.float32]]]:
+def predictions_of(board: Board, cell: Cell) -> Predictions:
     """The labels and logits of a cell; a UserError where the board has none that can be used."""
     with _usable(cell):
-        return board.tested(board.made[cell.scores]["split"]), board.logits(cell.scores)
+        found = board.predictions(cell)
+        found.score_rows()
+        return found
 
 
 @contextmanager
@@ -94,60 +98,55 @@ def _usable(cell: Cell) -> Iterator[None]:
         raise UserError(f"the board keeps no usable predictions for {_name(cell)}: {error}") from None
 
 
-def _recomputed(board: Board, cell: Cell, fingerprint: str, planned: Plan) -> Known | None:
-    """Numbers of a job from what the board keeps of it; None where they cannot be had without the model. Of what kind a
-    job is, the suite says; the board is asked only about jobs that the suite does not have, which are objected to.
-    """
-    job = planned.jobs.get(fingerprint)
-    kind = job.kind if job else board.made.get(fingerprint, {}).get("kind", "scores")
-    kind = "scores" if fingerprint == cell.scores else kind
-    if kind in TRUSTED:
-        return None
-    tested, logits = predictions_of(board, cell)
-    rows: list[Number]
+def _recomputed(board: Board, cell: Cell, fingerprint: str, measure: Measure) -> Known | None:
+    """Numbers of a job from what the board keeps of it; None where they cannot be had without the model."""
+    predictions = predictions_of(board, cell)
     with _usable(cell):
-        if kind == "scores":
-            rows = tested.clean(logits)
-        elif kind == "calibration":
-            rows = tested.calibration(logits)
-        else:
-            attacked = board.attacked(fingerprint)
-            if attacked is None:
-                raise KeyError(fingerprint)
-            rows = tested.attacked(logits, *attacked)
-    return {(condition, metric, label): (value, count) for condition, metric, label, value, count in rows}
+        values = measure.recompute(predictions, board.kept(fingerprint))
+    if values is None:
+        return None
+    return {(facts, metric, label): (value, count) for metric, value, count, label, facts in values}
 
 
-def _compare(verdict: Verdict, cell: Cell, who: str, rows: list[ResultRow], wanted: Known | None) -> None:
+def _compare(
+    verdict: Verdict,
+    cell: Cell,
+    measurement: Measurement,
+    rows: list[ResultRow],
+    wanted: Known | None,
+    measure: Measure,
+) -> None:
+    who = f"{measurement.measure}, {measurement.subject}{f' {measurement.member}' if measurement.member else ''}"
     if not rows:
-        verdict.objections.append(f"{_name(cell)}: its results are missing{f' ({who})' if who else ''}")
+        verdict.objections.append(f"{_name(cell)}: its results are missing ({who})")
         return
     if wanted is None:
         verdict.trusted += len(rows)
         return
-    left = dict(wanted)
+    left, trusted = dict(wanted), 0
     for row in rows:
-        place = (row[CONDITION], row[METRIC], row[LABEL])
+        facts = facts_of(row[FIRST_FACT : FIRST_FACT + len(FACTS)])
+        place = (facts, row[METRIC], row[LABEL])
         if place not in left:
-            if row[CONDITION] == CHECKS or row[METRIC] == "largest-change":
-                verdict.trusted += 1
+            if measure.trusted(row[METRIC]):
+                trusted += 1
             else:
-                verdict.objections.append(f"{_name(cell)}: {_said(place)} is no number of its predictions")
+                verdict.objections.append(f"{_name(cell)}: {_text(place)} is no number of its predictions")
             continue
         value, count = left.pop(place)
         verdict.recomputed += 1
         if row[COUNT] != count:
             verdict.objections.append(
-                f"{_name(cell)}: {_said(place)} is of {row[COUNT]} samples on the board; its predictions are of {count}"
+                f"{_name(cell)}: {_text(place)} is of {row[COUNT]} samples on the board; its predictions are of {count}"
             )
         if not _same(row[VALUE], value):
             verdict.objections.append(
-                f"{_name(cell)}: {_said(place)} is {row[VALUE]:.6g} on the board; its predictions give "
+                f"{_name(cell)}: {_text(place)} is {row[VALUE]:.6g} on the board; its predictions give "
                 f"{'nothing' if value is None else format(value, '.6g')}"
             )
-    verdict.objections += [f"{_name(cell)}: {_said(place)} is missing" for place in left]
-    attacked = any(condition == BEFORE for condition, _, _ in wanted)
-    if attacked and not any(row[CONDITION] == CHECKS for row in rows):
+    verdict.trusted += trusted
+    verdict.objections += [f"{_name(cell)}: {_text(place)} is missing" for place in left]
+    if measure.perturbs and not any(measure.trusted(row[METRIC]) and row[VALUE] in (0.0, 1.0) for row in rows):
         verdict.objections.append(f"{_name(cell)}: the checks of its attacks are missing")
 
 
@@ -157,9 +156,10 @@ def _same(found: float, wanted: float | None) -> bool:
     return isclose(found, wanted, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
 
 
-def _said(place: Place) -> str:
-    condition, metric, label = place
-    return f"{metric}{f' of {label}' if label else ''} ({condition})"
+def _text(place: Place) -> str:
+    facts, metric, label = place
+    under = facts.perturbation_label if facts.labels == "data" else "corrected labels"
+    return f"{metric}{f' of {label}' if label else ''} ({'clean' if under == 'none' else under})"
 
 
 def _of_plan(board: Board, planned: Plan) -> Iterator[str]:
@@ -175,7 +175,7 @@ def _of_plan(board: Board, planned: Plan) -> Iterator[str]:
             theirs = board.made.get(cell.scores, {}).get("code", {})
             other = "its method's code here is another" if code != theirs else "it is of another version of the suite"
             yield f"{_name(cell)}: {other}"
-        elif ours.others != cell.others:
+        elif ours.measurements != cell.measurements:
             yield f"{_name(cell)}: its other measures are not those of the suite"
         elif ours != cell:
             yield f"{_name(cell)}: the board tells otherwise of it than the suite does"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from roskdbench.cli import data, doctor, leaderboard, look, model_file, new, store, work
+from roskdbench.cli import check, data, doctor, leaderboard, look, model_file, new, plan, report, run, store
 
 app = typer.Typer(
     help="Benchmark methods that distil robust students from noisy-label teachers.",
@@ -16,9 +16,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 COMMANDS: dict[str, list[Callable[..., None]]] = {
-    "Work": [work.run, work.plan, work.report, work.check],
+    "Work": [run.run, plan.plan, report.report, check.check],
     "One model": [model_file.attack, model_file.landscape],
-    "Look": [look.methods, look.suites, look.datasets, look.schema, doctor.doctor],
+    "Look": [look.suites, look.schema, doctor.doctor],
+    "What there is": [
+        look.methods,
+        look.measures,
+        look.metrics,
+        look.datasets,
+        look.attacks,
+        look.networks,
+        look.formats,
+        look.figures,
+    ],
 }
 for panel, commands in COMMANDS.items():
     for command in commands:

@@ -23,20 +23,22 @@ def check(suite: SuiteName, data: Data = None, settings: Settings = None, store:
     from roskdbench.errors import UserError
     from roskdbench.report.terminal import class_table
     from roskdbench.store import Store
+    from roskdbench.suite.problems import RealProblem
 
     declared, roots = _declared(suite, settings, data)
     screen, unreadable = console(), 0
     for name, root in roots.items():
         spec = declared.problems[name]
-        listed = catalogue(name, spec, root)  # type: ignore[arg-type]
+        assert isinstance(spec, RealProblem)
+        listed = catalogue(name, spec, root)
         screen.print(class_table(name, root, listed.labels, listed.remark))
         bad = check_images(listed.images)
         for image, reason in list(bad.items())[:10]:
             screen.print(f"  {image}: {reason}", style="red", markup=False)
         if len(bad) > 10:
             screen.print(f"  … and {len(bad) - 10:,} more", style="red")
-        unreadable += len(bad) if len(bad) > spec.bad_images * len(listed.images) else 0  # type: ignore[union-attr]
-        prepared = is_prepared(spec, listed, Store(store))  # type: ignore[arg-type]
+        unreadable += len(bad) if len(bad) > spec.bad_images * len(listed.images) else 0
+        prepared = is_prepared(spec, listed, Store(store))
         state = "its pixels are in the store" if prepared else f"to decode it now: roskdbench data prepare {suite}"
         screen.print(f"  {state}\n", style="dim", markup=False, soft_wrap=True)
     if not roots:

@@ -125,24 +125,27 @@ def _disk(store: "StoreFolder") -> Iterator[Finding]:
 
 
 def _methods(folders: "Folders") -> Iterator[Finding]:
-    from roskdbench.registry import discover
+    from roskdbench.plugins import discover
 
     registry = discover(folders or [])
-    yield "ok", "methods", ", ".join(registry.entries)
+    yield "ok", "methods", ", ".join(registry.of("method"))
     for line in registry.broken:
-        yield "no", "method", line
+        yield "no", "plugin", line
 
 
 def _datasets(data: "Data") -> Iterator[Finding]:
-    from roskdbench.data.cards import CARDS
     from roskdbench.data.roots import VARIABLE, read_roots, under_variable
+    from roskdbench.plugins import bundled_registry
+    from roskdbench.suite.problems import RealProblem
 
-    given, missing = read_roots(data or (), CARDS), []
-    for name in CARDS:
-        place = given.get(name) or under_variable(name)
+    there = {name: each.thing for name, each in bundled_registry().of("dataset").items()}
+    real = {name: each for name, each in there.items() if issubclass(each, RealProblem)}
+    given, missing = read_roots(data or (), real), []
+    for name, dataset in real.items():
+        place = given.get(name) or under_variable(dataset)
         if place is not None and place.exists():
             yield "ok", name, f"found at {place}"
-        elif not name.startswith("phantom") and name not in ("folder", "medmnist"):
+        elif dataset.known_classes or dataset.channels is not None:
             missing.append(name)
     if missing:
         message = f"not found: {', '.join(missing)}; roskdbench datasets says how to get them ({VARIABLE} is where)"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from roskdbench.cli.options import STORE, Folders, StoreFolder, console, methods_found
+from roskdbench.cli.options import STORE, Folders, StoreFolder, console, registry_found
 
 app = typer.Typer(help="Boards that others can check: results, predictions, and what made them.", no_args_is_help=True)
 
@@ -38,10 +38,12 @@ def add(
     from roskdbench.board.content import PROVENANCE, write_board
     from roskdbench.board.readme import page
     from roskdbench.results import find_run
+    from roskdbench.runs import runs
     from roskdbench.store import Store
 
     kept = Store(store)
-    board = board_of(find_run(run, kept, (), tuple(folders or ())), kept, who)
+    found = find_run(run, kept, (), () if run in runs(kept) else tuple(folders or ()))
+    board = board_of(found, kept, who, registry_found(folders))
     folder = to or BOARDS / board.suite.suite
     if (folder / PROVENANCE).is_file():
         typer.echo(f"{folder} is replaced; what was written around its tables stays")
@@ -57,8 +59,9 @@ def verify(board: Board, folders: Folders = None) -> None:
     from roskdbench.board.verifying import verify as verify_board
     from roskdbench.suite.departures import departures
 
-    read = read_board(board)
-    verdict = verify_board(read, methods_found(folders))
+    registry = registry_found(folders)
+    read = read_board(board, registry)
+    verdict = verify_board(read, registry)
     verdict.objections += objection(read, board)
     screen = console()
     screen.print(f"{verdict.recomputed:,} numbers computed again from predictions, {verdict.trusted:,} taken on trust "
@@ -79,6 +82,7 @@ def verify(board: Board, folders: Folders = None) -> None:
 def merge(
     boards: Annotated[list[Path], typer.Argument(metavar="BOARD...", help="Two or more boards of one suite.")],
     to: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the merged board.")],
+    folders: Folders = None,
 ) -> None:
     """Put boards of one suite together: methods and seeds may differ, problems and protocol may not."""
     from roskdbench.board.content import read_board, write_board
@@ -88,7 +92,7 @@ def merge(
 
     if len(boards) < 2:
         raise UserError("merging takes two boards or more")
-    merged = merge_boards([read_board(_folder(board)) for board in boards])
+    merged = merge_boards([read_board(_folder(board), registry_found(folders)) for board in boards])
     for path in write_board(merged, to, page(merged, to)):
         typer.echo(f"wrote {path}")
 
@@ -104,5 +108,6 @@ def submit(
     from roskdbench.board.merging import submit as submit_board
 
     target = out or Path(f"{board.resolve().name}.zip")
-    submit_board(read_board(board), board, methods_found(folders), target)
+    registry = registry_found(folders)
+    submit_board(read_board(board, registry), board, registry, target)
     typer.echo(f"wrote {target}: attach it to a pull request, or unpack it into leaderboards/")

@@ -1,28 +1,89 @@
-"""`methods`, `suites`, `datasets` and `schema`."""
+"""What there is: methods, measures, metrics, datasets, attacks, networks, formats, figures, suites; and the schema."""
+
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from roskdbench.cli.options import Data, Folders, console
 
+if TYPE_CHECKING:
+    from roskdbench.plugins import Entry
+
 
 def methods(folders: Folders = None) -> None:
     """List the methods there are, with a line each, and the files that could not be loaded."""
+    _list("method", folders)
+
+
+def measures(folders: Folders = None) -> None:
+    """List what can be measured, for `measures` in a suite."""
+    _list("measure", folders)
+
+
+def metrics(folders: Folders = None) -> None:
+    """List the metrics on stored predictions, for `shown` in a suite, beside the scores that every cell has."""
+    _list("metric", folders)
+
+
+def attacks(folders: Folders = None) -> None:
+    """List the attacks there are, besides those of torchattacks."""
+    _list("attack", folders)
+
+
+def networks(folders: Folders = None) -> None:
+    """List the networks that plugins add to timm's."""
+    _list("network", folders)
+
+
+def formats(folders: Folders = None) -> None:
+    """List what reports can be written as, besides tables for the terminal and pages."""
+    _list("format", folders)
+
+
+def figures(folders: Folders = None) -> None:
+    """List the figures that reports draw."""
+    _list("figure", folders)
+
+
+def _list(family: str, folders: Folders) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from roskdbench.registry import discover
+    from roskdbench.plugins import discover
 
     registry = discover(folders or [])
     grid = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("method", "", "from"):
+    for heading in (family, "", "from"):
         grid.add_column(heading)
-    for name, entry in registry.entries.items():
+    for name, entry in registry.of(family).items():
         origin = "bundled" if entry.bundled else entry.origin
-        grid.add_row(Text(name, style="bold"), Text(entry.method.summary()), Text(origin, style="dim"))
+        grid.add_row(Text(name, style="bold"), Text(_line(family, entry)), Text(origin, style="dim"))
     screen = console()
-    screen.print(grid)
+    if registry.of(family):
+        screen.print(grid)
+    else:
+        screen.print(f"No plugin adds a {family}.")
+    for (clashing, _), sentence in registry.clashes.items():
+        if clashing == family:
+            screen.print(sentence, style="red", markup=False, soft_wrap=True)
     for line in registry.broken:
         screen.print(f"left out {line}", style="red", markup=False, soft_wrap=True)
+
+
+def _line(family: str, entry: "Entry") -> str:
+    """What something is, in a line."""
+    thing: Any = entry.thing
+    if family == "figure":
+        return str(thing.caption)
+    if family == "metric":
+        return _first_line(thing.statistic)
+    if family == "format":
+        return _first_line(thing.write)
+    return _first_line(thing) if family == "network" else str(thing.summary())
+
+
+def _first_line(function: Any) -> str:
+    return (function.__doc__ or "").strip().partition("\n")[0]
 
 
 def suites() -> None:
@@ -41,27 +102,29 @@ def suites() -> None:
     console().print(grid)
 
 
-def datasets(data: Data = None) -> None:
+def datasets(folders: Folders = None, data: Data = None) -> None:
     """List the datasets that suites can name: terms, whether the data are found, and how to get them."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
-    from roskdbench.data.cards import CARDS
     from roskdbench.data.roots import VARIABLE, read_roots, under_variable
+    from roskdbench.plugins import discover
+    from roskdbench.suite.problems import RealProblem
 
-    given = read_roots(data or (), CARDS)
+    there = {name: entry.thing for name, entry in discover(folders or []).of("dataset").items()}
+    given = read_roots(data or (), there)
     grid = Table(box=None, padding=(0, 2, 1, 0), show_header=False)
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    for name, card in CARDS.items():
-        place = given.get(name) or under_variable(name)
-        if name.startswith("phantom"):
+    for name, dataset in there.items():
+        card = dataset.card
+        if not issubclass(dataset, RealProblem):
             state = Text("drawn", style="green")
-        elif place is not None and place.exists():
-            state = Text(f"found: {place}", style="green")
         else:
-            state = Text("" if name in ("folder", "medmnist") else "not found", style="yellow")
+            place = given.get(name) or under_variable(dataset)
+            found = place is not None and place.exists()
+            state = Text(f"found: {place}", style="green") if found else Text("not found", style="yellow")
         terms = Text(f"licence: {card.licence}\ncite: {card.citation}\nget: {card.how}", style="dim")
         grid.add_row(Text(name, style="bold"), Group(Text.assemble(card.title, "   ", state), terms))
     screen = console()
@@ -73,12 +136,11 @@ def datasets(data: Data = None) -> None:
     )
 
 
-def schema() -> None:
+def schema(folders: Folders = None) -> None:
     """Print the JSON Schema of suite files, so that an editor completes and checks them."""
     import json
 
-    from roskdbench.suite import Suite
+    from roskdbench.plugins import discover
+    from roskdbench.suite.described import described
 
-    described = Suite.model_json_schema()
-    described["properties"]["extends"] = {"type": "string", "description": "A suite to lay this one over."}
-    typer.echo(json.dumps(described, indent=2))
+    typer.echo(json.dumps(described(discover(folders or [])), indent=2))

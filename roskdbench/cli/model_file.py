@@ -5,8 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from roskdbench.cli.options import STORE, StoreFolder, Workers, console
-from roskdbench.cli.running import computed, located
+from roskdbench.cli.options import STORE, Folders, StoreFolder, Workers, console, registry_found
 
 File = Annotated[
     Path,
@@ -53,12 +52,13 @@ def attack(
     model: Timm = None,
     out: Out = None,
     workers: Workers = None,
+    folders: Folders = None,
     store: StoreFolder = STORE,
 ) -> None:
     """Attack one model, and check whether the attacks can be believed."""
     measure = {"measure": "attacks", "attacks": attacks or [], "sweep": sweep or [], "images": images}
     option = " ".join([*(f"--attack '{each}'" for each in attacks or ()), *(f"--sweep {each}" for each in sweep or ())])
-    _measure(checkpoint, problem, measure, option or "the attacks", seed, data, model, out, workers, store)
+    _measure(checkpoint, problem, measure, option or "the attacks", seed, data, model, out, workers, folders, store)
 
 
 def landscape(
@@ -71,11 +71,12 @@ def landscape(
     model: Timm = None,
     out: Out = None,
     workers: Workers = None,
+    folders: Folders = None,
     store: StoreFolder = STORE,
 ) -> None:
     """Measure the loss around one model's weights; --out draws it."""
     measure = {"measure": "landscape", "points": points, "images": images}
-    _measure(checkpoint, problem, measure, f"--points {points}", seed, data, model, out, workers, store)
+    _measure(checkpoint, problem, measure, f"--points {points}", seed, data, model, out, workers, folders, store)
 
 
 def _measure(
@@ -88,31 +89,38 @@ def _measure(
     model: str | None,
     out: Path | None,
     workers: int | None,
+    folders: list[Path] | None,
     store: Path,
 ) -> None:
+    from roskdbench.cli.running import shown
     from roskdbench.data.roots import find_roots
     from roskdbench.errors import UserError
     from roskdbench.executors import ExecutorConfig
     from roskdbench.plan.model_file import plan_model_file, read_model_file
-    from roskdbench.report.contents import tables_of
+    from roskdbench.report.tables import tables_of
     from roskdbench.report.terminal import terminal_table
-    from roskdbench.results import computed_results
+    from roskdbench.session import Session
     from roskdbench.store import Store
     from roskdbench.suite.one_problem import EXPERIMENT, suite_for
 
-    screen = console()
+    screen, registry = console(), registry_found(folders)
     if out is not None:
         from roskdbench.report.folder import make_folder
 
         make_folder(out)
-    read = read_model_file(checkpoint, model)
-    suite = suite_for(problem, measure, option, checkpoint.stem, read.size, seed)
+    read = read_model_file(checkpoint, registry, model)
+    suite = suite_for(problem, measure, option, checkpoint.stem, read.size, seed, registry)
     kept = Store.at(store)
     roots = find_roots(suite.problems, suite.problems, [f"{name}={data}" for name in suite.problems if data])
-    planned = plan_model_file(suite, read, located(suite, roots, kept, workers, screen))
-    results, progress = computed_results(
-        planned, kept, lambda: computed(planned, kept, ExecutorConfig(workers=workers), (), screen)
-    )
+    session = Session(suite.suite, store, folders or [], executor=ExecutorConfig(workers=workers))
+    shown(session, screen)
+    try:
+        located = session.prepared(suite, roots, kept) if roots else {}
+        planned = plan_model_file(suite, read, located, registry)
+        results, progress = session.computed(planned, kept)
+    except KeyboardInterrupt:
+        screen.print("Interrupted. What is finished is kept; the same command goes on from there.")
+        raise typer.Exit(130) from None
     for each, reason in progress.reasons.items():
         if planned.jobs[each].kind == "model_file":
             raise UserError(reason)
@@ -122,7 +130,7 @@ def _measure(
     if out is not None:
         from roskdbench.report.folder import write_folder
 
-        for path in write_folder(results, tables, kept, out):
+        for path in write_folder(results, tables, kept, out, registry):
             typer.echo(f"wrote {path}", err=True)
     if not progress.well or results.gaps:
         raise typer.Exit(1)

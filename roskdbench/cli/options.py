@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from roskdbench.registry import Registry
+    from roskdbench.plugins import Registry
 
 STORE = Path("roskdbench-store")
 
@@ -24,7 +24,12 @@ Settings = Annotated[
 ]
 Folders = Annotated[
     list[Path] | None,
-    typer.Option("--methods", metavar="DIR", help="A folder with method files of your own. Repeatable."),
+    typer.Option(
+        "--plugins",
+        "--methods",
+        metavar="DIR",
+        help="A folder with methods, measures, metrics, datasets, attacks or networks of your own. Repeatable.",
+    ),
 ]
 StoreFolder = Annotated[
     Path,
@@ -101,9 +106,9 @@ def console() -> "Console":
     return Console(highlight=False)
 
 
-def methods_found(folders: list[Path] | None) -> "Registry":
-    """The methods there are; files that cannot be loaded are named on the error output."""
-    from roskdbench.registry import discover
+def registry_found(folders: list[Path] | None) -> "Registry":
+    """All that there is; files that cannot be loaded are named on the error output."""
+    from roskdbench.plugins import discover
 
     registry = discover(folders or [])
     for line in registry.broken:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roskdbench.cli.options import STORE, Folders, StoreFolder, console, methods_found
+from roskdbench.cli.options import STORE, Folders, StoreFolder, console, registry_found
 
 if TYPE_CHECKING:
     from roskdbench.store import Store
@@ -75,7 +75,7 @@ def how_large(folders: Folders = None, store: StoreFolder = STORE) -> None:
     for room, what in ROOMS.items():
         if taken := size(there.root / room):
             grid.add_row(room, amount(taken), what)
-    registry = methods_found(folders)
+    registry = registry_found(folders)
     wanted = {name: needed(there, [name], registry) for name in runs(there)}
     for name, prints in wanted.items():
         others = set().union(*(each for other, each in wanted.items() if other != name))
@@ -136,7 +136,7 @@ def collect_garbage(
             f"{store} has no record of a run, so all of it would go: say what to --keep, or delete the folder"
         )
     stay = set().union(*(runs_of(there, name) for name in names))
-    found = garbage(there, needed(there, names, methods_found(folders)), stay)
+    found = garbage(there, needed(there, names, registry_found(folders)), stay)
     summary = (
         f"{len(found.artifacts)} artifacts, {len(found.folders)} drafts, checkpoints and records, {amount(found.bytes)}"
     )

@@ -38,4 +38,4 @@ class Located:
 
 def declaration(spec: RealProblem) -> dict[str, Any]:
     """What a suite says of the problem, but for where its data are."""
-    return without_none(spec.model_dump(mode="json", exclude=set(NOT_CONTENT)))
+    return {key: value for key, value in without_none(spec.model_dump(mode="json")).items() if key not in NOT_CONTENT}

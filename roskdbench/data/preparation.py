@@ -17,7 +17,6 @@ from roskdbench.data.cache import (
     find_cached,
     link_or_copy,
 )
-from roskdbench.data.cards import CARDS
 from roskdbench.data.catalogue import Catalogue, some
 from roskdbench.data.content import Content, Located
 from roskdbench.data.datasets import catalogue
@@ -85,9 +84,8 @@ def write_problem(
     except DamagedArtifactError:  # it was set aside, so it is decoded again
         array = unread.open(_decoded(name, spec, listed, store, 1, report).fingerprint)
     link_or_copy(array.file(IMAGES), folder / IMAGES)
-    dataset: str = spec.dataset  # type: ignore[attr-defined]
     nothing = np.broadcast_to(np.uint8(0), (len(labels), 1, 1, 1))  # the images are there already
-    Problem(dataset, nothing, labels, CARDS[dataset].licence, CARDS[dataset].citation).save_description(folder)
+    Problem(spec.name, nothing, labels, spec.card.licence, spec.card.citation).save_description(folder)
 
 
 def _decoded(

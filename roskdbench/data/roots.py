@@ -4,9 +4,8 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from roskdbench.data.cards import CARDS
 from roskdbench.errors import UserError, nearest
-from roskdbench.suite.problems import MedMnist, ProblemSpec, RealProblem
+from roskdbench.suite.problems import ProblemSpec, RealProblem
 
 VARIABLE = "ROSKDBENCH_DATA"
 
@@ -37,34 +36,28 @@ def find_roots(problems: Mapping[str, ProblemSpec], chosen: Iterable[str], texts
 
 
 def root_of(name: str, spec: RealProblem, given: Mapping[str, Path]) -> Path:
-    """The folder (or npz file) of a problem; a UserError that says how to get the data if there is none."""
-    dataset = spec.dataset  # type: ignore[attr-defined]
-    card = CARDS[dataset]
-    root = given.get(name) or spec.root
-    if root is None:
-        root = under_variable(dataset)
+    """The folder (or file) of a problem; a UserError that says how to get the data if there is none."""
+    root = given.get(name) or spec.root or under_variable(type(spec))
     if root is None:
         raise UserError(
-            f"problem '{name}' needs its data ({card.how}): say where with problems.{name}.root or "
-            f"--data {name}=DIR, or put {'it' if dataset == 'folder' else dataset} under {VARIABLE}"
+            f"problem '{name}' needs its data ({spec.card.how}): say where with problems.{name}.root or "
+            f"--data {name}=DIR, or put {'it' if spec.name == 'folder' else spec.name} under {VARIABLE}"
         )
     root = root.expanduser()
-    if not (_exists(root.is_dir) or (isinstance(spec, MedMnist) and _exists(root.is_file))):
-        raise UserError(f"problem '{name}': there is no folder {root}; to get the data: {card.how}")
+    if not (_exists(root.is_dir) or (spec.is_one_file and _exists(root.is_file))):
+        raise UserError(f"problem '{name}': there is no folder {root}; to get the data: {spec.card.how}")
     return root.resolve()
 
 
-def under_variable(dataset: str) -> Path | None:
-    """The folder of the dataset's name under ROSKDBENCH_DATA, or the one with its npz files; None without either."""
+def under_variable(dataset: type[RealProblem]) -> Path | None:
+    """Where the dataset is under ROSKDBENCH_DATA; None where it is not, or the variable is not set."""
     base = os.environ.get(VARIABLE)
-    if not base or dataset in ("folder", "medmnist"):
+    if not base:
         return None
     folder = Path(base).expanduser()
     if not folder.is_dir():
         raise UserError(f"{VARIABLE} is {base}, and there is no such folder")
-    if (folder / dataset).exists():
-        return folder / dataset
-    return next((place for place in (folder, folder / "medmnist") if any(place.glob(f"{dataset}*.npz"))), None)
+    return dataset.found_under(folder)
 
 
 def _exists(ask: Callable[[], bool]) -> bool:

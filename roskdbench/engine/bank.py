@@ -16,7 +16,7 @@ def fill(
     examples: Examples,
     recipe: Recipe,
     seeds: Seeds,
-    form: ComputeConfig,
+    config: ComputeConfig,
     report: ReportProgress,
 ) -> None:
     """Write logits into bank [views, n, C], in the very batches a student will draw, so that each row is to the bit
@@ -24,13 +24,13 @@ def fill(
     """
     device = examples.device
     teacher.to(device).eval()
-    form = form.lay_out(teacher)
+    config = config.lay_out(teacher)
     for view in range(recipe.view_count):
         order = epoch_order(len(examples), view, seeds.order)
         logits = []
         for positions in batches(order.to(device, non_blocking=True), recipe.batch):
-            images = form.images(examples.views(positions, view, seeds.views, recipe.augmentation))
-            with torch.no_grad(), form.computing(device):
+            images = config.images(examples.views(positions, view, seeds.views, recipe.augmentation))
+            with torch.no_grad(), config.computing(device):
                 logits.append(teacher(images).float())
         bank[view, order.numpy()] = torch.cat(logits).cpu().numpy()
         report((view + 1) / recipe.view_count, f"view {view + 1}")

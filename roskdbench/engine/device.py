@@ -64,13 +64,13 @@ class ComputeConfig:
     compiled: bool = False
 
     def lay_out(self, network: nn.Module) -> "ComputeConfig":
-        """Lay a network's weights out for this form, or for the nearest one that is safe for it, which is returned."""
-        form = self if self.channels_last and not corrupts_memory(network) else replace(self, channels_last=False)
-        network.to(memory_format=form._layout)  # type: ignore[call-overload]
-        return form
+        """Lay a network's weights out so, or in the nearest way that is safe for it, which is returned."""
+        config = self if self.channels_last and not corrupts_memory(network) else replace(self, channels_last=False)
+        network.to(memory_format=config._layout)  # type: ignore[call-overload]
+        return config
 
     def images(self, batch: Tensor) -> Tensor:
-        """A batch laid out for this form."""
+        """A batch laid out for this config."""
         return batch.contiguous(memory_format=self._layout)
 
     def in_training(self, forward: Callable[[Tensor], Any]) -> Callable[[Tensor], Any]:

@@ -1,7 +1,7 @@
 """Networks: any model of timm's behind its problem's normalisation, and weights on disk."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from roskdbench.errors import UserError, nearest
 from roskdbench.fingerprint import canonical_json
+from roskdbench.plugins import Registry
 from roskdbench.suite.protocol import SMALL_IMAGE
 
 METADATA = "roskdbench"
@@ -37,6 +38,10 @@ class Classifier(nn.Module):
     def with_features(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Logits [B, C] and the pooled features [B, F] they are a linear function of."""
         body: Any = self.body
+        if not hasattr(body, "forward_head"):
+            raise UserError(
+                "features are wanted of a network that has none: it lacks timm's forward_features and forward_head"
+            )
         maps = body.forward_features((images - self.mean) / self.deviation)
         features = body.forward_head(maps, pre_logits=True)
         return body.get_classifier()(features), features
@@ -45,7 +50,8 @@ class Classifier(nn.Module):
     def feature_width(self) -> int:
         """F of `with_features`."""
         body: Any = self.body
-        return int(getattr(body, "head_hidden_size", None) or body.num_features)
+        width: Any = getattr(body, "head_hidden_size", None) or getattr(body, "num_features", 1)
+        return int(width)
 
 
 def build(
@@ -56,20 +62,34 @@ def build(
     stem: str,
     statistics: Mapping[str, list[float]],
     seed: int,
+    registry: Registry | None = None,
 ) -> Classifier:
-    """A fresh network with weights drawn from the seed; a UserError for what timm does not know or cannot build."""
+    """A fresh network with weights drawn from the seed: one that a plugin registered, or timm's. A UserError for what
+    neither knows or can build.
+    """
     import timm
 
     name, options = architecture["model"], architecture["options"]
-    if not timm.is_model(name):
+    own = registry.of("network").get(name) if registry else None
+    if own is None and not timm.is_model(name):
         raise UserError(f"timm has no model '{name}'; {nearest(name, timm.list_models())}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
-            body = timm.create_model(name, pretrained=False, in_chans=channels, num_classes=classes, **_tuples(options))
+            if own is not None:
+                body = own.thing(channels=channels, classes=classes, size=size, **options)
+            else:
+                body = timm.create_model(
+                    name, pretrained=False, in_chans=channels, num_classes=classes, **_tuples(options)
+                )
         except (TypeError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:200]
-            raise UserError(f"timm cannot build '{name}' with options {dict(options)}: {reason}") from error
+            builder = "timm" if own is None else Path(own.origin).name
+            raise UserError(f"{builder} cannot build '{name}' with options {dict(options)}: {reason}") from error
+        if not isinstance(body, nn.Module):
+            raise UserError(f"the network '{name}' made a {type(body).__name__}; it should make a torch.nn.Module")
+        if own is not None:
+            return Classifier(body, statistics["mean"], statistics["deviation"])
         if stem == "small" or (stem == "auto" and size < SMALL_IMAGE):
             keep_resolution(body)
     return Classifier(body, statistics["mean"], statistics["deviation"])
@@ -116,7 +136,7 @@ def save_weights(network: nn.Module, path: Path, facts: Mapping[str, Any]) -> No
     save_file(tensors, path, metadata={METADATA: canonical_json(facts)})
 
 
-def load_network(path: Path) -> tuple[Classifier, dict[str, Any]]:
+def load_network(path: Path, registry: Registry | None = None) -> tuple[Classifier, dict[str, Any]]:
     """The network of a file that `save_weights` wrote, in eval mode, and its facts."""
     with safe_open(path, framework="pt") as file:
         facts: dict[str, Any] = json.loads((file.metadata() or {}).get(METADATA, "{}"))
@@ -130,19 +150,26 @@ def load_network(path: Path) -> tuple[Classifier, dict[str, Any]]:
         facts["stem"],
         {"mean": [0.0] * facts["channels"], "deviation": [1.0] * facts["channels"]},
         seed=0,
+        registry=registry,
     )
     network.load_state_dict(load_file(path))
     return network.eval(), facts
 
 
-def adopt(path: Path, facts: Mapping[str, Any], mean: list[float] | None, deviation: list[float] | None) -> Classifier:
+def adopt(
+    path: Path,
+    facts: Mapping[str, Any],
+    mean: Sequence[float] | None,
+    deviation: Sequence[float] | None,
+    registry: Registry | None = None,
+) -> Classifier:
     """A network of timm's with the weights of a file from elsewhere, in eval mode. A UserError if they do not fit.
 
     Where the file does not say how pixels were normalised, it is as timm has it for the model.
     """
     name, channels = facts["architecture"]["model"], facts["channels"]
     blank = {"mean": [0.0] * channels, "deviation": [1.0] * channels}
-    network = build(facts["architecture"], channels, facts["classes"], facts["size"], facts["stem"], blank, seed=0)
+    network = build(facts["architecture"], channels, facts["classes"], facts["size"], facts["stem"], blank, 0, registry)
     usual: Any = getattr(network.body, "pretrained_cfg", {})
     for buffer, given_values, key in ((network.mean, mean, "mean"), (network.deviation, deviation, "std")):
         values = given_values or usual.get(key) or blank["mean" if key == "mean" else "deviation"]
@@ -152,7 +179,7 @@ def adopt(path: Path, facts: Mapping[str, Any], mean: list[float] | None, deviat
     weights = load_file(path)
     if misfit := _misfit(network.body.state_dict(), weights):
         shape = f"{facts['classes']} classes and {channels} channels"
-        raise UserError(f"{path} does not fit timm's {name} with {shape}: {misfit}")
+        raise UserError(f"{path} does not fit {name} with {shape}: {misfit}")
     network.body.load_state_dict(weights)
     return network.eval()
 

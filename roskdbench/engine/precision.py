@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from roskdbench.engine import networks
 from roskdbench.engine.device import ComputeConfig
+from roskdbench.plugins import Registry
 
 FORMS = [ComputeConfig("float32", True), ComputeConfig("float32", False), ComputeConfig("bf16", True)]
 STEPS = 4
@@ -31,6 +32,7 @@ class Case:
     device: torch.device
     channels: int = 3
     stem: str = "standard"
+    registry: Registry | None = None
 
 
 def choose(case: Case, steps: float = 0) -> tuple[ComputeConfig, dict[str, float]]:
@@ -41,16 +43,16 @@ def choose(case: Case, steps: float = 0) -> tuple[ComputeConfig, dict[str, float
     """
     seconds: dict[str, float] = {}
 
-    def tried(form: ComputeConfig, enough: float = inf) -> float:
-        seconds[str(form)] = found = _step_seconds(form, case, enough)
+    def tried(config: ComputeConfig, enough: float = inf) -> float:
+        seconds[str(config)] = found = _step_seconds(config, case, enough)
         return found
 
     best, *others = FORMS
     usual = fastest = tried(best)
-    for form in others:
-        found = tried(form, HOPELESS * fastest)
+    for config in others:
+        found = tried(config, HOPELESS * fastest)
         if found < min(fastest, MARGIN * usual):
-            best, fastest = form, found
+            best, fastest = config, found
     if steps * fastest >= LONG:
         from torch._dynamo.exc import TorchDynamoException
 
@@ -61,13 +63,13 @@ def choose(case: Case, steps: float = 0) -> tuple[ComputeConfig, dict[str, float
 
 
 def step_seconds(device: torch.device) -> float:
-    """What a training step of TRIED images of 64 pixels costs a ResNet-18 here, in the usual form."""
+    """What a training step of TRIED images of 64 pixels costs a ResNet-18 here, in the usual config."""
     return _step_seconds(ComputeConfig(), Case({"model": "resnet18", "options": {}}, 64, TRIED, device))
 
 
-def _step_seconds(form: ComputeConfig, case: Case, enough: float = inf) -> float:
+def _step_seconds(config: ComputeConfig, case: Case, enough: float = inf) -> float:
     """The fastest of some steps; there are no more if two took `enough`. The first has kernels to load."""
-    step, fastest = training_step(form, case), inf
+    step, fastest = training_step(config, case), inf
     for number in range(STEPS):
         start = time.perf_counter()
         step()
@@ -77,19 +79,21 @@ def _step_seconds(form: ComputeConfig, case: Case, enough: float = inf) -> float
     return fastest
 
 
-def training_step(form: ComputeConfig, case: Case) -> Callable[[], None]:
+def training_step(config: ComputeConfig, case: Case) -> Callable[[], None]:
     """Takes a training step on a batch of random images when it is called."""
     channels, size, device = case.channels, case.size, case.device
     statistics = {"mean": [0.5] * channels, "deviation": [0.25] * channels}
-    network = networks.build(case.architecture, channels, 8, size, case.stem, statistics, seed=0).to(device).train()
-    form = form.lay_out(network)
+    network = (
+        networks.build(case.architecture, channels, 8, size, case.stem, statistics, 0, case.registry).to(device).train()
+    )
+    config = config.lay_out(network)
     optimiser = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9)
-    images = form.images(torch.rand(case.batch, channels, size, size, device=device))
+    images = config.images(torch.rand(case.batch, channels, size, size, device=device))
     targets = torch.arange(case.batch, device=device) % 8
-    forward = form.in_training(network)
+    forward = config.in_training(network)
 
     def step() -> None:
-        with form.computing(device):
+        with config.computing(device):
             logits = forward(images)
         loss = functional.cross_entropy(logits.float(), targets)
         optimiser.zero_grad()

@@ -34,21 +34,21 @@ def _predict(
     device: torch.device,
 ) -> NDArray[np.float32]:
     network.to(device).eval()
-    form = ComputeConfig().lay_out(network)
+    config = ComputeConfig().lay_out(network)
     with torch.no_grad():
-        return predict_samples(ask, form, images, samples, device)
+        return predict_samples(ask, config, images, samples, device)
 
 
 def predict_samples(
     ask: Callable[[torch.Tensor], torch.Tensor],
-    form: ComputeConfig,
+    config: ComputeConfig,
     images: NDArray[np.uint8],
     samples: NDArray[np.int64],
     device: torch.device,
 ) -> NDArray[np.float32]:
-    """What `ask` says of the samples, laid out for a form, in their order. [n, …]"""
+    """What `ask` says of the samples, laid out for a config, in their order. [n, …]"""
     found = []
     for start in range(0, len(samples), BATCH):
         pixels = torch.from_numpy(images[samples[start : start + BATCH]]).to(device)
-        found.append(ask(form.images(pixels.float() / 255)).float().cpu().numpy())
+        found.append(ask(config.images(pixels.float() / 255)).float().cpu().numpy())
     return np.concatenate(found) if found else np.zeros((0, 0), np.float32)

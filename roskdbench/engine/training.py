@@ -106,7 +106,7 @@ class Training:
     bank: list[NDArray[np.floating]]
     recipe: Recipe
     seeds: Seeds
-    form: ComputeConfig = field(default_factory=ComputeConfig)
+    config: ComputeConfig = field(default_factory=ComputeConfig)
     mean: Mean | None = None
     warmup: int = 0
     checkpoint: Checkpoint | None = None
@@ -118,7 +118,7 @@ class Training:
     def __post_init__(self) -> None:
         self.device = self.examples.device
         self.network.to(self.device)
-        self.form = self.form.lay_out(self.network)
+        self.config = self.config.lay_out(self.network)
         recipe = self.recipe
         self.optimiser = torch.optim.SGD(
             self.network.parameters(),
@@ -129,7 +129,7 @@ class Training:
         )
         looks = self.method.uses_features or self.method.weighting.uses_features
         self._ask: Asked = self.network.with_features if looks else self.network
-        self._ask_in_full = self.form.in_training(self._ask)
+        self._ask_in_full = self.config.in_training(self._ask)
         self.learning, self.held_out = self._set_apart(self.method.weighting.held_out)
         self.weigher = self._begin_weigher()
 
@@ -170,7 +170,7 @@ class Training:
         self._note(loss=mean_loss, lr=rate)
         if self.validation is not None:
             logits = predict_samples(
-                self.predict, self.form, self.validation.images, self.validation.samples, self.device
+                self.predict, self.config, self.validation.images, self.validation.samples, self.device
             )
             self._note(validation=self.validation.score(logits))
         if weights:
@@ -217,21 +217,21 @@ class Training:
         """Logits of the network as it stands, in eval mode, without gradient."""
         mode = self.network.training
         self.network.eval()
-        with torch.no_grad(), self.form.computing(self.device):
+        with torch.no_grad(), self.config.computing(self.device):
             logits: Tensor = self.network(images)
         self.network.train(mode)
         return logits.float()
 
     def _forward(self, images: Tensor, learns: bool) -> tuple[Tensor, Tensor | None]:
         ask = self._ask_in_full if learns and len(images) == self.recipe.batch else self._ask
-        with self.form.computing(self.device):
+        with self.config.computing(self.device):
             answer = ask(images)
         logits, features = answer if isinstance(answer, tuple) else (answer, None)
         return logits.float(), features
 
     def _views(self, positions: Tensor, epoch: int) -> Tensor:
         view = self.recipe.view_of(epoch)
-        return self.form.images(self.examples.views(positions, view, self.seeds.views, self.recipe.augmentation))
+        return self.config.images(self.examples.views(positions, view, self.seeds.views, self.recipe.augmentation))
 
     def _teacher_logits(self, epoch: int) -> Tensor:
         """The teachers' logits for this epoch's views. [K, n, C]"""
@@ -266,7 +266,7 @@ class Training:
         """BatchNorm statistics of the averaged weights, by a pass over the last epoch's views."""
         last = self.recipe.epochs - 1
         order = self.learning[epoch_order(len(self.learning), last, self.seeds.order)].to(self.device)
-        with torch.no_grad(), self.form.computing(self.device):
+        with torch.no_grad(), self.config.computing(self.device):
             update_bn((self._views(positions, last) for positions in batches(order, self.recipe.batch)), averaged)
         averaged.eval()
 

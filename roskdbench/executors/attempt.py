@@ -14,7 +14,7 @@ from roskdbench.store import DamagedArtifactError, Store, StoreFullError
 QUIET = 0.1  # seconds between two progress events of a job
 
 
-def attempt(job: Job, store: Store, method_folders: tuple[Path, ...], tell: Callable[[Event], None]) -> Event:
+def attempt(job: Job, store: Store, plugin_folders: tuple[Path, ...], tell: Callable[[Event], None]) -> Event:
     """Execute the job; progress goes to `tell`, how it ended is returned."""
     last = 0.0
 
@@ -26,7 +26,7 @@ def attempt(job: Job, store: Store, method_folders: tuple[Path, ...], tell: Call
             tell(Progressed(job.fingerprint, done, note))
 
     try:
-        return Finished(job.fingerprint, execute(job, store, report, method_folders) or "")
+        return Finished(job.fingerprint, execute(job, store, report, plugin_folders) or "")
     except BrokenPipeError:
         raise
     except Exception as error:

@@ -57,21 +57,21 @@ class ExecutorConfig:
         for device in self.devices:
             visible_as(device)
 
-    def start(self, store: Store, method_folders: tuple[Path, ...], tell: Callable[[Event], None]) -> Executor:
+    def start(self, store: Store, plugin_folders: tuple[Path, ...], tell: Callable[[Event], None]) -> Executor:
         """Make the executor. Progress of a job in this very process goes to `tell`."""
         if self.kind == "ray":
             from roskdbench.executors.ray_cluster import RayExecutor
 
-            return RayExecutor(store, method_folders, self.workers, self.address)
+            return RayExecutor(store, plugin_folders, self.workers, self.address)
         if self.kind == "slurm":
             from roskdbench.executors.slurm import SlurmExecutor
 
-            return SlurmExecutor(store, method_folders, tell, self.workers, self.options)
+            return SlurmExecutor(store, plugin_folders, tell, self.workers, self.options)
         visible = [visible_as(device) for device in self.devices] or default_devices()
         workers = self.workers or default_workers(visible)
         if workers == 1 and not self.devices:
-            return InlineExecutor(store, method_folders, tell)
-        return ProcessExecutor(store, method_folders, workers, visible)
+            return InlineExecutor(store, plugin_folders, tell)
+        return ProcessExecutor(store, plugin_folders, workers, visible)
 
 
 def cores() -> int:

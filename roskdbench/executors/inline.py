@@ -12,8 +12,8 @@ from roskdbench.store import Store
 class InlineExecutor:
     """Runs a job as soon as it is waited for; progress is told while it runs."""
 
-    def __init__(self, store: Store, method_folders: tuple[Path, ...], tell: Callable[[Event], None]) -> None:
-        self._store, self._method_folders, self._tell = store, method_folders, tell
+    def __init__(self, store: Store, plugin_folders: tuple[Path, ...], tell: Callable[[Event], None]) -> None:
+        self._store, self._plugin_folders, self._tell = store, plugin_folders, tell
         self._job: Job | None = None
 
     @property
@@ -30,7 +30,7 @@ class InlineExecutor:
         if self._job is None:
             return []
         job, self._job = self._job, None
-        return [attempt(job, self._store, self._method_folders, self._tell)]
+        return [attempt(job, self._store, self._plugin_folders, self._tell)]
 
     def close(self) -> None:
         """Nothing is left running."""

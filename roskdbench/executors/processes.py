@@ -37,9 +37,9 @@ class ProcessExecutor:
     """
 
     def __init__(
-        self, store: Store, method_folders: tuple[Path, ...], workers: int, visible: Sequence[str] = ()
+        self, store: Store, plugin_folders: tuple[Path, ...], workers: int, visible: Sequence[str] = ()
     ) -> None:
-        self._store, self._method_folders, self._limit = store, method_folders, workers
+        self._store, self._plugin_folders, self._limit = store, plugin_folders, workers
         self._visible = visible
         self._context = get_context("spawn")
         self._workers: list[_Worker] = []
@@ -99,7 +99,7 @@ class ProcessExecutor:
 
     def _hire(self) -> _Worker:
         ours, theirs = self._context.Pipe()
-        arguments = (theirs, self._store.root, self._method_folders)
+        arguments = (theirs, self._store.root, self._plugin_folders)
         process = self._context.Process(target=_serve, args=arguments, daemon=True)
         taken = [worker.visible for worker in self._workers]
         visible = min(self._visible, key=taken.count) if self._visible else None
@@ -148,14 +148,14 @@ def _reason(exit_code: int | None) -> str:
     return f"its worker ended with code {exit_code}"
 
 
-def _serve(pipe: Connection, store_root: Path, method_folders: tuple[Path, ...]) -> None:
+def _serve(pipe: Connection, store_root: Path, plugin_folders: tuple[Path, ...]) -> None:
     """A worker's life: a job, its events, the next job, until whoever started it is gone."""
     threading.Thread(target=_follow_parent, daemon=True).start()
     store = Store(store_root)
     try:
         while True:
             job: Job = pipe.recv()
-            pipe.send(attempt(job, store, method_folders, pipe.send))
+            pipe.send(attempt(job, store, plugin_folders, pipe.send))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
 

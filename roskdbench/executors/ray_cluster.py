@@ -14,10 +14,10 @@ from roskdbench.executors.config import MOST
 from roskdbench.executors.events import Event, Failed, Lost
 from roskdbench.executors.processes import ONE_THREAD
 from roskdbench.executors.shipping import Shipped, packed, unpacked
-from roskdbench.job import Job
+from roskdbench.job import Job, kind_of
+from roskdbench.plugins import VARIABLES
 from roskdbench.store import Store
 
-USES_GPU = ("teacher", "trajectory", "bank", "predictions", "memorisation", "attacks", "landscape", "features", "form")
 PAUSE = 0.1  # seconds between two looks
 
 
@@ -25,15 +25,15 @@ class RayExecutor:
     """A task a job, each with a CPU and, where the cluster has GPUs, with a share of one."""
 
     def __init__(
-        self, store: Store, method_folders: tuple[Path, ...], workers: int | None, address: str | None
+        self, store: Store, plugin_folders: tuple[Path, ...], workers: int | None, address: str | None
     ) -> None:
         try:
             import ray
         except ImportError:
             raise UserError("Ray is not installed: pip install 'roskdbench[ray]'") from None
-        self._ray, self._store_root, self._shipped = ray, store.root.resolve(), packed(method_folders)
+        self._ray, self._store_root, self._shipped = ray, store.root.resolve(), packed(plugin_folders)
         settings: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
-        variables = {**dict.fromkeys(ONE_THREAD, "1"), "ROSKDBENCH_METHODS": ""}
+        variables = {**dict.fromkeys(ONE_THREAD, "1"), **dict.fromkeys(VARIABLES, "")}
         if address is None:
             address = "local"  # of its own, whatever else runs or has left its address on this machine
             settings |= {"num_cpus": workers, "include_dashboard": False}
@@ -58,7 +58,7 @@ class RayExecutor:
 
     def start(self, job: Job) -> None:
         """Hand the job to the cluster."""
-        gpus = self._share if job.kind in USES_GPU else 0
+        gpus = self._share if kind_of(job.kind).uses_gpu else 0
         task = self._compute.options(num_cpus=1, num_gpus=gpus, max_retries=0, name=job.label)
         given = str(int(1 / gpus)) if gpus else ""
         self._running[task.remote(job, str(self._store_root), self._shipped, self._told, __version__, given)] = job

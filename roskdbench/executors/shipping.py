@@ -8,7 +8,7 @@ from pathlib import Path
 
 from roskdbench.errors import UserError, refusal
 from roskdbench.fingerprint import fingerprint
-from roskdbench.registry import VARIABLE, named_folders
+from roskdbench.plugins import VARIABLES, named_folders
 
 BYTES = "latin-1"  # every byte is a letter, whatever the file's own encoding
 Shipped = tuple[Mapping[str, str], ...]
@@ -34,14 +34,15 @@ def packed(folders: Iterable[Path]) -> Shipped:
 
 def _files(folder: Path) -> dict[str, str]:
     if not folder.is_dir():
-        raise UserError(f"no folder of methods at {folder}")
+        raise UserError(f"no folder of plugins at {folder}")
     return {file.name: file.read_bytes().decode(BYTES) for file in sorted(folder.glob("*.py"))}
 
 
 def unpacked(shipped: Shipped) -> tuple[Path, ...]:
     """Folders with these files, written once for each content and user of this machine."""
-    os.environ.pop(VARIABLE, None)  # what it named there has come along
-    top = Path(tempfile.gettempdir()) / f"roskdbench-methods-{os.getuid()}"
+    for variable in VARIABLES:
+        os.environ.pop(variable, None)  # what it named there has come along
+    top = Path(tempfile.gettempdir()) / f"roskdbench-plugins-{os.getuid()}"
     make_private(top)
     places = []
     for files in shipped:

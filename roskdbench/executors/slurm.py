@@ -13,20 +13,12 @@ from roskdbench.executors.events import Event, Failed, Lost, Progressed
 from roskdbench.executors.inline import InlineExecutor
 from roskdbench.executors.processes import ONE_THREAD
 from roskdbench.executors.shipping import Shipped, make_private, packed, unpacked
-from roskdbench.job import Job
+from roskdbench.job import Job, kind_of
 from roskdbench.store import Store
 
 ARRAY = 500  # jobs under way at most, unless `workers` says otherwise
 PAUSE = 0.5  # seconds between two looks
 TOLD_EVERY = 2.0  # seconds between two notes of a job
-RUNS_LOCALLY = (
-    "split",
-    "labels",
-    "subsets",
-    "ensemble",
-    "calibration",
-    "scores",
-)  # seconds: too short for a task of their own
 USUAL = {"timeout_min": 24 * 60, "cpus_per_task": 1, "mem_gb": 8}
 
 
@@ -40,7 +32,7 @@ class SlurmExecutor:
     def __init__(
         self,
         store: Store,
-        method_folders: tuple[Path, ...],
+        plugin_folders: tuple[Path, ...],
         tell: Callable[[Event], None],
         workers: int | None,
         options: Mapping[str, str],
@@ -49,8 +41,8 @@ class SlurmExecutor:
             import submitit
         except ImportError:
             raise UserError("submitit is not installed: pip install 'roskdbench[slurm]'") from None
-        self._root, self._shipped = store.root.resolve(), packed(method_folders)
-        self._here = InlineExecutor(store, method_folders, tell)
+        self._root, self._shipped = store.root.resolve(), packed(plugin_folders)
+        self._here = InlineExecutor(store, plugin_folders, tell)
         self._folder = self._root.with_name(f"{self._root.name}-slurm")
         make_private(self._folder)
         chosen: dict[str, Any] = {**USUAL, **{name: _number(value) for name, value in options.items()}}
@@ -73,7 +65,7 @@ class SlurmExecutor:
 
     def start(self, job: Job) -> None:
         """Put the job into the next array, or run it here."""
-        if job.kind in RUNS_LOCALLY:
+        if kind_of(job.kind).runs_locally:
             self._here.start(job)
         else:
             self._ready.append(job)

@@ -2,19 +2,23 @@
 
 import numpy as np
 
-from roskdbench.engine.bank import fill
-from roskdbench.engine.device import prepare
-from roskdbench.engine.networks import load_network
-from roskdbench.engine.training import Recipe
-from roskdbench.jobs import networks
+from roskdbench.job import Kind
 from roskdbench.jobs.context import JobContext
 from roskdbench.store import reserve
+
+KIND = Kind(revision=1, uses_gpu=True)
 
 
 def run(context: JobContext) -> None:
     """Write logits.npy [views, n, C], rows in the order of the training part, straight to the file."""
+    from roskdbench.engine.bank import fill
+    from roskdbench.engine.device import prepare
+    from roskdbench.engine.networks import load_network
+    from roskdbench.engine.training import Recipe
+    from roskdbench.jobs import networks
+
     device, problem, spec = prepare(), context.problem(), context.spec
-    teacher, facts = load_network(context.inputs["teacher"].file(networks.LAST))
+    teacher, facts = load_network(context.inputs["teacher"].file(networks.LAST), context.registry)
     recipe = Recipe.of(spec["recipe"])
     samples = context.training_part()
     shape = (recipe.view_count, len(samples), facts["classes"])
@@ -22,5 +26,6 @@ def run(context: JobContext) -> None:
     with (context.folder / "logits.npy").open("r+b") as file:  # once mapped, a full disk kills the process
         reserve(file, bank.offset + bank.nbytes)
     examples = networks.examples(context, problem, samples, device)
-    fill(bank, teacher, examples, recipe, networks.student_seeds(spec["seed"]), networks.form(context), context.report)
+    config = networks.compute_config(context)
+    fill(bank, teacher, examples, recipe, networks.student_seeds(spec["seed"]), config, context.report)
     bank.flush()

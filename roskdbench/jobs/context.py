@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from roskdbench.data.problem import Problem
 from roskdbench.job import Job
+from roskdbench.plugins import Registry, discover
 from roskdbench.store import Artifact, Store
 
 
@@ -22,7 +24,7 @@ class JobContext:
     folder: Path
     store: Store
     report: Callable[[float, str], None]
-    method_folders: tuple[Path, ...] = ()
+    plugin_folders: tuple[Path, ...] = ()
     notes: dict[str, Any] = field(default_factory=dict)
     """Facts about this run that go into job.json and are no part of the artifact."""
 
@@ -35,6 +37,11 @@ class JobContext:
     def spec(self) -> Mapping[str, Any]:
         """The job's spec."""
         return self.job.spec
+
+    @cached_property
+    def registry(self) -> Registry:
+        """All that plugins add, found again where the job runs."""
+        return discover(self.plugin_folders)
 
     def problem(self) -> Problem:
         """The problem of the input `pixels`."""

@@ -24,7 +24,7 @@ def execute(
     job: Job,
     store: Store,
     report: Callable[[float, str], None] = lambda done, note: None,
-    method_folders: tuple[Path, ...] = (),
+    plugin_folders: tuple[Path, ...] = (),
 ) -> str | None:
     """Compute a job whose inputs are in the store, unless its artifact is there by now. Returns why it diverged, if so.
 
@@ -41,12 +41,12 @@ def execute(
             "inputs": job.inputs,
             "code": job.code,
             "label": job.label,
-            "work": job.work,
-            "network": job.hints.get("network", ""),
+            "cost": job.cost,
+            "network": job.network,
         }
         started = time.perf_counter()
         with store.writing(job.fingerprint, record) as folder:
-            context = JobContext(job, inputs, folder, store, report, method_folders)
+            context = JobContext(job, inputs, folder, store, report, plugin_folders)
             reason: str | None = import_module(f"roskdbench.jobs.{job.kind}").run(context)
             if reason is not None:
                 (folder / DIVERGED).write_text(canonical_json({"reason": reason}), "utf-8")

@@ -6,15 +6,19 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from roskdbench.data.noise import flips, noisy_labels
 from roskdbench.data.problem import Labels
 from roskdbench.fingerprint import canonical_json, seed_for
+from roskdbench.job import Kind
 from roskdbench.jobs.context import JobContext
 from roskdbench.suite.noise import NoiseSpec
+
+KIND = Kind(revision=2, runs_locally=True)
 
 
 def run(context: JobContext) -> None:
     """Write labels.npz (targets of all samples; flipped, 1 where training sees another label) and noise.json."""
+    from roskdbench.data.noise import flips, noisy_labels  # it brings scipy, which plans do without
+
     labels, train = context.problem().labels, context.training_part()
     noise = TypeAdapter[NoiseSpec](NoiseSpec).validate_python(context.spec["noise"])
     features = context.inputs["features"].array("features.npy") if "features" in context.inputs else None

@@ -1,23 +1,27 @@
-"""`checkpoint`: a network that was trained elsewhere, from a safetensors file, as if a training had left it here."""
+"""`model_file`: a network that was trained elsewhere, from a safetensors file, as if a training had left it here."""
 
 from pathlib import Path
 
-from roskdbench.engine import networks
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import file_digest
+from roskdbench.job import Kind
 from roskdbench.jobs.context import JobContext
-from roskdbench.jobs.networks import LAST
+
+KIND = Kind(revision=1)
 
 
 def run(context: JobContext) -> None:
     """Write last.safetensors."""
-    path, spec = Path(context.job.hints["path"]), context.spec
+    from roskdbench.engine import networks
+    from roskdbench.jobs.networks import LAST
+
+    path, spec = Path(context.job.locations["path"]), context.spec
     if file_digest(path) != spec["digest"]:
         raise UserError(f"{path} changed while it was being read; run the command again")
     problem = context.problem()
     classes, channels = problem.labels.classes, problem.images.shape[1]
     if spec["ours"]:
-        network, facts = networks.load_network(path)
+        network, facts = networks.load_network(path, context.registry)
         if tuple(facts["class_names"]) != classes or facts["channels"] != channels:
             theirs = f"{', '.join(facts['class_names'])} on {facts['channels']} channels"
             raise UserError(f"{path} was trained for {theirs}; the problem has {', '.join(classes)} on {channels}")
@@ -31,5 +35,5 @@ def run(context: JobContext) -> None:
             "task": problem.labels.task,
             "class_names": list(classes),
         }
-        network = networks.adopt(path, facts, spec["mean"], spec["deviation"])
+        network = networks.adopt(path, facts, spec["mean"], spec["deviation"], context.registry)
     networks.save_weights(network, context.folder / LAST, facts)

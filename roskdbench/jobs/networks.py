@@ -1,4 +1,4 @@
-"""What the jobs that train have in common: examples, a fresh network, its form, its training, and its file."""
+"""What the jobs that train have in common: examples, a fresh network, how it computes, its training, and its file."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,8 @@ from roskdbench.engine.validation import ValidationSet
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import canonical_json, seed_for
 from roskdbench.jobs.context import JobContext
-from roskdbench.measures.tested import Tested
+from roskdbench.measuring.tested import Tested
+from roskdbench.plugins import Registry
 from roskdbench.store import Artifact
 
 LAST = "last.safetensors"
@@ -45,10 +46,10 @@ def validation(context: JobContext, problem: Problem) -> ValidationSet:
     return ValidationSet(problem.images, split["validation"], Tested.of(problem.labels, split).validation_auc)
 
 
-def form(context: JobContext) -> ComputeConfig:
-    """The form that the suite names, or that was measured."""
-    chosen = context.inputs.get("form")
-    return ComputeConfig(**chosen.json("form.json")) if chosen else ComputeConfig(context.spec["precision"])
+def compute_config(context: JobContext) -> ComputeConfig:
+    """The precision that the suite names, or what was measured."""
+    chosen = context.inputs.get("compute_config")
+    return ComputeConfig(**chosen.json("compute_config.json")) if chosen else ComputeConfig(context.spec["precision"])
 
 
 def facts(context: JobContext, problem: Problem) -> dict[str, Any]:
@@ -75,12 +76,13 @@ def fresh(context: JobContext, described: Mapping[str, Any], *purpose: Any) -> C
         described["stem"],
         context.inputs["split"].json("statistics.json"),
         seed_for("weights", *purpose),
+        context.registry,
     )
 
 
-def trained(artifact: Artifact, reading: str) -> Classifier:
+def trained(artifact: Artifact, reading: str, registry: Registry | None = None) -> Classifier:
     """The network that a training left, read at its last or its averaged weights."""
-    return networks.load_network(artifact.file(f"{reading}.safetensors"))[0]
+    return networks.load_network(artifact.file(f"{reading}.safetensors"), registry)[0]
 
 
 def train(context: JobContext, training: Training, described: Mapping[str, Any]) -> str | None:

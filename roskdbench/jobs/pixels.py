@@ -2,23 +2,25 @@
 
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
-from roskdbench.data.datasets import draw
 from roskdbench.data.preparation import write_problem
 from roskdbench.errors import UserError
+from roskdbench.job import Kind
 from roskdbench.jobs.context import JobContext
-from roskdbench.suite.problems import ProblemSpec, RealProblem
+from roskdbench.suite.problems import Dataset, DrawnDataset, RealProblem
+
+KIND = Kind(revision=1)
 
 
 def run(context: JobContext) -> None:
     """Write images.npy, labels.npz and problem.json."""
-    declared = context.job.hints.get("declared") or context.spec["problem"]
-    spec = TypeAdapter[ProblemSpec](ProblemSpec).validate_python(declared)
-    if not isinstance(spec, RealProblem):
-        draw(spec).save(context.folder)
+    locations = context.job.locations
+    corrected = {"corrected": locations["corrected"]} if "corrected" in locations else {}
+    spec = Dataset.read({**context.spec["problem"], **corrected}, context.registry)
+    if isinstance(spec, DrawnDataset):
+        spec.draw().save(context.folder)
         return
-    root = context.job.hints["root"]
+    assert isinstance(spec, RealProblem)
+    root = locations.get("root")
     if root is None:
         raise UserError(f"{context.job.label}: where the data are is not known; run the suite itself, or name its root")
     identity = context.spec["content"]
@@ -26,4 +28,4 @@ def run(context: JobContext) -> None:
     def report(done: int, found: int, total: int) -> None:
         context.report(done / total, f"{done:,} of {total:,} images")
 
-    write_problem(context.job.hints["problem"], spec, Path(root), identity, context.store, context.folder, report)
+    write_problem(locations["problem"], spec, Path(root), identity, context.store, context.folder, report)

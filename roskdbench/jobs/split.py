@@ -6,7 +6,10 @@ from numpy.typing import NDArray
 from roskdbench.data.splits import fold, holdout, official
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import canonical_json
+from roskdbench.job import Kind
 from roskdbench.jobs.context import JobContext
+
+KIND = Kind(revision=1, runs_locally=True)
 
 CHUNK_BYTES = 8 << 20  # of pixels; counting takes several times that
 

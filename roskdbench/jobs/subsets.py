@@ -4,7 +4,10 @@ import numpy as np
 
 from roskdbench.data.problem import indicators
 from roskdbench.data.subsets import overlapping_subsets
+from roskdbench.job import Kind
 from roskdbench.jobs.context import JobContext
+
+KIND = Kind(revision=1, runs_locally=True)
 
 
 def run(context: JobContext) -> None:

@@ -1,11 +1,9 @@
 """`teacher`: a network trained on labels, on the training part or on a subset of it."""
 
-from roskdbench.engine.checkpoint import Checkpoint
-from roskdbench.engine.device import prepare
-from roskdbench.engine.training import Recipe, Seeds, Training
-from roskdbench.jobs import networks
+from roskdbench.job import Kind
 from roskdbench.jobs.context import JobContext
-from roskdbench.method import Method
+
+KIND = Kind(revision=2, trains=True, uses_gpu=True)
 
 
 def run(context: JobContext) -> str | None:
@@ -13,6 +11,12 @@ def run(context: JobContext) -> str | None:
 
     A teacher's views and order are its own: a bank is asked about views that no teacher has learnt by heart.
     """
+    from roskdbench.engine.checkpoint import Checkpoint
+    from roskdbench.engine.device import prepare
+    from roskdbench.engine.training import Recipe, Seeds, Training
+    from roskdbench.jobs import networks
+    from roskdbench.method import Method
+
     device, problem, spec = prepare(), context.problem(), context.spec
     samples = context.training_part()
     if "subsets" in context.inputs:
@@ -28,7 +32,7 @@ def run(context: JobContext) -> str | None:
         bank=[],
         recipe=Recipe.of(spec["recipe"]),
         seeds=Seeds.of(*purpose),
-        form=networks.form(context),
+        config=networks.compute_config(context),
         checkpoint=Checkpoint(context.partial),
         report=context.report,
         validation=networks.validation(context, problem),

@@ -2,22 +2,29 @@
 as Baseline V and RoS-KD do, share it.
 """
 
-from roskdbench.engine.checkpoint import Checkpoint
-from roskdbench.engine.device import prepare
-from roskdbench.engine.training import Recipe, Training
+from typing import TYPE_CHECKING
+
 from roskdbench.errors import UserError
-from roskdbench.jobs import networks
+from roskdbench.job import Kind
 from roskdbench.jobs.context import JobContext
-from roskdbench.method import Method, code_identity
-from roskdbench.registry import discover
+
+if TYPE_CHECKING:
+    from roskdbench.method import Method
+
+KIND = Kind(revision=2, trains=True, uses_gpu=True)
 
 
 def run(context: JobContext) -> str | None:
     """Write last.safetensors, averaged.safetensors (where averaging started) and history.json, or return why the
     training diverged.
     """
+    from roskdbench.engine.checkpoint import Checkpoint
+    from roskdbench.engine.device import prepare
+    from roskdbench.engine.training import Recipe, Training
+    from roskdbench.jobs import networks
+
     device, problem, spec = prepare(), context.problem(), context.spec
-    method = _method(context)
+    method = method_of(context)
     described = networks.facts(context, problem)
     training = Training(
         task=problem.labels.task,
@@ -27,7 +34,7 @@ def run(context: JobContext) -> str | None:
         bank=[bank.array("logits.npy") for bank in context.numbered("bank")],
         recipe=Recipe.of(spec["recipe"]),
         seeds=networks.student_seeds(spec["seed"]),
-        form=networks.form(context),
+        config=networks.compute_config(context),
         mean=method.collected_mean,
         warmup=spec["averaging"]["warmup"],
         checkpoint=Checkpoint(context.partial),
@@ -37,10 +44,17 @@ def run(context: JobContext) -> str | None:
     return networks.train(context, training, described)
 
 
-def _method(context: JobContext) -> Method:
-    """The method with the parameters of the spec, from the file that the plan saw."""
-    name = context.job.hints["method"]
-    method = discover(context.method_folders).make(name, context.job.hints["parameters"])
-    if dict(context.job.code) != code_identity(method):
+def method_of(context: JobContext) -> "Method":
+    """The method that the spec declares, by the code that the plan saw. Its name says only where to look for it."""
+    from roskdbench.method import code_identity
+
+    name, spec = context.job.locations["method"], context.spec
+    mean = {key: value for key, value in spec["averaging"].items() if key != "warmup"}
+    chosen: type[Method] = context.registry.find("method", name).thing
+    method = chosen.model_validate({**spec["method"], "averaging": mean})
+    network_code = {role: digest for role, digest in context.job.code.items() if role.startswith("network.")}
+    if {**code_identity(method), **network_code} != dict(context.job.code):
         raise UserError(f"the code of method '{name}' changed while the suite was running; run it again")
+    if method.training_declaration() != spec["method"]:
+        raise UserError(f"method '{name}' is no more what it was when the suite was planned; run it again")
     return method

@@ -1,102 +1,56 @@
-"""Calibration: whether a model's probabilities are what happens, before and after its logits are divided by a
-temperature that validation chose.
+"""`calibration`: whether a model's test probabilities are what happens, before and after temperature scaling."""
 
-Single-label: the confidence of the largest class against being right. Multi-label: the probability of each finding
-against its being there, all findings as one. Brier scores of single-label problems sum over classes: from 0 to 2.
-"""
+from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
-from scipy.special import expit, log_expit, log_softmax
+from roskdbench.plugins import register
+from roskdbench.suite.measure import Column, Measure
+from roskdbench.values import MetricValue
 
-from roskdbench.measures import ALL, BINS, Row
-from roskdbench.suite.problems import Task
+if TYPE_CHECKING:
+    import pandas
 
-COLDEST, HOTTEST = 0.05, 20.0
-
-Logits = NDArray[np.floating]
+    from roskdbench.measuring.predictions import Predictions
 
 
-def calibration_rows(
-    task: Task, truth: NDArray[Any], logits: Logits, known: NDArray[np.bool_] | None, suffix: str
-) -> list[Row]:
-    """Expected calibration error, Brier score and negative log-likelihood, and the reliability diagram behind the
-    first: for each bin of confidence its mean ("confidence"), how often it was right ("right"), and how many it holds.
+@register("calibration")
+class Calibration(Measure):
+    """Calibration: ECE, Brier score, negative log-likelihood and reliability, before and after a temperature chosen on
+    validation.
     """
-    confidence, right = confidences(task, truth, logits, known)
-    rows: list[Row] = [
-        (f"ece{suffix}", ALL, expected_error(confidence, right), len(truth)),
-        (f"brier{suffix}", ALL, brier(task, truth, logits, known), len(truth)),
-        (f"nll{suffix}", ALL, negative_log_likelihood(task, truth, logits, known), len(truth)),
-    ]
-    for number, (mean, share, count) in enumerate(reliability(confidence, right)):
-        rows.append((f"confidence{suffix}", f"bin {number + 1}", mean, count))
-        rows.append((f"right{suffix}", f"bin {number + 1}", share, count))
-    return rows
 
-
-def temperature(task: Task, truth: NDArray[Any], logits: Logits, known: NDArray[np.bool_] | None = None) -> float:
-    """The divisor of the logits that makes what was seen most likely."""
-
-    def loss(log_temperature: float) -> float:
-        return negative_log_likelihood(task, truth, logits / np.exp(log_temperature), known)
-
-    found = minimize_scalar(loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded")
-    return float(np.exp(found.x))
-
-
-def confidences(
-    task: Task, truth: NDArray[Any], logits: Logits, known: NDArray[np.bool_] | None
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """What was said with which probability, and whether it was so; one entry a decision."""
-    exact = logits.astype(np.float64)
-    if task == "single-label":
-        return np.exp(log_softmax(exact, -1).max(-1)), exact.argmax(-1) == truth
-    counted = np.ones(truth.shape, bool) if known is None else known.astype(bool)
-    return expit(exact)[counted], (truth > 0.5)[counted]
-
-
-def reliability(
-    confidence: NDArray[np.float64], right: NDArray[np.bool_]
-) -> list[tuple[float | None, float | None, int]]:
-    """For each of the equal bins from 0 to 1: mean confidence, share of right decisions, and their number."""
-    number = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    found: list[tuple[float | None, float | None, int]] = []
-    for each in range(BINS):
-        inside = number == each
-        count = int(inside.sum())
-        found.append(
-            (float(confidence[inside].mean()), float(right[inside].mean()), count) if count else (None, None, 0)
-        )
-    return found
-
-
-def expected_error(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
-    """The mean distance of confidence from truth over the bins, each by its share of decisions."""
-    bins = reliability(confidence, right)
-    total = max(len(confidence), 1)
-    return float(
-        sum(count * abs(mean - share) for mean, share, count in bins if mean is not None and share is not None) / total
+    heading: ClassVar[str] = "calibration"
+    columns: ClassVar[tuple[Column, ...]] = (
+        Column("ece", "ECE", higher_is_better=False),
+        Column("brier", "Brier", higher_is_better=False),
+        Column("nll", "NLL", higher_is_better=False),
+        Column("temperature", "T", higher_is_better=None),
+        Column("ece@scaled", "ECE at T", higher_is_better=False),
     )
 
+    def evaluate(self, predictions: Predictions) -> Iterable[MetricValue]:
+        """Metrics after the temperature end in "@scaled"."""
+        from roskdbench.measuring import Row, values_of
+        from roskdbench.measuring.calibration import calibration_rows, temperature
 
-def brier(task: Task, truth: NDArray[Any], logits: Logits, known: NDArray[np.bool_] | None) -> float:
-    """The mean squared distance of probabilities from what was the case."""
-    exact = logits.astype(np.float64)
-    if task == "single-label":
-        chance = np.exp(log_softmax(exact, -1))
-        return float(((chance - np.eye(exact.shape[1])[truth]) ** 2).sum(-1).mean())
-    squares = (expit(exact) - truth) ** 2
-    return float(squares.mean() if known is None else squares[known.astype(bool)].mean())
+        tested, test = predictions.tested, predictions.logits["test"]
+        known = tested.known()
+        flags = {part: None if known is None else known[part] == 1 for part in ("validation", "test")}
+        validation = predictions.logits["validation"]
+        chosen = temperature(tested.task, tested.validation.targets, validation, flags["validation"])
+        truth = tested.test.targets
+        rows: list[Row] = calibration_rows(tested.task, truth, test, flags["test"], "")
+        rows += calibration_rows(tested.task, truth, test / chosen, flags["test"], "@scaled")
+        rows.append(("temperature", "", chosen, len(tested.validation)))
+        return values_of(rows)
 
+    def notes(self, numbers: pandas.DataFrame) -> list[str]:
+        """What the columns are."""
+        from roskdbench.measuring import BINS
 
-def negative_log_likelihood(task: Task, truth: NDArray[Any], logits: Logits, known: NDArray[np.bool_] | None) -> float:
-    """The mean negative logarithm of the probability of what was the case."""
-    exact = logits.astype(np.float64)
-    if task == "single-label":
-        return float(-log_softmax(exact, -1)[np.arange(len(truth)), truth].mean())
-    each = -np.where(truth > 0.5, log_expit(exact), log_expit(-exact))
-    return float(each.mean() if known is None else each[known.astype(bool)].mean())
+        return [
+            f"Calibration on the test part: ECE over {BINS} equal bins; Brier scores (single-label) sum over classes.",
+            "T: the temperature that validation chose; ECE at T: after dividing logits by it.",
+        ]

@@ -1,43 +1,73 @@
-"""Memorisation: of the training labels that noise flipped, how many a model reproduces and how many it corrects.
+"""`memorisation`: what a model says of the training samples whose labels noise flipped."""
 
-Single-label: the largest logit is the wrong label that training saw ("memorised"), the right one ("corrected"), or
-neither. Multi-label: each flipped label is one decision at 0.5, so the two shares sum to 1.
-"""
+from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
+from roskdbench.plugins import register
+from roskdbench.suite.measure import Column, Measure, Reads
+from roskdbench.values import STUDENT, TEACHER, MetricValue
 
-from roskdbench.measures import ALL, Row
-from roskdbench.suite.problems import Task
+if TYPE_CHECKING:
+    import pandas
 
-MEMORISED, CORRECTED = "memorised", "corrected"
+    from roskdbench.jobs.measuring import MeasureContext
+
+UNSEEN = "-unseen"
+"""The end of a metric that is about flipped labels which a teacher on a subset has not learnt from."""
 
 
-def memorisation_rows(
-    task: Task,
-    classes: Sequence[str],
-    truth: NDArray[Any],
-    seen: NDArray[Any],
-    flipped: NDArray[np.uint8],
-    logits: NDArray[np.float32],
-) -> list[Row]:
-    """The two shares over all flipped labels, and for each true class. None where nothing was flipped."""
-    if task == "single-label":
-        decisions = logits.argmax(-1) if len(logits) else np.zeros(0, np.int64)
-        true_class, counted = truth, flipped.astype(bool)
-        right, wrong = decisions == truth, decisions == seen
-        members = [counted & (true_class == c) for c in range(len(classes))]
-    else:
-        decisions = logits >= 0 if len(logits) else np.zeros(truth.shape, bool)
-        counted = flipped.astype(bool)
-        right, wrong = decisions == (truth > 0.5), decisions == (seen > 0.5)
-        members = [counted & (np.arange(len(classes)) == c) for c in range(len(classes))]
-    rows: list[Row] = []
-    for name, chosen in ((ALL, counted), *zip(classes, members, strict=True)):
-        number = int(chosen.sum())
-        for metric, flags in ((MEMORISED, wrong), (CORRECTED, right)):
-            rows.append((metric, name, float(flags[chosen].mean()) if number else None, number))
-    return rows
+@register("memorisation")
+class Memorisation(Measure):
+    """Memorisation: of the training labels that noise flipped, the share that student and teachers reproduce, and
+    correct.
+    """
+
+    reads: ClassVar[tuple[Reads, ...]] = ("model", "labels")
+    subjects: ClassVar[tuple[str, ...]] = (STUDENT, TEACHER)
+    heading: ClassVar[str] = "flipped training labels"
+    columns: ClassVar[tuple[Column, ...]] = (
+        Column("memorised", "memorised", higher_is_better=False),
+        Column("corrected", "corrected"),
+        Column("memorised", "by teachers", higher_is_better=False, subject=TEACHER),
+    )
+
+    def compute(self, context: MeasureContext) -> Iterable[MetricValue]:
+        """Of flipped labels that the model has learnt from, and of others."""
+        import numpy as np
+
+        from roskdbench.engine.prediction import logits_for
+        from roskdbench.measuring import values_of
+        from roskdbench.measuring.memorisation import memorisation_rows
+
+        labels, train = context.problem.labels, context.split["train"]
+        arrays = context.training_labels
+        seen_by_model = np.ones(len(train), bool) if context.subset is None else context.subset
+        flipped = arrays["flipped"][train].reshape(len(train), -1).any(1)
+        found: list[MetricValue] = []
+        for end, members in (("", True), (UNSEEN, False)):
+            chosen = train[flipped & (seen_by_model == members)]
+            if members or len(chosen):
+                logits = logits_for(context.network(), context.problem.images, chosen, context.device)
+                rows = memorisation_rows(
+                    labels.task,
+                    labels.classes,
+                    labels.targets[chosen],
+                    arrays["targets"][chosen],
+                    arrays["flipped"][chosen],
+                    logits,
+                )
+                found += values_of((f"{metric}{end}", *rest) for metric, *rest in rows)  # type: ignore[misc]
+        return found
+
+    def passes(self, images: int) -> float:
+        """The training part, once."""
+        return float(images)
+
+    def notes(self, numbers: pandas.DataFrame) -> list[str]:
+        """What the columns are."""
+        return [
+            "Flipped training labels: the share that a model reproduces (memorised) and sets right (corrected); "
+            "by teachers: the mean over teachers, each of those it was trained on."
+        ]

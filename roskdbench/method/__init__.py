@@ -3,6 +3,7 @@
 from roskdbench.method.averaging import Averaging, ExponentialMean, LastWeights, Mean, RunningMean
 from roskdbench.method.batch import Batch
 from roskdbench.method.contract import Method, code_identity
+from roskdbench.method.making import make_method
 from roskdbench.method.matching import EachTeacher, Matching, Mixture
 from roskdbench.method.parts import Part
 from roskdbench.method.teachers import (
@@ -51,4 +52,5 @@ __all__ = [
     "Weigher",
     "Weighting",
     "code_identity",
+    "make_method",
 ]

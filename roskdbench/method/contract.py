@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
-import sys
 from collections.abc import Mapping
-from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import ConfigDict, Field
@@ -20,7 +15,8 @@ from roskdbench.method.matching import EachTeacher, Matching
 from roskdbench.method.parts import Part
 from roskdbench.method.teachers import NoTeachers, Teachers
 from roskdbench.method.weighting import Equal, Weighting
-from roskdbench.suite.declared import Declared
+from roskdbench.source import is_ours, source_digest
+from roskdbench.suite.declared import Declared, first_line
 
 if TYPE_CHECKING:
     import torch
@@ -28,7 +24,7 @@ if TYPE_CHECKING:
     from roskdbench.method.batch import Batch
 
 
-_GIVEN = ("name", "kind")  # class attributes that registering and declaring set
+_GIVEN = ("name", "kind", "family")  # class attributes that registering and declaring set
 
 
 class _DeclaredByValue(ModelMetaclass):
@@ -51,6 +47,7 @@ class Method(Declared, metaclass=_DeclaredByValue):
 
     model_config = ConfigDict(validate_default=True)  # a method file declares its parts as defaults
 
+    family: ClassVar[str] = "method"
     name: ClassVar[str] = ""
     uses_features: ClassVar[bool] = False
     """Whether `loss` wants `batch.features`."""
@@ -82,12 +79,12 @@ class Method(Declared, metaclass=_DeclaredByValue):
     @classmethod
     def title(cls) -> str:
         """What tables call the method: its docstring up to the colon."""
-        return _first_line(cls).partition(":")[0].strip() or cls.name
+        return first_line(cls).partition(":")[0].strip() or cls.name
 
     @classmethod
     def summary(cls) -> str:
         """What it is, in a line: the docstring's first line after the colon."""
-        before, _, after = _first_line(cls).partition(":")
+        before, _, after = first_line(cls).partition(":")
         return (after or before).strip()
 
     def declaration(self) -> dict[str, Any]:
@@ -118,43 +115,11 @@ def code_identity(method: Method) -> dict[str, str]:
     found = {}
     for role, piece in pieces.items():
         for cls in type(piece).__mro__:
-            inside = cls.__module__.partition(".")[0] in (
-                "roskdbench",
-                "pydantic",
-                "builtins",
-                "abc",
-                "typing",
-            )
-            if not inside and _has_behaviour(cls):
-                found[f"{role}.{cls.__name__}"] = _source_digest(cls)
+            if not is_ours(cls.__module__) and _has_behaviour(cls):
+                found[f"{role}.{cls.__name__}"] = source_digest(cls)
     return found
 
 
 def _has_behaviour(cls: type) -> bool:
     """Whether the class holds anything but declared fields: those are not in its namespace any more."""
     return any(not name.startswith(("__", "_abc", "model_")) and name not in _GIVEN for name in vars(cls))
-
-
-def _source_digest(cls: type) -> str:
-    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
-    source = Path(file).read_text("utf-8") if file else inspect.getsource(cls)
-    return sha256(bare_source(source).encode()).hexdigest()
-
-
-def bare_source(source: str) -> str:
-    """Python source without comments, docstrings and layout."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if (
-                isinstance(first, ast.Expr)
-                and isinstance(first.value, ast.Constant)
-                and isinstance(first.value.value, str)
-            ):
-                node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
-
-
-def _first_line(cls: type) -> str:
-    return (inspect.getdoc(cls) or "").strip().partition("\n")[0]

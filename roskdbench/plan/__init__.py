@@ -3,7 +3,8 @@
 Nothing here imports torch, looks at data or touches the store.
 """
 
-from roskdbench.plan.graph import Cell, Plan
+from roskdbench.plan.graph import Cell, Plan, fingerprints_of
+from roskdbench.plan.measuring_jobs import Measurement
 from roskdbench.plan.planner import plan
 
-__all__ = ["Cell", "Plan", "plan"]
+__all__ = ["Cell", "Measurement", "Plan", "fingerprints_of", "plan"]

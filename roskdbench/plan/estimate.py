@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from roskdbench.job import Job
-from roskdbench.plan.graph import Plan
+from roskdbench.plan.graph import Plan, fingerprints_of
 from roskdbench.store import RECORD, Store
 
 ENOUGH = 1.0  # seconds that jobs must have taken together before their speed says anything
@@ -30,10 +30,10 @@ class Speed:
 
     def seconds(self, job: Job) -> float:
         """How long a job is likely to take."""
-        network = str(job.hints.get("network", ""))
+        network = job.network
         for key in ((job.kind, network), ("", network), ("", "")):
             if self._seconds[key] >= ENOUGH and self._work[key] > 0:
-                return job.work * self._seconds[key] / self._work[key]
+                return job.cost * self._seconds[key] / self._work[key]
         return 0.0
 
     @property
@@ -58,7 +58,7 @@ def speeds(store: Store) -> list[Speed]:
         try:
             record = json.loads((store.path(fingerprint) / RECORD).read_text("utf-8"))
             device, network = record["environment"]["device"], record["network"]
-            kind, work, seconds = record["kind"], float(record["work"]), float(record["seconds"])
+            kind, work, seconds = record["kind"], float(record["cost"]), float(record["seconds"])
             seconds /= max(1, int(record["environment"].get("sharing", 1)))
             whole = not record.get("resumed")
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -73,7 +73,7 @@ def alone(plan: Plan) -> list[Job]:
     """The jobs that scripts would do which share nothing: those behind each cell, again for each."""
     found: list[Job] = []
     for cell in plan.cells:
-        waiting, seen = [cell.scores, *(other for other, _ in cell.others)], set[str]()
+        waiting, seen = fingerprints_of(cell), set[str]()
         while waiting:
             each = waiting.pop()
             if each not in seen:

@@ -1,10 +1,13 @@
 """Where jobs are made, each once, and what all of a suite's trainings have in common."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
 
 from roskdbench.data.content import Located
 from roskdbench.job import Job
+from roskdbench.plugins import Registry
+from roskdbench.source import code_of
 from roskdbench.suite import Suite
 from roskdbench.suite.protocol import SMALL_IMAGE, NetworkSpec
 
@@ -21,12 +24,14 @@ LEAST = 0.04  # of a ResNet-18: small networks wait for memory
 SMALL_STEM = 4.0  # what keeping the resolution of small images costs
 BACKWARD = 3.0  # a training pass against a forward pass
 
+Arguments = ParamSpec("Arguments")
+
 
 class JobFactory:
-    """Makes the jobs of a plan. A job asked for twice, under one key or by one fingerprint, is one job."""
+    """Makes the jobs of a plan. A job asked for twice, with the same arguments or by one fingerprint, is one job."""
 
-    def __init__(self, suite: Suite, jobs: dict[str, Job], located: Mapping[str, Located]) -> None:
-        self.suite, self.protocol, self.located = suite, suite.protocol, located
+    def __init__(self, suite: Suite, registry: Registry, jobs: dict[str, Job], located: Mapping[str, Located]) -> None:
+        self.suite, self.protocol, self.registry, self.located = suite, suite.protocol, registry, located
         self._jobs = jobs
         self._made: dict[tuple[Any, ...], Job] = {}
         protocol = suite.protocol
@@ -41,7 +46,7 @@ class JobFactory:
         self.view_count = min(protocol.views or protocol.epochs, protocol.epochs)
 
     def once(self, key: tuple[Any, ...], make: Callable[[], Job]) -> Job:
-        """The job for a key, made when it is first asked for. Equal keys must mean equal jobs."""
+        """The job for a key that holds all of its arguments, made when it is first asked for."""
         found = self._made.get(key)
         if found is None:
             made = make()
@@ -51,7 +56,7 @@ class JobFactory:
     def samples(self, problem: str) -> int:
         """How many images a problem has, or is likely to have."""
         located = self.located.get(problem)
-        return located.content.samples if located else self.suite.problems[problem].samples
+        return located.content.samples if located else self.suite.problems[problem].image_count()
 
     def network(self, network: NetworkSpec) -> dict[str, Any]:
         """What the spec of a training says of its network."""
@@ -62,17 +67,31 @@ class JobFactory:
             "precision": self.precision,
         }
 
-
-def job(
-    kind: str, spec: Mapping[str, Any], inputs: Mapping[str, Job], label: str, work: float = 1.0, **rest: Any
-) -> Job:
-    """A job that reads other jobs. `rest` are hints, but for `code`."""
-    code = rest.pop("code", {})
-    prints = {role: each.fingerprint for role, each in inputs.items()}
-    return Job(kind, spec, prints, code, {"label": label, "work": work, **rest})
+    def network_code(self, network: NetworkSpec) -> dict[str, str]:
+        """The code of a network that is a plugin's."""
+        entry = self.registry.of("network").get(network.model)
+        return {} if entry is None else {f"network.{name}": code for name, code in code_of(entry.thing).items()}
 
 
-def cost(network: NetworkSpec, size: int, stem: str) -> float:
+def memoised(
+    make: Callable[Concatenate[JobFactory, Arguments], Job],
+) -> Callable[Concatenate[JobFactory, Arguments], Job]:
+    """A function that makes a job from its arguments and nothing else, run once for each of them."""
+
+    @wraps(make)
+    def once(factory: JobFactory, /, *arguments: Arguments.args, **named: Arguments.kwargs) -> Job:
+        key = (make.__name__, arguments, tuple(named.items()))
+        return factory.once(key, lambda: make(factory, *arguments, **named))
+
+    return once
+
+
+def job(kind: str, spec: Mapping[str, Any], inputs: Mapping[str, Job], label: str, **rest: Any) -> Job:
+    """A job that reads other jobs. `rest` are the other fields of a Job."""
+    return Job(kind, spec, {role: each.fingerprint for role, each in inputs.items()}, label=label, **rest)
+
+
+def pass_cost(network: NetworkSpec, size: int, stem: str) -> float:
     """The cost of a pass against that of a ResNet-18 at 64 pixels with its usual stem."""
     small = stem == "small" or (stem == "auto" and size < SMALL_IMAGE)
     try:

@@ -5,8 +5,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from roskdbench.data.content import Located
-from roskdbench.job import TRAININGS, Job
+from roskdbench.job import Job
+from roskdbench.plan.measuring_jobs import Measurement
 from roskdbench.suite import Suite
+from roskdbench.suite.measure import Measure
 from roskdbench.suite.problems import RealProblem
 
 
@@ -24,9 +26,14 @@ class Cell:
     fold: int
     seed: int
     scores: str  # fingerprint
-    others: tuple[tuple[str, str], ...]  # fingerprints of the jobs of other measures, and whom each is about
+    measurements: tuple[Measurement, ...]  # every job that measures it, that of its scores first
     labels: str  # fingerprint of the labels that training sees
     trainings: int  # networks that a script for this cell alone would train
+
+
+def fingerprints_of(cell: Cell) -> list[str]:
+    """Of every job that measures a cell."""
+    return [each.fingerprint for each in cell.measurements]
 
 
 @dataclass
@@ -38,6 +45,8 @@ class Plan:
     located: Mapping[str, Located] = field(default_factory=dict)
     """The data of problems on disk, as far as they were prepared."""
     cells: list[Cell] = field(default_factory=list)
+    measures: dict[str, dict[str, Measure]] = field(default_factory=dict)
+    """Of each experiment its measures, by the names that their numbers stand under."""
 
     @property
     def problems(self) -> list[str]:
@@ -68,13 +77,13 @@ class Plan:
         return isinstance(self.suite.problems[problem], RealProblem) and problem not in self.located
 
     def kinds(self) -> Counter[str]:
-        """How many jobs there are of each kind."""
-        return Counter(job.kind for job in self.jobs.values())
+        """How many jobs there are of each kind, and of each measure."""
+        return Counter(job.group for job in self.jobs.values())
 
     @property
     def trainings(self) -> int:
         """Networks that are trained."""
-        return sum(job.kind in TRAININGS for job in self.jobs.values())
+        return sum(job.trains for job in self.jobs.values())
 
     @property
     def trainings_alone(self) -> int:
@@ -84,7 +93,7 @@ class Plan:
     def needed(self, have: Iterable[str] = ()) -> dict[str, Job]:
         """The jobs that the cells' scores still need when the artifacts in `have` are there, in order."""
         there, wanted = set(have), set[str]()
-        waiting = [each for cell in self.cells for each in (cell.scores, *(other for other, _ in cell.others))]
+        waiting = [each for cell in self.cells for each in fingerprints_of(cell)]
         while waiting:
             fingerprint = waiting.pop()
             if fingerprint not in there and fingerprint not in wanted:

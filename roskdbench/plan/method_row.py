@@ -6,9 +6,29 @@ from typing import Any
 
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import canonical_json
-from roskdbench.method import Method, code_identity
-from roskdbench.registry import Registry
+from roskdbench.method import Method, code_identity, make_method
+from roskdbench.plugins import Registry
 from roskdbench.suite import MethodChoice, Protocol
+
+
+@dataclass(frozen=True, eq=False)
+class StudentTraining:
+    """What of a method a training depends on. Two are equal where students are trained in the same way."""
+
+    name: str
+    """The name of a method that trains so."""
+    spec: Mapping[str, Any]
+    """Parameters that a training depends on."""
+    averaging: Mapping[str, Any]
+    """The mean that its training collects, its warm-up settled."""
+    code: Mapping[str, str]
+    key: str = field(repr=False)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StudentTraining) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
 
 
 @dataclass(frozen=True)
@@ -18,19 +38,12 @@ class MethodRow:
     name: str
     title: str
     method: Method
-    parameters: Mapping[str, Any]
-    code: Mapping[str, str]
-    training: Mapping[str, Any]
-    """Parameters that a training depends on."""
-    averaging: Mapping[str, Any]
-    """The mean that its training collects, its warm-up settled."""
-    key: str = field(repr=False)
-    """The same for rows whose students are trained in the same way."""
+    training: StudentTraining
 
     @classmethod
     def of(cls, choice: MethodChoice, registry: Registry, protocol: Protocol) -> "MethodRow":
         """The row of a method that can be used under the protocol; a UserError if it cannot."""
-        method = registry.make(choice.method, choice.parameters)
+        method = make_method(registry, choice.method, choice.parameters)
         mean = method.collected_mean
         warmup = protocol.averaging_warmup if mean.warmup is None else mean.warmup
         objection = method.weighting.objection(protocol.epochs)
@@ -41,10 +54,10 @@ class MethodRow:
             )
         if objection:
             raise UserError(f"method '{choice.method}': {objection}")
-        code, training = code_identity(method), method.training_declaration()
+        code, spec = code_identity(method), method.training_declaration()
         averaging = {**mean.declaration(), "warmup": warmup}
-        key = canonical_json([code, training, averaging])
+        training = StudentTraining(choice.method, spec, averaging, code, canonical_json([code, spec, averaging]))
         title = choice.title or type(method).title()
         if title.startswith("_"):
             raise UserError(f"the title '{title}' begins with an underscore, and legends leave such titles out")
-        return cls(choice.method, title, method, choice.parameters, code, training, averaging, key)
+        return cls(choice.method, title, method, training)

@@ -7,19 +7,17 @@ from itertools import product
 from pydantic import TypeAdapter
 
 from roskdbench.data.content import Located
-from roskdbench.data.phantoms import chest, lesion
 from roskdbench.errors import PlacedError, UserError, nearest
-from roskdbench.plan import measuring
 from roskdbench.plan.block import Block
 from roskdbench.plan.factory import JobFactory
 from roskdbench.plan.graph import Cell, Plan
+from roskdbench.plan.measuring_jobs import Measured
 from roskdbench.plan.method_row import MethodRow
-from roskdbench.registry import Registry
+from roskdbench.plan.shown import measures_of
+from roskdbench.plugins import Registry
 from roskdbench.suite import Experiment, MethodChoice, Suite
-from roskdbench.suite.experiments import Measure
 
 SUBSTITUTE = "baseline-i"
-PHANTOMS = {"phantom-lesion": lesion.CLASSES, "phantom-chest": chest.CLASSES}
 
 
 def plan(
@@ -34,21 +32,29 @@ def plan(
         if name not in suite.experiments:
             raise UserError(f"the suite has no experiment '{name}'; {nearest(name, suite.experiments)}")
     planned = Plan(suite, located=located or {})
-    factory = JobFactory(suite, planned.jobs, planned.located)
+    factory = JobFactory(suite, registry, planned.jobs, planned.located)
     for name, experiment in suite.experiments.items():
         if not chosen or name in chosen:
             rows = _rows(name, experiment, suite, registry)
             _refuse_noise(name, experiment, planned)
             _refuse_reference(name, experiment, rows, registry)
-            planned.cells += _cells(name, experiment, rows, _substitute(experiment, registry, suite), factory)
+            measures = measures_of(suite, name, registry)
+            planned.measures[name] = measures
+            substitute = _substitute(measures_read(measures.values()), registry, suite)
+            planned.cells += _cells(name, experiment, rows, Measured.of(measures), substitute, factory)
     return planned
+
+
+def measures_read(measures: Iterable[object]) -> set[str]:
+    """All that some measures read."""
+    return {each for measure in measures for each in getattr(measure, "reads", ())}
 
 
 def _refuse_noise(name: str, experiment: Experiment, planned: Plan) -> None:
     """A UserError for noise that speaks of other classes than a problem has, as far as these are known."""
     for problem, (number, noise) in product(experiment.problems or planned.suite.problems, enumerate(experiment.noise)):
         located = planned.located.get(problem)
-        known = located.content.classes if located else PHANTOMS.get(planned.suite.problems[problem].dataset, ())
+        known = located.content.classes if located else planned.suite.problems[problem].known_classes
         if known and (objection := noise.objection(known)):
             keys = ("experiments", name, "noise", number)
             raise PlacedError(f"experiment '{name}', problem '{problem}': {objection}", keys)
@@ -56,8 +62,9 @@ def _refuse_noise(name: str, experiment: Experiment, planned: Plan) -> None:
 
 def _refuse_reference(name: str, experiment: Experiment, rows: list[MethodRow], registry: Registry) -> None:
     """A UserError for a reference that is no method; one without a row here compares nothing."""
-    known = {each for row in rows for each in (row.name, row.title)} | registry.entries.keys()
-    known |= {entry.method.title() for entry in registry.entries.values()}
+    methods = registry.of("method")
+    known = {each for row in rows for each in (row.name, row.title)} | methods.keys()
+    known |= {entry.thing.title() for entry in methods.values()}
     if experiment.reference not in known:
         objection = f"experiment '{name}': no method '{experiment.reference}' to compare with"
         raise PlacedError(f"{objection}; {nearest(experiment.reference, known)}", ("experiments", name, "reference"))
@@ -77,26 +84,29 @@ def _rows(name: str, experiment: Experiment, suite: Suite, registry: Registry) -
     return rows
 
 
-def _substitute(experiment: Experiment, registry: Registry, suite: Suite) -> MethodRow | None:
+def _substitute(reads: set[str], registry: Registry, suite: Suite) -> MethodRow | None:
     """Baseline I, whose attacked images are tried on the other models."""
-    attacked = any(measure.measure == "attacks" for measure in experiment.measures)
-    if not attacked or SUBSTITUTE not in registry.entries:
+    if "substitute" not in reads or SUBSTITUTE not in registry.of("method"):
         return None
     return MethodRow.of(TypeAdapter[MethodChoice](MethodChoice).validate_python(SUBSTITUTE), registry, suite.protocol)
 
 
 def _cells(
-    name: str, experiment: Experiment, rows: list[MethodRow], substitute: MethodRow | None, factory: JobFactory
+    name: str,
+    experiment: Experiment,
+    rows: list[MethodRow],
+    measured: Measured,
+    substitute: MethodRow | None,
+    factory: JobFactory,
 ) -> Iterator[Cell]:
     problems = experiment.problems or list(factory.suite.problems)
-    measures: dict[str, Measure] = {measure.measure: measure for measure in experiment.measures}
     places = product(problems, experiment.noise, experiment.seeds, range(experiment.folds))
     for problem, noise, seed, fold in places:
         block = Block(factory, problem, noise, seed, fold, experiment.folds)
         for row, student, overlap in product(rows, experiment.students, experiment.overlap):
-            model, teachers = block.model(row, student, overlap)
-            against = block.trajectory(substitute, student, []) if substitute else None
-            others = measuring.others(block, model, teachers, measures, against)
+            subjects = block.subjects(row, student, overlap)
+            against = block.trajectory(substitute, student, [], []) if substitute else None
+            found = [each for each, _ in measured.jobs(factory, block.base, subjects, against, seed)]
             yield Cell(
                 experiment=name,
                 problem=problem,
@@ -107,8 +117,8 @@ def _cells(
                 noise=noise.name,
                 fold=fold,
                 seed=seed,
-                scores=measuring.scores(block, model).fingerprint,
-                others=tuple((other.fingerprint, who) for other, who in others),
-                labels=block.labels.fingerprint,
-                trainings=len(teachers) + row.method.trains_student,
+                scores=found[0].fingerprint,
+                measurements=tuple(found),
+                labels=block.base.labels.fingerprint,
+                trainings=len(subjects) - 1 + row.method.trains_student,
             )

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from roskdbench.plan import Cell
+from roskdbench.report.layout import Condition
 from roskdbench.report.table import Estimate
 from roskdbench.results import Results
 
@@ -14,7 +15,7 @@ class ComparisonSource(Protocol):
     def source(self) -> str:
         """Whose they are, for headings."""
 
-    def number(self, cell: Cell, condition: str, metric: str, label: str = "") -> Estimate | None:
+    def number(self, cell: Cell, condition: Condition, metric: str, label: str = "") -> Estimate | None:
         """The number for a cell's row, if there is one. `metric` is precision, recall, f1 or auc; `label` a class."""
 
     def notes(self, results: Results, experiment: str) -> list[str]:

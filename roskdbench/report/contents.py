@@ -1,37 +1,29 @@
 """Which tables a report has, and what may stand source their numbers."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from roskdbench.errors import UserError
 from roskdbench.plan import Cell
-from roskdbench.report.attack_table import attack_table, class_table, sweep_table
-from roskdbench.report.auc_table import auc_differences, auc_table
-from roskdbench.report.comparison import comparison_table
 from roskdbench.report.comparison_source import ComparisonSource
-from roskdbench.report.layout import AXES, layout_of, number_of
+from roskdbench.report.layout import AXES, Condition, layout_of, number_of
 from roskdbench.report.paper import Paper
 from roskdbench.report.table import Estimate, Table
-from roskdbench.report.tables import score_table
+from roskdbench.report.tables import Maker, tables_of
+from roskdbench.report.tables.auc import auc_table
+from roskdbench.report.tables.perturbed import perturbed_tables
+from roskdbench.report.tables.scores import score_table
 from roskdbench.results import Results, find_run
 from roskdbench.store import Store
 
+__all__ = ["NUMERALS", "comparison_source", "paper_table", "tables_of"]
+
 NUMERALS = {"I": "table1", "II": "table2", "III": "table3"}
 
-
-def tables_of(results: Results, experiment: str, source: ComparisonSource | None = None) -> list[Table]:
-    """The tables of an experiment: scores, AUC by class, differences between rows, what attacks cost, also by radius
-    and class.
-    """
-    further = [
-        auc_table(results, experiment, source),
-        auc_differences(results, experiment),
-        comparison_table(results, experiment),
-        attack_table(results, experiment, source),
-        sweep_table(results, experiment),
-        class_table(results, experiment),
-    ]
-    return [score_table(results, experiment, source), *(table for table in further if table)]
+PAPER_TABLES: dict[str, Maker] = {
+    "table1": lambda results, name, source: [score_table(results, name, source)],
+    "table2": perturbed_tables,
+    "table3": lambda results, name, source: [table for table in [auc_table(results, name, source)] if table],
+}
 
 
 def paper_table(results: Results, numeral: str, source: ComparisonSource | None = None) -> list[Table]:
@@ -39,7 +31,7 @@ def paper_table(results: Results, numeral: str, source: ComparisonSource | None 
     wanted = NUMERALS.get(numeral.upper())
     if wanted is None:
         raise UserError(f"the paper has no Table {numeral}; it has {', '.join(NUMERALS)}")
-    make: Callable[..., Table | None] = {"table1": score_table, "table2": attack_table, "table3": auc_table}[wanted]
+    make: Maker = PAPER_TABLES[wanted]
     declared = results.plan.suite.experiments
     repeating = [name for name in results.plan.experiments if declared[name].paper == wanted]
     if not repeating:
@@ -47,7 +39,7 @@ def paper_table(results: Results, numeral: str, source: ComparisonSource | None 
         there = [each for each, name in NUMERALS.items() if name in known]
         hint = f"it repeats Table {' and '.join(there)}" if there else "none of its experiments says `paper:`"
         raise UserError(f"the run {results.name} repeats no Table {numeral.upper()}; {hint}")
-    return [table for name in repeating if (table := make(results, name, source))]
+    return [table for name in repeating for table in make(results, name, source)]
 
 
 def comparison_source(
@@ -67,7 +59,7 @@ class OtherRun:
     def __init__(self, results: Results) -> None:
         self.source, self._results = results.name, results
 
-    def number(self, cell: Cell, condition: str, metric: str, label: str = "") -> Estimate | None:
+    def number(self, cell: Cell, condition: Condition, metric: str, label: str = "") -> Estimate | None:
         """The mean over the other run's folds and seeds."""
         if label:
             return None

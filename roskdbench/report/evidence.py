@@ -7,6 +7,7 @@ a few runs cannot tell how far the next one may lie.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,14 @@ Run = tuple[int, int]
 
 Values = Mapping[Run, float]
 
+
+class Source(NamedTuple):
+    """Where the draws of a metric are: in the jobs of a measure, under one of these names."""
+
+    measure: str
+    names: tuple[str, ...]
+
+
 Judge = Callable[[float], Difference]
 """Gives a difference with its interval at any level."""
 
@@ -36,16 +45,16 @@ class Evidence:
         self.folds = results.plan.suite.experiments[experiment].folds
         validation = results.plan.suite.protocol.split.validation
         self._test_share = (1 / self.folds) / (1 - 1 / self.folds - validation) if self.folds > 1 else 0.0
-        self._stacks: dict[tuple[Key, str], tuple[list[Run], NDArray[np.float64]] | None] = {}
+        self._stacks: dict[tuple[Key, Source], tuple[list[Run], NDArray[np.float64]] | None] = {}
         self._cells: dict[Key, dict[Run, Cell]] = {}
         for cell in results.plan.cells:
             if cell.experiment == experiment:
                 row = (cell.method, *(getattr(cell, axis) for axis in axes), cell.problem)
                 self._cells.setdefault(row, {})[cell.fold, cell.seed] = cell
 
-    def interval(self, row: Key, values: Values, names: Sequence[str]) -> tuple[float, float] | None:
-        """Where the mean over the row's runs lies. `names` are those a metric may be stored under."""
-        draws = self._draws(row, sorted(values), names)
+    def interval(self, row: Key, values: Values, source: Source) -> tuple[float, float] | None:
+        """Where the mean over the row's runs lies. `source` says where the metric's draws are."""
+        draws = self._draws(row, sorted(values), source)
         if draws is None:
             return None
         low, high = interval(over_runs(draws), LEVEL)
@@ -55,28 +64,26 @@ class Evidence:
             low, high = max(0.0, min(low, lower)), min(1.0, max(high, higher))
         return low, high
 
-    def difference(
-        self, one: Key, other: Key, values: Values, others: Values, names: Sequence[str]
-    ) -> Difference | None:
+    def difference(self, one: Key, other: Key, values: Values, others: Values, source: Source) -> Difference | None:
         """Of one row from another in the runs that both have."""
-        judge = self.judge(one, other, values, others, names)
+        judge = self.judge(one, other, values, others, source)
         return judge(LEVEL) if judge else None
 
     def corrected(
-        self, one: Key, values: Values, rivals: Mapping[Key, Values], names: Sequence[str]
+        self, one: Key, values: Values, rivals: Mapping[Key, Values], source: Source
     ) -> dict[Key, Difference]:
         """Of one row from each of the others; p-values and intervals are those of Holm's steps over all of them."""
-        judges = {row: self.judge(one, row, values, other, names) for row, other in rivals.items()}
+        judges = {row: self.judge(one, row, values, other, source) for row, other in rivals.items()}
         return corrected(judges, holm_levels, holm)
 
-    def judge(self, one: Key, other: Key, values: Values, others: Values, names: Sequence[str]) -> Judge | None:
+    def judge(self, one: Key, other: Key, values: Values, others: Values, source: Source) -> Judge | None:
         """The difference at any level; None where nothing can be said."""
         runs = sorted(values.keys() & others.keys())
         each = {run: values[run] - others[run] for run in runs}
         between = self._between(each)
         if self.folds > 1:
             return between
-        draws, against = (self._draws(row, runs, names) for row in (one, other))
+        draws, against = (self._draws(row, runs, source) for row in (one, other))
         if draws is None or against is None:
             return None
         drawn = partial(paired, float(np.mean(list(each.values()))), over_runs(draws - against))
@@ -99,24 +106,28 @@ class Evidence:
         first, second = ({run: cell.scores for run, cell in each.items()} for each in cells)
         return first == second
 
-    def _draws(self, row: Key, runs: list[Run], names: Sequence[str]) -> NDArray[np.float64] | None:
+    def _draws(self, row: Key, runs: list[Run], source: Source) -> NDArray[np.float64] | None:
         """Of these runs, each known to the row. [R, D]"""
-        place = (row, names[0])
+        place = (row, source)
         if place not in self._stacks:
-            self._stacks[place] = self._stack(row, names)
+            self._stacks[place] = self._stack(row, source)
         stack = self._stacks[place]
         if stack is None or not runs:
             return None
         known, draws = stack
         return draws if known == runs else draws[[known.index(run) for run in runs]]
 
-    def _stack(self, row: Key, names: Sequence[str]) -> tuple[list[Run], NDArray[np.float64]] | None:
+    def _stack(self, row: Key, source: Source) -> tuple[list[Run], NDArray[np.float64]] | None:
         """All runs of a row; None where one has no draws."""
         cells = self._cells.get(row, {})
         runs = sorted(cells)
-        found = [self._results.draws(cells[run].scores, names) for run in runs]
+        found = [self._drawn(cells[run], source) for run in runs]
         kept = [each for each in found if each is not None]
         return (runs, np.stack(kept).astype(np.float64)) if kept and len(kept) == len(runs) else None
+
+    def _drawn(self, cell: Cell, source: Source) -> NDArray[np.floating] | None:
+        jobs = (each.fingerprint for each in cell.measurements if each.measure == source.measure)
+        return next((draws for job in jobs if (draws := self._results.draws(job, source.names)) is not None), None)
 
 
 def _agreed(one: Judge, other: Judge, level: float) -> Difference:

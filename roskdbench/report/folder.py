@@ -5,8 +5,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from roskdbench.errors import UserError, refusal
-from roskdbench.report.figures import draw_all
-from roskdbench.report.formats import as_csv, as_json, latex, markdown
+from roskdbench.plugins import Registry
+from roskdbench.report.figures.drawing import draw_all
 from roskdbench.report.table import Table
 from roskdbench.results import Results
 from roskdbench.store import DamagedArtifactError, Store
@@ -22,20 +22,18 @@ def make_folder(folder: Path) -> None:
         raise _refused(folder, error) from None
 
 
-def write_folder(results: Results, tables: Sequence[Table], store: Store, folder: Path) -> list[Path]:
+def write_folder(
+    results: Results, tables: Sequence[Table], store: Store, folder: Path, registry: Registry
+) -> list[Path]:
     """Write everything; the paths, tables first."""
     make_folder(folder)
     try:
         written = []
-        for name, text in (
-            ("tables.md", markdown(tables)),
-            ("tables.tex", latex(tables, standalone=True)),
-            ("tables.csv", as_csv(tables)),
-            ("results.json", as_json(results)),
-        ):
-            (folder / name).write_text(text, "utf-8")
-            written.append(folder / name)
-        return written + draw_all(results, store, folder)
+        for entry in registry.of("format").values():
+            if entry.thing.file:
+                (folder / entry.thing.file).write_text(entry.thing.write(tables, results), "utf-8")
+                written.append(folder / entry.thing.file)
+        return written + draw_all(results, store, folder, registry)
     except DamagedArtifactError as error:
         raise UserError(f"{error}; run the suite again, then report") from None
     except OSError as error:

@@ -1,34 +1,38 @@
-"""An experiment layout out as its tables and figures show it: rows, problems, and what is known of each. Made once."""
+"""An experiment laid out as its tables and figures show it: rows, problems, and what is known of each. Made once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from math import isnan
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from roskdbench.errors import UserError, nearest
-from roskdbench.measures import LEVELS
 from roskdbench.plan import Cell
-from roskdbench.report.evidence import Evidence, Key, Run
+from roskdbench.plan.shown import shown_metrics
+from roskdbench.report.evidence import Evidence, Key, Run, Source
 from roskdbench.report.table import Estimate
-from roskdbench.results import SCORES, Results
+from roskdbench.results import FACTS, Results
 from roskdbench.suite import Suite
+from roskdbench.suite.experiments import EVERY_CELL
+from roskdbench.suite.measure import Column, Measure
+from roskdbench.values import ENSEMBLE, STUDENT, USUAL, Facts
 
 if TYPE_CHECKING:
     import pandas
 
 AXES = ("student", "overlap", "noise")
-METRICS = ("precision", "recall", "f1")
-HEADINGS = {"precision": "P", "recall": "R", "f1": "F1", "auc": "AUC"}
-CALIBRATED = {"ece": "ECE", "brier": "Brier", "nll": "NLL", "temperature": "T", "ece@scaled": "ECE at T"}
-LANDSCAPED = {
-    "loss": "loss",
-    **{f"basin+{level:g}": f"basin +{level:g}" for level in LEVELS},
-    "sharpness": "sharpness",
-    "eigenvalue": "eigenvalue",
-    "barrier": "barrier",
-}
-STUDENT, TEACHERS = "flipped labels, student", "flipped labels, teacher"
+
+
+class Condition(NamedTuple):
+    """What a number was measured under: by which measure, of whom, and with which facts."""
+
+    measure: str = EVERY_CELL
+    subject: str = STUDENT
+    facts: Facts = USUAL
+
+
+CLEAN = Condition()
 
 
 class Layout:
@@ -45,7 +49,8 @@ class Layout:
         self.labels = ["method", *self.axes]
         self.problems = list(dict.fromkeys(cell.problem for cell in self.cells))
         self.methods = list(dict.fromkeys(cell.method for cell in self.cells))
-        self.names = stored_names(suite)
+        self.measures: Mapping[str, Measure] = results.plan.measures[experiment]
+        self.shown = shown_metrics(suite, experiment)
         self.rows: dict[Key, dict[str, Cell]] = {}
         """Of each row a cell for every problem."""
         for cell in self.cells:
@@ -60,10 +65,9 @@ class Layout:
         """The experiment's results."""
         return self.results.frame[self.results.frame["experiment"] == self.experiment]
 
-    @cached_property
-    def conditions(self) -> set[str]:
-        """Under which anything was measured."""
-        return set(self.frame["condition"].unique())
+    def numbers_of(self, measure: str) -> "pandas.DataFrame":
+        """The results of one of its measures."""
+        return self.frame[self.frame["measure"] == measure]
 
     @cached_property
     def evidence(self) -> Evidence:
@@ -71,21 +75,55 @@ class Layout:
         return Evidence(self.results, self.experiment, self.axes)
 
     @cached_property
+    def names(self) -> dict[str, dict[str, list[str]]]:
+        """Of each measure the names under which the metrics that tables show may be stored."""
+        protocol = self.results.plan.suite.protocol
+        return {name: measure.stored_names(protocol) for name, measure in self.measures.items()}
+
+    @cached_property
+    def columns(self) -> dict[str, Sequence[Column]]:
+        """Of each measure its columns in the table of scores."""
+        protocol = self.results.plan.suite.protocol
+        return {name: each.table_columns(protocol, self.shown) for name, each in self.measures.items()}
+
+    def source(self, metric: str, measure: str = EVERY_CELL) -> Source:
+        """Where the draws of a metric are."""
+        return Source(measure, tuple(self.names[measure].get(metric, [metric])))
+
+    @cached_property
+    def conditions(self) -> set[tuple[str, Condition]]:
+        """For each problem what anything was measured under."""
+        return {(problem, condition) for *_, problem, condition, _ in self.values}  # type: ignore[misc]
+
+    @cached_property
     def values(self) -> dict[Key, dict[Run, float]]:
-        """For each row, problem, condition and metric the value of every run. Teachers are one condition."""
-        names = {metric: metric for metric in ("memorised", "corrected", *CALIBRATED, *LANDSCAPED)}
-        names |= {name: metric for metric, stored in self.names.items() for name in stored}
-        part = self.frame[(self.frame["class"] == "") & self.frame["metric"].isin(list(names))]
+        """For each row, problem, condition and shown metric the value of every run. Teachers are one subject."""
+        shown = {
+            (measure, name): metric
+            for measure, metrics in self.names.items()
+            for metric, stored in metrics.items()
+            for name in stored
+        }
+        stored = {name for _, name in shown}
+        part = self.frame[(self.frame["class"] == "") & self.frame["metric"].isin(stored)]
         found: dict[Key, dict[Run, list[float]]] = {}
-        for *place, condition, metric, run, value in self.numbers(part, ["problem", "condition", "metric"]):
-            under = TEACHERS if condition.startswith(TEACHERS) else condition
-            found.setdefault((*place, under, names[metric]), {}).setdefault(run, []).append(value)
+        conditions: dict[tuple[Any, ...], Condition] = {}
+        keys = ["problem", "measure", "subject", *FACTS, "metric"]
+        for *place, run, value in self.numbers(part, keys):
+            *row, problem, measure, subject = place[: len(self.labels) + 3]
+            if (metric := shown.get((measure, place[-1]))) is None:
+                continue
+            what = tuple(place[len(self.labels) + 1 : -1])
+            if what not in conditions:
+                who = STUDENT if subject == ENSEMBLE else subject
+                conditions[what] = Condition(measure, who, facts_of(what[2:]))
+            found.setdefault((*row, problem, conditions[what], metric), {}).setdefault(run, []).append(value)
         return {key: {run: sum(each) / len(each) for run, each in runs.items()} for key, runs in found.items()}
 
     def numbers(self, part: "pandas.DataFrame", keys: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         """Of some results that have a value: the row and these keys, one by one, then the run and the value."""
         part = part[part["value"].notna()]
-        columns = [part[name].tolist() for name in [*self.labels, *keys]]
+        columns = [_plain(part[name]) for name in [*self.labels, *keys]]
         runs = list(zip(part["fold"].tolist(), part["seed"].tolist(), strict=True))
         return zip(*columns, runs, part["value"].tolist(), strict=True)
 
@@ -98,7 +136,7 @@ class Layout:
 
     def state(self, row: Key, problem: str, measure: str) -> str | None:
         """What stands in place of a measure's numbers where a run of the row on the problem has none."""
-        return self._states.get((*row, problem, SCORES)) or self._states.get((*row, problem, measure))
+        return self._states.get((*row, problem, EVERY_CELL)) or self._states.get((*row, problem, measure))
 
     @cached_property
     def _states(self) -> dict[Key, str]:
@@ -107,22 +145,33 @@ class Layout:
 
 
 def layout_of(results: Results, experiment: str, axes: Sequence[str] | None = None) -> Layout:
-    """The experiment layout out, the same for all who ask."""
+    """The experiment laid out, the same for all who ask."""
     key = ("layout", experiment, None if axes is None else tuple(axes))
     made: Layout = results.once(key, lambda: Layout(results, experiment, axes))
     return made
 
 
-def shown_metric(suite: Suite, metric: str, task_suffix: bool) -> str:
-    """The stored name of a metric as the protocol wants it shown."""
-    if metric == "auc":
-        return "auc-macro"
-    return f"{metric}-{suite.protocol.average}" + (f"@{suite.protocol.threshold}" if task_suffix else "")
+def _plain(column: "pandas.Series[Any]") -> list[Any]:
+    """The values of a column, None where a number is empty."""
+    values = column.tolist()
+    return [None if isnan(value) else value for value in values] if column.dtype == float else values
 
 
-def stored_names(suite: Suite) -> dict[str, list[str]]:
-    """The names under which a shown metric may be stored, for single-label and multi-label problems."""
-    return {metric: [shown_metric(suite, metric, suffix) for suffix in (False, True)] for metric in HEADINGS}
+def facts_of(values: Iterable[Any]) -> Facts:
+    """Facts as they stand in the frame's columns, where a number may be empty."""
+    facts = Facts._make(None if isinstance(value, float) and isnan(value) else value for value in values)
+    whole: dict[str, Any] = {
+        name: int(value) for name in ("severity", "steps", "restarts") if (value := getattr(facts, name)) is not None
+    }
+    return facts._replace(**whole)
+
+
+def shown_name(suite: Suite, layout: Layout, metric: str) -> str:
+    """What a figure's axis calls a metric."""
+    heading = next(
+        (column.heading for columns in layout.columns.values() for column in columns if column.metric == metric), metric
+    )
+    return f"{heading} ({suite.protocol.average})" if metric in ("precision", "recall", "f1") else heading
 
 
 def varying_axes(cells: Sequence[Cell]) -> list[str]:

@@ -5,12 +5,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from roskdbench.measures import BEFORE, CLEAN
+from roskdbench.measures.attacks import PAPER
 from roskdbench.plan import Cell
-from roskdbench.report.layout import METRICS
+from roskdbench.report.layout import CLEAN, Condition
 from roskdbench.report.table import Estimate
 from roskdbench.results import Results
-from roskdbench.suite.attacks import PAPER
+from roskdbench.values import USUAL
 
 ROWS = {
     "baseline-i": "I",
@@ -21,7 +21,8 @@ ROWS = {
     "ros-kd": "RoS-KD",
 }
 OWN_AUC = "RoS-KD(DenseNet-121)"  # the row of Table III that is the paper's own
-ATTACKS = {attack.name for attack in PAPER}
+ATTACKS = {attack.facts for attack in PAPER}
+METRICS = ("precision", "recall", "f1")
 MISPRINT = "printed_as_III_before_equals_II"  # what Table II prints for cardio's Baseline III under attack
 
 NOTES = {
@@ -61,13 +62,13 @@ class Paper:
     def __init__(self, results: Results) -> None:
         self._repeats = {name: each.paper for name, each in results.plan.suite.experiments.items()}
 
-    def number(self, cell: Cell, condition: str, metric: str, label: str = "") -> Estimate | None:
+    def number(self, cell: Cell, condition: Condition, metric: str, label: str = "") -> Estimate | None:
         """The number printed for a method on lesion or cardio."""
         table, row = self._repeats[cell.experiment], ROWS.get(cell.registered)
         value: float | None = None
         if table == "table1" and condition == CLEAN and metric in METRICS:
             value = _of(_reported()["table1"].get(row, {}).get(cell.problem), metric)
-        elif table == "table2" and metric in METRICS:
+        elif table == "table2" and metric in METRICS and condition.measure != CLEAN.measure:
             value = _under_attack(row, cell.problem, condition, metric)
         elif table == "table3" and row == "RoS-KD" and metric == "auc" and cell.problem == "cardio":
             classes = _reported()["table3_classes"]
@@ -87,14 +88,14 @@ def _of(values: list[float] | None, metric: str) -> float | None:
     return values[METRICS.index(metric)] if values else None
 
 
-def _under_attack(row: str | None, problem: str, condition: str, metric: str) -> float | None:
+def _under_attack(row: str | None, problem: str, condition: Condition, metric: str) -> float | None:
     """Before attacks the paper repeats Table I, but for one row; after them it has Baseline III and RoS-KD."""
-    if condition == BEFORE:
+    if condition.facts == USUAL:
         before = "II" if (row, problem) == ("III", "cardio") else row
         return _of(_reported()["table1"].get(before, {}).get(problem), metric) if row in ("III", "RoS-KD") else None
-    if condition not in ATTACKS:
+    if condition.facts not in ATTACKS:
         return None
-    after = _reported()["table2_after"].get(problem, {}).get(condition.split(maxsplit=1)[0].upper(), {})
+    after = _reported()["table2_after"].get(problem, {}).get(condition.facts.perturbation.upper(), {})
     return _of(after.get(row) or (after.get(MISPRINT) if row == "III" else None), metric)
 
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from roskdbench.measures import CLEAN
 from roskdbench.statistics.comparison import Difference
 
 
@@ -24,24 +23,21 @@ Value = Estimate | Difference | str | None
 
 
 @dataclass(frozen=True)
-class Column:
-    """A column of numbers: one metric on one problem, under one condition."""
+class TableColumn:
+    """A column of numbers: one metric on one problem."""
 
     problem: str
     metric: str
     heading: str
-    condition: str = CLEAN
+    under: str = ""
+    """What stands above it after the problem's name, such as calibration."""
     source: str = ""
     """Whose numbers they are: the paper's, another run's; this run's if empty."""
 
     @property
     def group(self) -> str:
         """What stands above it."""
-        if self.condition == CLEAN:
-            return self.problem
-        if self.condition.startswith("flipped labels"):
-            return f"{self.problem}, flipped training labels"
-        return f"{self.problem}, {self.condition}"
+        return f"{self.problem}, {self.under}" if self.under else self.problem
 
 
 @dataclass
@@ -51,16 +47,16 @@ class Table:
     name: str
     title: str
     labels: list[str]
-    columns: list[Column]
+    columns: list[TableColumn]
     rows: list[tuple[list[str], list[Value]]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        from roskdbench.report.formats import markdown
+        from roskdbench.report.formats.markdown import markdown
 
         return markdown([self])
 
     def _repr_html_(self) -> str:
-        from roskdbench.report.formats import html
+        from roskdbench.report.formats.notebook import html
 
         return html(self)

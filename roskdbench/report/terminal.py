@@ -7,7 +7,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from roskdbench.data.problem import Labels
-from roskdbench.report.formats import bounds, plain_number, signed
+from roskdbench.report.formats.text import bounds, plain_number, signed
 from roskdbench.report.table import Table, Value
 from roskdbench.statistics.comparison import Difference
 

@@ -13,9 +13,10 @@ from scipy import sparse
 from scipy.special import expit
 
 from roskdbench.data.problem import indicators
-from roskdbench.measures.scores import AVERAGED, averages, best_thresholds
-from roskdbench.measures.tested import Tested
+from roskdbench.measuring.predictions import Predictions
+from roskdbench.measuring.scores import AVERAGED, averages, best_thresholds, chances
 from roskdbench.statistics.intervals import DRAWS
+from roskdbench.suite.measure import Column, Measure
 from roskdbench.suite.problems import Task
 
 CHUNK = 4_000_000  # weights of samples held at once
@@ -50,7 +51,7 @@ def score_draws(
     truth = truth & counted
     if task == "single-label":
         decisions = {"": indicators(logits["test"].argmax(-1), len(classes)) == 1}
-        ranked: NDArray[np.floating] = _softmax(logits["test"])
+        ranked: NDArray[np.floating] = chances(task, logits["test"])
     else:
         seen = indicators(targets["validation"], len(classes)) == 1
         tunable = None if known is None else np.asarray(known["validation"], dtype=bool)
@@ -73,10 +74,63 @@ def score_draws(
     return {name: np.concatenate([part[name] for part in parts]).astype(np.float32) for name in parts[0]}
 
 
-def draws_of(tested: Tested, logits: Mapping[str, NDArray[np.float32]], average: str, seed: int) -> Draws:
-    """The draws of a tested part's scores."""
-    groups = tested.test.groups
-    return score_draws(tested.task, tested.classes, tested.truth(), logits, groups, seed, tested.known(), average)
+def draws_of(predictions: Predictions, seed: int) -> Draws:
+    """The draws of predictions' scores, by the protocol's average."""
+    tested = predictions.tested
+    return score_draws(
+        tested.task,
+        tested.classes,
+        tested.truth(),
+        predictions.logits,
+        tested.test.groups,
+        seed,
+        tested.known(),
+        predictions.average,
+    )
+
+
+def measure_draws(measure: Measure, predictions: Predictions, seed: int) -> Draws:
+    """The draws of all that a measure has draws of."""
+    return {**measure.draws(predictions, seed), **statistic_draws(measure.statistics(), predictions, seed)}
+
+
+def statistic_draws(columns: Sequence[Column], predictions: Predictions, seed: int, draws: int = DRAWS) -> Draws:
+    """The draws of columns that are statistics: each computed again on the samples of every draw. They are the draws
+    that scores have, so rows and metrics stay paired.
+    """
+    chosen = [column for column in columns if column.statistic is not None]
+    if not chosen:
+        return {}
+    _, clusters = np.unique(predictions.groups, return_inverse=True)
+    found: dict[str, list[float]] = {}
+    for weights in weights_of_groups(int(clusters.max()) + 1, draws, seed, len(predictions)):
+        for each in weights:
+            rows = np.repeat(np.arange(len(clusters)), each[clusters].astype(np.int64))
+            for column in chosen:
+                for name, value in _drawn_values(column, predictions, rows):
+                    found.setdefault(name, []).append(np.nan if value is None else float(value))
+    return {name: np.array(values, np.float32) for name, values in found.items()}
+
+
+def _drawn_values(
+    column: Column, predictions: Predictions, rows: NDArray[np.int64]
+) -> Iterator[tuple[str, float | None]]:
+    function = column.statistic
+    assert function is not None
+    truth, probabilities, decisions = (
+        each[rows] for each in (predictions.truth, predictions.probabilities, predictions.decisions)
+    )
+    if column.over == "samples":
+        yield column.metric, function(truth, probabilities, decisions)
+        return
+    known = predictions.known[rows]
+    values = []
+    for c, name in enumerate(predictions.classes):
+        own = known[:, c]
+        value = function(truth[own, c], probabilities[own, c], decisions[own, c]) if own.any() else None
+        yield key(column.metric, name), value
+        values += [] if value is None or np.isnan(value) else [value]
+    yield column.metric, float(np.mean(values)) if values else None
 
 
 def weights_of_groups(count: int, draws: int, seed: int, samples: int) -> Iterator[NDArray[np.float32]]:
@@ -130,9 +184,3 @@ def _mean_of_defined(areas: NDArray[np.float64]) -> NDArray[np.float64]:
     total = np.where(defined, areas, 0.0).sum(1)
     mean: NDArray[np.float64] = np.divide(total, count, out=np.full(len(areas), np.nan), where=count > 0)
     return mean
-
-
-def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    shifted = np.exp(logits.astype(np.float64) - logits.max(-1, keepdims=True))
-    chances: NDArray[np.float64] = shifted / shifted.sum(-1, keepdims=True)
-    return chances

@@ -2,16 +2,35 @@
 
 import ast
 import inspect
+from collections.abc import Mapping
+from functools import cached_property
 from textwrap import dedent
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
+
+from roskdbench.fingerprint import canonical_json
 
 
 class Declared(BaseModel):
     """A frozen record. A key that it does not know is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @cached_property
+    def canonical(self) -> str:
+        """One text for all that it says."""
+        return canonical_json(self.model_dump(mode="json"))
+
+    def __hash__(self) -> int:
+        return hash(self.canonical)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy, perhaps with other values; what was worked out from the old ones is not taken along."""
+        copy = super().model_copy(update=update, deep=deep)
+        for name in copy.__dict__.keys() - type(self).model_fields.keys():
+            del copy.__dict__[name]
+        return copy
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
@@ -38,3 +57,8 @@ def _texts(declared: type[Declared]) -> dict[str, str]:
                     case ast.AnnAssign(target=ast.Name(name)), ast.Expr(ast.Constant(str(words))):
                         found[name] = inspect.cleandoc(words)
     return found
+
+
+def first_line(declared: type) -> str:
+    """The first line of a class's docstring, which says its title and, after a colon, what it is."""
+    return (inspect.getdoc(declared) or "").strip().partition("\n")[0]

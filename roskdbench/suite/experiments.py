@@ -1,13 +1,15 @@
 """Experiments: which methods, students, overlaps, noises, folds and seeds are crossed, and what is measured."""
 
+import json
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
-from roskdbench.suite.attacks import Attacks
 from roskdbench.suite.declared import Declared
+from roskdbench.suite.measure import Measure
 from roskdbench.suite.noise import NO_NOISE, Noise
+from roskdbench.suite.plugged import one_of
 from roskdbench.suite.protocol import Network, NetworkSpec, Share
 
 
@@ -34,60 +36,13 @@ def _method_from_name(value: Any) -> Any:
 MethodChoice = Annotated[_MethodChoice, BeforeValidator(_method_from_name, json_schema_input_type=str | _MethodChoice)]
 
 
-class Scores(Declared):
-    """Precision, recall, F1 and per-class AUC on the test part."""
+if TYPE_CHECKING:
+    AnyMeasure = Measure
+else:
+    AnyMeasure = one_of(Measure)
 
-    measure: Literal["scores"]
-
-
-class Landscape(Declared):
-    """The loss on a filter-normalised plane around the trained weights, how sharply it bends there, and, for averaged
-    weights, on the line from the last ones.
-    """
-
-    measure: Literal["landscape"]
-    points: Annotated[int, Field(ge=3)] = 51
-    """On each side of the plane; odd, so that the trained weights are one of them."""
-    clamp: Annotated[float, Field(gt=0)] = 8.0
-    """Losses are cut at this height in drawings, and only there."""
-    images: PositiveInt | None = 500
-    """How many images the loss is over, the same ones for every method; all of the part if null."""
-    part: Literal["test", "train"] = "test"
-    """Images of the test part with true labels, or of the training part with the labels that training sees."""
-    seed: int = 0
-    """Of the directions, which all methods and all runs share."""
-
-    @field_validator("points")
-    @classmethod
-    def _has_a_centre(cls, points: int) -> int:
-        if points % 2 == 0:
-            raise ValueError("an even number of points has none at the trained weights; take an odd one")
-        return points
-
-
-class Calibration(Declared):
-    """ECE, Brier score, likelihood and reliability, before and after a temperature chosen on validation."""
-
-    measure: Literal["calibration"]
-
-
-class Memorisation(Declared):
-    """Of the training labels that noise flipped: the share that student and teachers reproduce, and correct."""
-
-    measure: Literal["memorisation"]
-
-
-def _measure_from_name(value: Any) -> Any:
-    return {"measure": value} if isinstance(value, str) else value
-
-
-_Measures = Scores | Attacks | Landscape | Calibration | Memorisation
-MeasureName = Literal["scores", "attacks", "landscape", "calibration", "memorisation"]
-Measure = Annotated[
-    _Measures,
-    Field(discriminator="measure"),
-    BeforeValidator(_measure_from_name, json_schema_input_type=MeasureName | _Measures),
-]
+EVERY_CELL = "scores"
+"""The measure that every cell has, whatever else is asked for."""
 
 
 class Experiment(Declared):
@@ -106,9 +61,17 @@ class Experiment(Declared):
     folds: PositiveInt = 1
     """1 splits once into train, validation and test; k > 1 is a k-fold cross-validation."""
     seeds: Annotated[list[int], Field(min_length=1)] = [0]
-    measures: Annotated[list[Measure], Field(min_length=1)] = [Scores(measure="scores")]
+    measures: list[AnyMeasure] = []
+    """What is measured besides the scores, which every cell has."""
+    shown: Annotated[list[str], Field(min_length=1)] | None = None
+    """Which metrics its tables show; the protocol's if left out."""
     reference: str = "ros-kd"
     """The method, by name or title, that the others are compared with; nothing is compared where it has no row."""
+
+    @field_validator("measures", mode="after")
+    @classmethod
+    def _without_what_every_cell_has(cls, measures: list[Measure]) -> list[Measure]:
+        return [measure for measure in measures if measure.name != EVERY_CELL]
 
     @model_validator(mode="after")
     def _cells_differ(self) -> "Experiment":
@@ -119,11 +82,12 @@ class Experiment(Declared):
             "overlap": self.overlap,
             "noise": [noise.name for noise in self.noise],
             "seeds": self.seeds,
-            "measures": [measure.measure for measure in self.measures],
+            "measures": [measure.canonical for measure in self.measures],
         }
         for axis, values in axes.items():
             twice = [value for value in dict.fromkeys(values) if values.count(value) > 1]
             if twice:
+                named = json.loads(str(twice[0]))["measure"] if axis == "measures" else twice[0]
                 hint = "; give them titles of their own" if axis in ("students", "noise") else ""
-                raise ValueError(f"{axis} names '{twice[0]}' twice{hint}")
+                raise ValueError(f"{axis} names '{named}' twice{hint}")
         return self

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from roskdbench.errors import UserError, nearest
+from roskdbench.plugins import Registry
 from roskdbench.suite.reading import read_suite, suite_of
 from roskdbench.suite.schema import Suite
 
@@ -14,27 +15,33 @@ EXPERIMENT = "checkpoint"
 
 
 def suite_for(
-    problem: str, measure: Mapping[str, Any], option: str, title: str, size: int | None, seed: int = 0
+    problem: str,
+    measure: Mapping[str, Any],
+    option: str,
+    title: str,
+    size: int | None,
+    seed: int = 0,
+    registry: Registry | None = None,
 ) -> Suite:
     """The suite that scores a model and takes one measure of it; `option` is what a user told the measure by.
 
     `problem` is SUITE:PROBLEM, a mapping such as {dataset: folder, root: DIR}, or the name of a dataset. Images have
     the model's `size` if nothing is said of it.
     """
-    name, declared, protocol = _problem(problem)
+    name, declared, protocol = _problem(problem, registry)
     if size is not None:
         declared = {"size": size, **declared}
-    experiment = {"title": title, "methods": [title], "measures": ["scores", measure], "seeds": [seed]}
+    experiment = {"title": title, "methods": [title], "measures": [measure], "seeds": [seed]}
     data = {
         "suite": EXPERIMENT,
         "problems": {name: declared},
         "protocol": protocol,
         "experiments": {EXPERIMENT: experiment},
     }
-    return suite_of(data, {("problems",): f"--problem {problem}", ("experiments",): option})
+    return suite_of(data, {("problems",): f"--problem {problem}", ("experiments",): option}, registry)
 
 
-def _problem(text: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
+def _problem(text: str, registry: Registry | None) -> tuple[str, dict[str, Any], dict[str, Any]]:
     """Name and declaration of the problem, and the protocol around it."""
     if text.startswith("{"):
         try:
@@ -45,7 +52,7 @@ def _problem(text: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
     suite, colon, name = text.rpartition(":")
     if not colon:
         return text, {"dataset": text}, {}
-    declared = read_suite(Path(suite))
+    declared = read_suite(Path(suite), (), registry)
     if name not in declared.problems:
         raise UserError(f"--problem {text}: the suite has no problem '{name}'; {nearest(name, declared.problems)}")
     protocol = declared.protocol.model_dump(mode="json", include={"split", "threshold", "average"})

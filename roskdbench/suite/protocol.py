@@ -3,11 +3,12 @@
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PositiveInt, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PositiveInt, ValidationInfo, field_validator, model_validator
 
 from roskdbench.suite.augmentation import PRESETS, Augmentation
 from roskdbench.suite.declared import Declared
 from roskdbench.suite.libraries import model_objection
+from roskdbench.suite.plugged import registry_of
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -27,8 +28,8 @@ class NetworkSpec(Declared):
 
     @field_validator("model")
     @classmethod
-    def _is_known(cls, model: str) -> str:
-        if objection := model_objection(model):
+    def _is_known(cls, model: str, info: ValidationInfo) -> str:
+        if (objection := model_objection(model)) and model not in registry_of(info).of("network"):
             raise ValueError(objection)
         return model
 
@@ -116,6 +117,8 @@ class Protocol(Declared):
     """Multi-label decisions: tuned per class on validation, or 0.5. Both are stored; this one is shown."""
     average: Literal["macro", "micro", "weighted", "f1-of-means"] = "macro"
     """How precision, recall and F1 are averaged over classes. All are stored; this one is shown."""
+    shown: Annotated[list[str], Field(min_length=1)] = ["precision", "recall", "f1", "auc"]
+    """Which metrics tables show: these, accuracy, and whatever `roskdbench metrics` lists. All scores are stored."""
     split: SplitProtocol = SplitProtocol()
 
     @property

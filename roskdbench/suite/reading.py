@@ -1,7 +1,7 @@
 """From YAML files to a checked Suite: `extends`, `--set`, and errors that name file, line and nearest key."""
 
 import types
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -12,10 +12,12 @@ from pydantic_core import ErrorDetails
 
 from roskdbench.bundled import bundled
 from roskdbench.errors import UserError, nearest
+from roskdbench.plugins import Registry
+from roskdbench.suite.plugged import NESTED
 from roskdbench.suite.problems import LOCATION_KEYS
 from roskdbench.suite.schema import Suite
 
-DISCRIMINATORS = ("dataset", "measure", "kind", "view")
+DISCRIMINATORS = ("kind", "view")
 DEEPEST = 40  # keys inside keys
 PLAIN_TAG = "tag:yaml.org,2002:"
 PLAIN_KINDS = ("map", "seq", "str", "int", "float", "bool", "null", "timestamp")
@@ -54,25 +56,27 @@ def find_suite(name: str | Path) -> Path:
     raise UserError(f"no suite '{name}': neither a file nor a bundled suite; {nearest(path.stem, suite_names())}")
 
 
-def read_suite(name: str | Path, settings: Sequence[str] = ()) -> Suite:
-    """The suite of a file or a bundled name, after `settings` such as "protocol.epochs=5"."""
+def read_suite(name: str | Path, settings: Sequence[str] = (), registry: Registry | None = None) -> Suite:
+    """The suite of a file or a bundled name, after `settings` such as "protocol.epochs=5". `registry` says which
+    measures, datasets, attacks and networks there are; those that come with roskdbench if left out.
+    """
     path = find_suite(name)
     document = _read(path, seen=())
     for setting in settings:
         _apply(document, setting)
-    return _checked(document)
+    return _checked(document, registry)
 
 
-def suite_of(data: dict[str, Any], places: Mapping[Keys, str]) -> Suite:
+def suite_of(data: dict[str, Any], places: Mapping[Keys, str], registry: Registry | None = None) -> Suite:
     """The suite of data that stand in no file; `places` say what a user wrote each part as."""
-    return _checked(_Document(data, dict(places)))
+    return _checked(_Document(data, dict(places)), registry)
 
 
-def _checked(document: _Document) -> Suite:
+def _checked(document: _Document, registry: Registry | None) -> Suite:
     try:
-        return Suite.model_validate(document.data)
+        return Suite.model_validate(document.data, context={"registry": registry})
     except ValidationError as error:
-        errors = error.errors()
+        errors = list(_flat(error.errors(), ()))
         unknown = [each for each in errors if each["type"] == "extra_forbidden"]  # a typo also makes its key missing
         raise UserError(_sentence((unknown or errors)[0], document)) from None
 
@@ -203,15 +207,25 @@ def _key(here: dict[str, Any] | list[Any], part: str, setting: str) -> Key:
     return int(part)
 
 
+def _flat(errors: Iterable[ErrorDetails], head: tuple[Key, ...]) -> Iterator[ErrorDetails]:
+    """All errors, those of a measure, dataset or attack at their own places."""
+    for each in errors:
+        loc = (*head, *each["loc"])
+        if each["type"] == NESTED:
+            yield from _flat(each["ctx"]["errors"], loc)
+        else:
+            yield {**each, "loc": loc}
+
+
 def _sentence(error: ErrorDetails, document: _Document) -> str:
     """One line for one of pydantic's errors: where, what, and what would be right."""
     keys, model = _follow(error["loc"], document.data)
     place, dotted = document.place(keys), ".".join(str(key) for key in keys)
     kind, given = error["type"], error.get("input")
-    if kind == "extra_forbidden" and model is not None:
-        return f"{place}: unknown key '{keys[-1]}' in {dotted.rpartition('.')[0] or 'the suite'}; " + nearest(
-            str(keys[-1]), model.model_fields
-        )
+    if kind == "extra_forbidden":
+        where = dotted.rpartition(".")[0] or "the suite"
+        known = error.get("ctx", {}).get("known") or (model.model_fields if model else ())
+        return f"{place}: unknown key '{keys[-1]}' in {where}; {nearest(str(keys[-1]), known)}"
     if kind == "missing":
         where = dotted.rpartition(".")[0]
         return f"{place}: the key '{error['loc'][-1]}' is missing{f' in {where}' if where else ''}"

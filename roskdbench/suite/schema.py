@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints, model_validator
 from roskdbench.errors import nearest
 from roskdbench.suite.declared import Declared
 from roskdbench.suite.experiments import Experiment
-from roskdbench.suite.problems import ProblemSpec, RealProblem
+from roskdbench.suite.problems import Dataset, ProblemSpec, RealProblem
 from roskdbench.suite.protocol import Protocol
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
@@ -46,7 +46,7 @@ class Suite(Declared):
         return self
 
 
-def _objection(experiment: Experiment, problem: ProblemSpec) -> str | None:
+def _objection(experiment: Experiment, problem: Dataset) -> str | None:
     """Why the experiment cannot be made on the problem, as far as their declarations tell."""
     for noise in experiment.noise:
         if noise.kind == "own" and not problem.has_noisy_copy:

@@ -5,15 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from roskdbench.measures import CLEAN
 from roskdbench.report.evidence import Key
-from roskdbench.report.landscape import levels, planes
-from roskdbench.report.layout import AXES, HEADINGS, layout_of, number_of, text_of
+from roskdbench.report.figures.drawing import Drawing
+from roskdbench.report.figures.landscape import levels, planes
+from roskdbench.report.layout import AXES, CLEAN, layout_of, number_of, text_of
 from roskdbench.report.page.links import PageLinks
 from roskdbench.results import MADE_WITH, Results, made_with
 from roskdbench.store import Store
 
 MOST_PAIRS = 3000
+HEADINGS = {"precision": "P", "recall": "R", "f1": "F1", "auc": "AUC"}
 
 
 def facts(results: Results, places: PageLinks, store: Store) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def pairs(results: Results, methods: list[str]) -> list[list[Any]]:
         for place, own in places.items():
             for (a, b), metric in ((pair, metric) for pair in combinations(own, 2) for metric in ("f1", "auc")):
                 one, other = (layout.values.get((method, *place, CLEAN, metric), {}) for method in (a, b))
-                difference = layout.evidence.difference((a, *place), (b, *place), one, other, layout.names[metric])
+                difference = layout.evidence.difference((a, *place), (b, *place), one, other, layout.source(metric))
                 if difference is None:
                     continue
                 where = ", ".join(text_of(each) for each in place[:-1])
@@ -85,7 +86,7 @@ def landscapes(results: Results, store: Store) -> list[dict[str, Any]]:
     """The plane of each row on each problem, with the heights that all rows of a problem are drawn between."""
     found = []
     for experiment in results.plan.experiments:
-        for problem, panels in planes(results, store, experiment).items():
+        for problem, panels in planes(Drawing(results, store, experiment)).items():
             bounds = levels(panels)
             for name, plane in panels.items():
                 found.append(

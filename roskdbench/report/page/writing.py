@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roskdbench.errors import UserError, refusal
-from roskdbench.registry import Registry
-from roskdbench.report.figures import draw_all
-from roskdbench.report.formats import as_json, cell_text, heading, latex, markdown
+from roskdbench.plugins import Registry
+from roskdbench.report.figures.drawing import draw_all, figures_of
+from roskdbench.report.formats.text import cell_text, heading
 from roskdbench.report.page.facts import facts
 from roskdbench.report.page.links import PageLinks
 from roskdbench.report.table import Estimate, Table, Value
@@ -28,23 +28,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-FIGURES = {
-    "f1": "F1 of every row",
-    "by-student": "F1 by student",
-    "by-overlap": "F1 over the overlap of the teachers' subsets",
-    "by-noise": "F1 by label noise",
-    "ranks": "mean ranks and the critical difference",
-    "training": "training loss, and AUC on validation",
-    "weights": "what the teachers counted: mean and standard deviation over the steps of an epoch",
-    "robustness": "scores over the radius of attacks",
-    "attacked": "images, attacked images and their difference",
-    "reliability": "reliability diagrams",
-    "landscape": "the loss around the trained weights, common levels",
-    "surface": "the same in three dimensions",
-    "line": "loss and score from last to averaged weights",
-}
 DENSITY = 2  # pixels of a picture to one of the page
-CURVES = ("training", "weights", "by-overlap", "by-noise", "by-student", "robustness")  # what a method's own page shows
 
 
 def write_page(
@@ -53,11 +37,11 @@ def write_page(
     """Write the folder; the files of text, the index first. `tables` are by experiment."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        pictures = [path for path in draw_all(results, store, folder / "figures") if path.suffix == ".png"]
+        pictures = [path for path in draw_all(results, store, folder / "figures", registry) if path.suffix == ".png"]
         drawn = {path.name: _width(path) for path in pictures}
         places = PageLinks(results)
         shown = [(name, [_table(table, places, name) for table in each]) for name, each in tables]
-        pages = {"index.html": _index(results, shown, drawn, places, store)}
+        pages = {"index.html": _index(results, shown, drawn, places, store, registry)}
         for title, registered in places.methods.items():
             own = [
                 (table, row)
@@ -68,8 +52,8 @@ def write_page(
             ]
             pages[places.page(title)] = _method(results, registry, title, registered, own, drawn)
         every = [table for _, each in tables for table in each]
-        pages |= {"tables.md": markdown(every), "tables.tex": latex(every, standalone=True)}
-        pages["results.json"] = as_json(results)
+        formats = [entry.thing for entry in registry.of("format").values() if entry.thing.file]
+        pages |= {each.file: each.write(every, results) for each in formats}
         for name, text in pages.items():
             (folder / name).write_text(text, "utf-8")
         return [folder / name for name in pages]
@@ -146,11 +130,16 @@ def _index(
     drawn: Mapping[str, int],
     places: PageLinks,
     store: Store,
+    registry: Registry,
 ) -> str:
     suite = results.plan.suite
     experiments = []
     for number, (name, tables) in enumerate(shown, 1):
-        figures = [_shown(drawn, name, figure, alt) for figure, alt in FIGURES.items() if _png(name, figure) in drawn]
+        figures = [
+            _shown(drawn, name, each.name, each.caption)
+            for each in figures_of(registry)
+            if _png(name, each.name) in drawn
+        ]
         title = suite.experiments[name].title or name
         experiments.append({"id": f"e{number}", "title": title, "tables": tables, "figures": figures})
     data = facts(results, places, store)
@@ -182,17 +171,17 @@ def _method(
     cell = next(cell for cell in results.plan.cells if cell.method == title)
     where = dict.fromkeys(each.experiment for each in results.plan.cells if each.method == title)
     figures = [
-        _shown(drawn, name, figure, f"{name}: {FIGURES[figure]}")
+        _shown(drawn, name, each.name, f"{name}: {each.caption}")
         for name in where
-        for figure in CURVES
-        if _png(name, figure) in drawn
+        for each in figures_of(registry)
+        if each.on_method_pages and _png(name, each.name) in drawn
     ]
     model = results.plan.model(cell)
     parameters: dict[str, Any] = {}
     if model is not None and model.kind == "trajectory":
         parameters = {**model.spec["method"], "averaging": model.spec["averaging"]}
-    entry = registry.entries.get(registered)
-    text = (entry.method.__doc__ or "").strip() if entry else ""
+    entry = registry.of("method").get(registered)
+    text = (entry.thing.__doc__ or "").strip() if entry else ""
     tables = [{**table, "rows": [row]} for table, row in own]
     method = {
         "title": title,

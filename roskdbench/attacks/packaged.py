@@ -1,0 +1,67 @@
+"""Any attack of torchattacks, by its name there."""
+
+from __future__ import annotations
+
+from inspect import signature
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from pydantic import model_validator
+
+from roskdbench.errors import UserError, nearest
+from roskdbench.plugins import register
+from roskdbench.suite.attack import Attack, Norm
+from roskdbench.suite.libraries import packaged_attacks
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from roskdbench.measuring.attacks.attacking import Victim
+
+
+@register("torchattacks")
+class Packaged(Attack):
+    """Of torchattacks: an attack by its name there, such as APGD, Square, FAB, AutoAttack or CW. For single-label."""
+
+    tasks: ClassVar[tuple[str, ...]] = ("single-label",)
+
+    kind: str
+    """Its name in torchattacks."""
+    norm: Norm = "linf"
+    """The norm it is held to when its images are checked."""
+    options: dict[str, Any] = {}
+    """What else its constructor is given. The radius is given as `eps` where it takes one."""
+
+    @model_validator(mode="after")
+    def _is_known(self) -> Self:
+        if self.kind not in packaged_attacks():
+            raise ValueError(f"torchattacks has no attack '{self.kind}'; {nearest(self.kind, packaged_attacks())}")
+        return self
+
+    @property
+    def result_name(self) -> str:
+        """Its name in torchattacks."""
+        return self.kind
+
+    def perturb(self, victim: Victim, images: Tensor, labels: Tensor) -> Tensor:
+        """Its images; global random numbers are seeded for this batch and put back."""
+        import torch
+        import torchattacks
+
+        kind, seed = getattr(torchattacks, self.kind), victim.seed
+        options, names = dict(self.options), signature(kind).parameters
+        if "eps" in names:
+            options.setdefault("eps", self.radius)
+        if "norm" in names:
+            options.setdefault("norm", {"l2": "L2", "linf": "Linf"}[self.norm])
+        if "n_classes" in names:
+            with torch.no_grad():
+                options.setdefault("n_classes", victim(images[:1]).shape[1])
+        if "seed" in names:
+            options.setdefault("seed", seed % (1 << 31))
+        try:
+            built = kind(victim.model, **options)
+        except TypeError as error:
+            raise UserError(f"torchattacks cannot make {self.kind} with {options}: {error}") from None
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            return built(images.contiguous(), labels).detach()  # type: ignore[no-any-return]

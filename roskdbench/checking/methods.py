@@ -1,0 +1,149 @@
+"""Whether a method keeps the contract: some seconds of training on phantoms, both single-label and multi-label."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from math import inf
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roskdbench.data.phantoms import draw_chest, draw_lesions
+from roskdbench.data.problem import Labels
+from roskdbench.errors import one_line
+from roskdbench.fingerprint import canonical_json
+from roskdbench.method import Method, make_method
+from roskdbench.plugins import Registry
+from roskdbench.suite.augmentation import PRESETS
+from roskdbench.suite.protocol import Protocol
+
+if TYPE_CHECKING:
+    from roskdbench.engine.checkpoint import Checkpoint
+    from roskdbench.engine.networks import Classifier
+
+EPOCHS = 12
+STOPPED = 8  # the epoch in which the interrupted training is stopped
+SAMPLES = 72
+ARCHITECTURE = {"model": "resnet18", "options": {"channels": [8, 8, 16, 16], "layers": [1, 1, 1, 1]}}
+STATISTICS = {"mean": [0.5], "deviation": [0.25]}
+
+Arrays = dict[str, NDArray[Any]]
+Verdict = tuple[str, str | None]
+"""A claim, and what speaks against it (None: it holds)."""
+
+
+def check_method(registry: Registry, name: str) -> Iterator[Verdict]:
+    """Every claim of the contract in turn. A UserError if the method is not known."""
+    method = make_method(registry, name)
+    yield "its parameters can be written in a suite", _not_declarable(method)
+    yield f"it can be used in a training of {EPOCHS} epochs", method.weighting.objection(EPOCHS)
+    if not method.trains_student:
+        return
+    for problem in ("phantom-lesion", "phantom-chest"):
+        yield from _trainings(method, problem)
+
+
+def _not_declarable(method: Method) -> str | None:
+    try:
+        again = type(method).model_validate(method.declaration())
+        canonical_json(method.declaration())
+    except ValueError as error:
+        return str(error).splitlines()[0]
+    return None if again == method else "reading its declaration gives another method"
+
+
+def _trainings(method: Method, problem: str) -> Iterator[Verdict]:
+    """Train once, once more, and once with an interruption."""
+    try:
+        first, second = _train(method, problem), _train(method, problem)
+    except Exception as error:
+        yield f"it trains on {problem}", one_line(error)
+        return
+    moved = any(not np.array_equal(first[name], value) for name, value in _weights_at_start(problem).items())
+    yield f"its loss is finite on {problem}", None
+    yield f"a gradient reaches the student on {problem}", None if moved else "the weights did not move"
+    yield f"it is deterministic on {problem}", _difference(first, second, "two trainings from the same seed")
+    claim = f"an interrupted training on {problem} goes on as if nothing had been"
+    try:
+        resumed = _train(method, problem, interrupted=True)
+    except Exception as error:
+        yield claim, one_line(error)
+        return
+    yield claim, _difference(first, resumed, "a resumed training (is all that learns in state_dict?)")
+
+
+def _difference(one: Arrays, other: Arrays, what: str) -> str | None:
+    different = [name for name in one if not np.array_equal(one[name], other[name])]
+    return f"{what} ended in other weights" if different else None
+
+
+class _StoppedError(Exception):
+    """The interruption."""
+
+
+def _train(method: Method, problem: str, interrupted: bool = False) -> Arrays:
+    """Weights after a training with random teachers; with an interruption and a second start if so wished."""
+    from roskdbench.engine.checkpoint import Checkpoint
+
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = Checkpoint(Path(folder), share=inf)
+        if interrupted:
+
+            def stop(done: float, note: str) -> None:
+                if done >= STOPPED / EPOCHS:
+                    raise _StoppedError
+
+            with suppress(_StoppedError):
+                _run(method, problem, checkpoint, stop)
+        return _run(method, problem, checkpoint, lambda done, note: None)
+
+
+def _run(method: Method, problem: str, checkpoint: "Checkpoint", report: Callable[[float, str], None]) -> Arrays:
+    from roskdbench.engine.device import prepare
+    from roskdbench.engine.examples import Examples
+    from roskdbench.engine.training import Recipe, Seeds, Training
+
+    images, labels = _problem(problem)
+    teachers = len(method.teachers.slots(Protocol(), 0.4))
+    random = np.random.default_rng(0)
+    bank = [random.normal(size=(EPOCHS, SAMPLES, len(labels.classes))).astype(np.float32) for _ in range(teachers)]
+    training = Training(
+        task=labels.task,
+        method=method,
+        network=_network(problem),
+        examples=Examples.place(images, labels.targets, np.arange(SAMPLES), prepare()),
+        bank=list(bank),
+        recipe=Recipe(EPOCHS, 24, 0.05, 0.9, 2e-4, (10,), 0.1, PRESETS["light"], None),
+        seeds=Seeds(0, 1, 2),
+        mean=method.collected_mean,
+        warmup=EPOCHS - 2,
+        checkpoint=checkpoint,
+        report=report,
+    )
+    training.run()
+    assert training.averaged is not None
+    last = {name: value.cpu().numpy() for name, value in training.network.state_dict().items()}
+    mean = {f"averaged {name}": value.cpu().numpy() for name, value in training.averaged.state_dict().items()}
+    return last | mean
+
+
+def _problem(problem: str) -> tuple[NDArray[np.uint8], Labels]:
+    if problem == "phantom-lesion":
+        images, targets, groups = draw_lesions(SAMPLES, 28, 0)
+        return images, Labels("single-label", tuple("abcdefgh"), targets, groups)
+    images, findings, patients = draw_chest(SAMPLES, 28, 0)
+    return images, Labels("multi-label", tuple("abcdefgh"), findings, patients)
+
+
+def _network(problem: str) -> "Classifier":
+    from roskdbench.engine.networks import build
+
+    channels = 3 if problem == "phantom-lesion" else 1
+    statistics = {key: value * channels for key, value in STATISTICS.items()}
+    return build(ARCHITECTURE, channels, 8, 28, "standard", statistics, 0)
+
+
+def _weights_at_start(problem: str) -> Arrays:
+    return {name: value.detach().numpy() for name, value in _network(problem).named_parameters()}

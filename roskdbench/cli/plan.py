@@ -1,0 +1,106 @@
+"""`plan`: what a suite comes to before it is computed."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from roskdbench.cli.options import STORE, Folders, Only, Settings, StoreFolder, SuiteName, console, registry_found
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from roskdbench.plan import Plan
+    from roskdbench.store import Store
+
+
+def plan(
+    suite: SuiteName,
+    only: Only = None,
+    settings: Settings = None,
+    folders: Folders = None,
+    store: StoreFolder = STORE,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Time a few training steps here, to say how long the suite would take.")
+    ] = False,
+) -> None:
+    """Show what a suite comes to: jobs by kind, what sharing saves, what is in the store, how long the rest takes."""
+    from roskdbench.session import Session
+    from roskdbench.store import Store
+
+    session = Session(suite, store, folders or [], only or [], settings=settings or [])
+    planned = session.planned(registry_found(folders), Store(store))
+    print_plan(planned, console(), Store(store))
+    _print_hours(planned, console(), Store(store), measure)
+
+
+def _print_hours(planned: "Plan", screen: "Console", store: "Store", measure: bool) -> None:
+    from roskdbench.plan.estimate import Speed, alone, speeds
+    from roskdbench.plan.factory import BACKWARD
+
+    found = speeds(store)
+    if measure:
+        from roskdbench.engine.device import prepare
+        from roskdbench.engine.precision import TRIED, step_seconds
+        from roskdbench.jobs.execution import environment
+
+        device = prepare()
+        steps = 1000  # as if so many had been taken
+        found = [Speed(environment()["device"])]
+        found[0].learn("", "", steps * BACKWARD * TRIED, steps * step_seconds(device))
+    left = list(planned.needed(each for each in planned.jobs if each in store).values())
+    for each in found:
+        unit = "GPU-hours" if each.is_gpu else "hours of one core"
+        whole, separate = each.hours(planned.jobs.values()), each.hours(alone(planned))
+        how = "a few steps of a ResNet-18" if measure else "jobs in this store"
+        text = (
+            f"On {each.device}, by the speed of {how}: {_hours(each.hours(left))} {unit} to do, {_hours(whole)} from "
+            f"an empty store. Scripts that share nothing would take {_hours(separate)}: {separate / whole:.1f} times."
+        )
+        screen.print(text, soft_wrap=True, markup=False)
+    if not found:
+        screen.print("How long it will take is not known yet: add --measure.", style="dim")
+
+
+def _hours(hours: float) -> str:
+    return f"{hours:,.0f}" if hours >= 100 else f"{hours:.1f}" if hours >= 10 else f"{hours:.2g}"
+
+
+def print_plan(planned: "Plan", screen: "Console", store: "Store") -> None:
+    """What there is, and what of it is to be done."""
+    from rich.table import Table
+
+    needed = planned.needed(each for each in planned.jobs if each in store)
+    waiting = {kind: [job for job in needed.values() if job.group == kind] for kind in planned.kinds()}
+    grid = Table(title=f"{planned.suite.suite}: {len(planned.cells)} cells", title_style="bold")
+    for heading in ("kind", "jobs", "to do", "work to do"):
+        grid.add_column(heading, justify="left" if heading == "kind" else "right")
+    for kind, count in planned.kinds().items():
+        grid.add_row(kind, str(count), str(len(waiting[kind])), _work(sum(job.cost for job in waiting[kind])))
+    grid.add_section()
+    grid.add_row("all", str(len(planned.jobs)), str(len(needed)), _work(sum(job.cost for job in needed.values())))
+    screen.print(grid)
+    shared, alone = planned.trainings, planned.trainings_alone
+    if shared:
+        screen.print(
+            f"{shared} networks are trained; a script per method and cell would train {alone} "
+            f"({alone / shared:.1f} times as many).",
+            soft_wrap=True,
+        )
+    screen.print(
+        "Work counts forward passes of one image of 64 pixels through a ResNet-18; a training pass is three.",
+        style="dim",
+        soft_wrap=True,
+    )
+    problems = planned.suite.problems
+    guessed = [
+        f"{name} {problems[name].image_count():,} images" for name in planned.problems if planned.is_guessed(name)
+    ]
+    if guessed:
+        screen.print(f"Until its data have been run, a guess: {', '.join(guessed)}.", style="yellow", soft_wrap=True)
+
+
+def _work(passes: float) -> str:
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if passes >= size:
+            return f"{passes / size:.1f} {unit}"
+    return f"{passes:.0f}"

@@ -1,0 +1,83 @@
+"""`report`: the tables of a run, in any format, with their figures and pages."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from roskdbench.cli.options import STORE, Folders, Only, Settings, StoreFolder, console, registry_found
+
+TABLE, PAGES, LATEX, STANDALONE = "table", "html", "latex", "latex-standalone"
+
+
+def report(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[RUN|SUITE]", help="A run or a suite. Default: the latest run.")
+    ] = None,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="table|html|latex|markdown|csv|json|…",
+            help="What to print: tables for the terminal, pages, or a format that `roskdbench formats` lists.",
+        ),
+    ] = TABLE,
+    compare: Annotated[
+        str,
+        typer.Option(metavar="paper|none|RUN", help="What to set beside the numbers: the paper's, or another run's."),
+    ] = "none",
+    table: Annotated[
+        str | None, typer.Option(metavar="I|II|III", help="Only this table of the paper, beside the paper's numbers.")
+    ] = None,
+    only: Only = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write tables in all formats, and figures, into this folder."),
+    ] = None,
+    standalone: Annotated[bool, typer.Option("--standalone", help="LaTeX that compiles by itself.")] = False,
+    settings: Settings = None,
+    folders: Folders = None,
+    store: StoreFolder = STORE,
+) -> None:
+    """Print the tables of a run; with --out, write them in all formats with their figures."""
+    from roskdbench.errors import UserError, nearest
+    from roskdbench.report.contents import comparison_source, paper_table, tables_of
+    from roskdbench.report.terminal import terminal_table
+    from roskdbench.results import find_run
+    from roskdbench.results import only as only_some
+    from roskdbench.store import Store
+
+    if standalone and form != LATEX:
+        raise UserError("--standalone is for --format latex")
+    if table and form == PAGES:
+        raise UserError("--table prints one table; pages have them all: leave one of --table and --format html out")
+    registry = registry_found(folders)
+    formats = registry.of("format") if form != TABLE or out is not None else {}
+    if form not in (TABLE, PAGES) and form not in formats:
+        raise UserError(f"there is no format '{form}'; {nearest(form, [TABLE, PAGES, *formats])}")
+    kept = Store(store)
+    results = only_some(find_run(name, kept, tuple(settings or ()), tuple(folders or ())), only or ())
+    wanted = "paper" if table and compare == "none" else compare
+    source = comparison_source(wanted, results, kept, tuple(folders or ()))
+    by_experiment = [] if table else [(each, tables_of(results, each, source)) for each in results.plan.experiments]
+    tables = paper_table(results, table, source) if table else [one for _, each in by_experiment for one in each]
+    if form == PAGES:
+        from roskdbench.report.page.writing import write_page
+
+        pages = write_page(results, by_experiment, kept, registry, out or Path(f"{results.name}-page"))
+        typer.echo(f"wrote {pages[0]}")
+        return
+    written = []
+    if out is not None:
+        from roskdbench.report.folder import write_folder
+
+        written = write_folder(results, tables, kept, out, registry)
+    if form == TABLE:
+        screen = console()
+        for one in tables:
+            screen.print(terminal_table(one))
+    else:
+        chosen = registry.find("format", STANDALONE if standalone else form).thing
+        typer.echo(chosen.write(tables, results), nl=False)
+    for path in written:
+        typer.echo(f"wrote {path}", err=True)

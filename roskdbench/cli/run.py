@@ -1,0 +1,100 @@
+"""`run`: compute what a suite asks for, and print its tables."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from roskdbench.cli.options import (
+    STORE,
+    Address,
+    Data,
+    Devices,
+    Executor,
+    ExecutorKind,
+    Folders,
+    Only,
+    Settings,
+    SlurmOptions,
+    StoreFolder,
+    SuiteName,
+    Workers,
+    console,
+    registry_found,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from roskdbench.results import Results
+    from roskdbench.store import Store
+
+
+def run(
+    suite: SuiteName,
+    workers: Workers = None,
+    executor: Executor = ExecutorKind.local,
+    devices: Devices = None,
+    address: Address = None,
+    slurm: SlurmOptions = None,
+    only: Only = None,
+    data: Data = None,
+    settings: Settings = None,
+    folders: Folders = None,
+    store: StoreFolder = STORE,
+    track: Annotated[
+        str | None,
+        typer.Option(
+            metavar="tensorboard|MODULE:NAME",
+            help="Tell a tracker of every training and score; TensorBoard's files go into STORE/tracking.",
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be computed, and stop.")] = False,
+) -> None:
+    """Compute what a suite asks for and the store does not have yet, then print its tables.
+
+    Stop it whenever you like: the same command goes on where it stopped. The tables do not depend on --workers.
+    """
+    from roskdbench.cli.running import watched
+    from roskdbench.executors import ExecutorConfig
+    from roskdbench.session import Session
+    from roskdbench.store import Store
+
+    screen = console()
+    config = ExecutorConfig(
+        executor.value, workers, devices.split(",") if devices else (), address, _pairs("--slurm", slurm or [])
+    )
+    session = Session(suite, store, folders or [], only or [], data or [], settings or [], config)
+    registry = registry_found(folders)
+    if dry_run:
+        from roskdbench.cli.plan import print_plan
+
+        print_plan(session.planned(registry, Store(store)), screen, Store(store))
+        return
+    results, progress = watched(session, screen, track)
+    if not progress.state:
+        screen.print("Nothing to do: everything this suite asks for is in the store.")
+    _print_tables(results, Store(store), screen)
+    if not progress.well or results.gaps:
+        raise typer.Exit(1)
+
+
+def _pairs(option: str, texts: list[str]) -> dict[str, str]:
+    from roskdbench.errors import UserError
+
+    for each in texts:
+        if "=" not in each:
+            raise UserError(f"{option} {each}: say KEY=VALUE")
+    return dict(each.split("=", 1) for each in texts)
+
+
+def _print_tables(results: "Results", store: "Store", screen: "Console") -> None:
+    from roskdbench.report.tables import tables_of
+    from roskdbench.report.terminal import terminal_table
+
+    for experiment in results.plan.experiments:
+        for table in tables_of(results, experiment):
+            screen.print(terminal_table(table))
+    option = "" if store.root == STORE else f" --store {store.root}"
+    screen.print(
+        f"More: roskdbench report {results.name}{option} --compare paper --out DIR", markup=False, soft_wrap=True
+    )

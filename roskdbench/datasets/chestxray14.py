@@ -1,0 +1,114 @@
+"""`chestxray14`: NIH ChestX-ray14 as the NIH Clinical Center gives it out: a label file, twelve folders of PNGs, two
+lists.
+"""
+
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roskdbench.data.catalogue import (
+    Catalogue,
+    count,
+    find_files,
+    match,
+    numbered,
+    refuse_split_groups,
+    second_labels,
+    some,
+)
+from roskdbench.data.labelfile import LabelFile, one_of, read_label_file
+from roskdbench.data.phantoms.chest import CLASSES as EIGHT
+from roskdbench.data.problem import NOWHERE, TEST, TRAIN_OR_VALIDATION, Labels
+from roskdbench.errors import UserError, nearest
+from roskdbench.plugins import register
+from roskdbench.suite.problems import Card, RealProblem, Task
+
+OTHERS = ("Consolidation", "Edema", "Emphysema", "Fibrosis", "Pleural_Thickening", "Hernia")
+NOTHING = "No Finding"
+LABELS = ("Data_Entry_2017.csv", "Data_Entry_2017_v2020.csv")
+LISTS = {"train_val_list.txt": TRAIN_OR_VALIDATION, "test_list.txt": TEST}
+IMAGE, FINDINGS, PATIENT = "Image Index", "Finding Labels", "Patient ID"
+
+
+@register("chestxray14")
+class ChestXray14(RealProblem):
+    """NIH ChestX-ray14: 112,120 X-rays of 30,805 patients, grouped by patient."""
+
+    card: ClassVar[Card] = Card(
+        "NIH ChestX-ray14: X-rays, 8 or 14 findings",
+        "free use with citation (NIH Clinical Center)",
+        "Wang et al., ChestX-ray8, CVPR 2017",
+        "images_001 to _012, Data_Entry_2017_v2020.csv and the two lists from nihcc.app.box.com/v/ChestXray-NIHCC",
+    )
+    channels: ClassVar[int | None] = 1
+    task: ClassVar[Task | None] = "multi-label"
+    expected_samples: ClassVar[int] = 112_120
+
+    labels: Literal["eight", "fourteen"] = "eight"
+    """The eight findings of the paper, or all fourteen."""
+    only_present: bool = False
+    """Take the rows of the label file whose images are there, instead of asking for all of them."""
+
+    def catalogue(self, root: Path) -> Catalogue:
+        """Images in the order of the label file, from images_001/images … or from any one folder."""
+        file = _read(one_of(root, LABELS, "the labels"))
+        classes = EIGHT if self.labels == "eight" else EIGHT + OTHERS
+        targets = _targets(file, classes)
+        found = find_files(root, (".png",))
+        rows, images, remark = match(file[IMAGE], found, self.only_present, root)
+        patients = [file[PATIENT][row] for row in rows]
+        labels = Labels(
+            task="multi-label",
+            classes=classes,
+            targets=targets[rows],
+            groups=numbered(patients),
+            corrected=None if self.corrected is None else _corrected(self.corrected, images.names, classes),
+            parts=_parts(root, images.names, patients) if self.split == "official" else None,
+        )
+        return Catalogue(images, labels, 1, self.size, remark)
+
+
+def _read(path: Path) -> LabelFile:
+    return read_label_file(path, [IMAGE, FINDINGS, PATIENT], IMAGE)
+
+
+def _targets(file: LabelFile, classes: tuple[str, ...]) -> NDArray[np.uint8]:
+    """[N, C]; a label that the dataset does not know is an error."""
+    column = {name: c for c, name in enumerate((*EIGHT, *OTHERS))}
+    targets = np.zeros((len(file), len(classes)), dtype=np.uint8)
+    for row, text in enumerate(file[FINDINGS]):
+        if text == NOTHING:
+            continue
+        for name in text.split("|"):
+            if name not in column:
+                known = [*column, NOTHING]
+                raise UserError(f"{file.place(row)}: unknown label '{name}'; {nearest(name, known)}")
+            if column[name] < len(classes):
+                targets[row, column[name]] = 1
+    return targets
+
+
+def _parts(root: Path, names: list[str], patients: list[str]) -> NDArray[np.int8]:
+    """The part of each image by the official lists. An image in neither, or in both, is an error."""
+    part: dict[str, int] = {}
+    for name, value in LISTS.items():
+        path = root / name
+        if not path.is_file():
+            raise UserError(f"{root} has no {name}, which the official split needs; get it, or say split: ours")
+        for number, line in enumerate(path.read_text("utf-8-sig").splitlines(), 1):
+            image = line.strip()
+            if image and part.setdefault(image, value) != value:
+                raise UserError(f"{name}:{number}: {image} is in both official lists")
+    absent = [name for name in names if name not in part]
+    if absent:
+        raise UserError(f"{count(len(absent), len(names))} in neither official list: {some(absent)}")
+    parts = np.array([part.get(name, NOWHERE) for name in names], dtype=np.int8)
+    refuse_split_groups(parts, [f"patient {patient}" for patient in patients], "the official lists")
+    return parts
+
+
+def _corrected(path: Path, names: list[str], classes: tuple[str, ...]) -> NDArray[np.signedinteger]:
+    file = read_label_file(path, [IMAGE, FINDINGS], IMAGE)
+    return second_labels(names, file[IMAGE], _targets(file, classes).astype(np.int8), path)

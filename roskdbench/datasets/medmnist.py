@@ -1,0 +1,341 @@
+"""MedMNIST files, `medmnist` and the sets that are known by name: an npz with images and labels of
+three parts. Pixels are read as a stream, never all at once.
+"""
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import model_validator
+
+from roskdbench.data.catalogue import Catalogue, Loaded, stamp
+from roskdbench.data.decoding import Decoder
+from roskdbench.data.problem import TEST, TRAIN, VALIDATION, Labels
+from roskdbench.errors import UserError
+from roskdbench.plugins import register
+from roskdbench.suite.problems import Card, RealProblem, Size, Task
+
+PARTS = {"train": TRAIN, "val": VALIDATION, "test": TEST}
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError)
+MOST_CLASSES = 1000
+SMALLEST = 28  # pixels
+_MEDMNIST = "Yang et al., MedMNIST v2, Scientific Data 2023"
+
+
+@register("medmnist")
+class MedMnist(RealProblem):
+    """Any MedMNIST file. `root` is the npz file, or a folder with it under its own name.
+
+    Its classes are numbers unless `classes` names them.
+    """
+
+    card: ClassVar[Card] = Card("Any other MedMNIST file", "its own", _MEDMNIST, "an npz file from medmnist.com")
+    channels: ClassVar[int | None] = None
+    task: ClassVar[Task | None] = None
+    is_one_file: ClassVar[bool] = True
+
+    size: Size | None = None  # type: ignore[assignment]
+    """Width and height the images are brought to; as they are in the file if left out."""
+    split: Literal["ours", "official"] = "official"
+    """`ours` draws new parts; MedMNIST says nothing of patients, so these may then stand in several of them."""
+    classes: list[str] | None = None
+    """Names of the classes, for `dataset: medmnist`."""
+    corrected: None = None
+
+    @model_validator(mode="after")
+    def _known_classes_keep_their_names(self) -> "MedMnist":
+        if self.classes and self.known_classes:
+            raise ValueError(f"the classes of {self.name} have names; leave out 'classes'")
+        return self
+
+    @classmethod
+    def found_under(cls, folder: Path) -> Path | None:
+        """A folder of its name, or the one with its npz files."""
+        if cls is MedMnist:
+            return None
+        if (folder / cls.name).exists():
+            return folder / cls.name
+        return next((each for each in (folder, folder / "medmnist") if any(each.glob(f"{cls.name}*.npz"))), None)
+
+    def catalogue(self, root: Path) -> Catalogue:
+        """The three parts one after another. Nothing is known of patients, so every image is a group of its own."""
+        path = _file(self, root)
+        shapes = [_shape(path, part) for part in PARTS]
+        if len({shape[1:] for shape in shapes}) > 1:
+            raise UserError(f"{path}: the images of its parts differ in size")
+        labels = _labels(path, [shape[0] for shape in shapes])
+        channels = shapes[0][3] if len(shapes[0]) == 4 else 1
+        if channels not in (1, 3) or min(shapes[0][1:3]) < SMALLEST:
+            shape = "x".join(map(str, shapes[0][1:]))
+            raise UserError(f"{path}: images of {shape}; there should be 1 or 3 channels and {SMALLEST} pixels or more")
+        names = [f"{part}-{number}" for part, shape in zip(PARTS, shapes, strict=True) for number in range(shape[0])]
+        parts = [np.full(shape[0], value, np.int8) for value, shape in zip(PARTS.values(), shapes, strict=True)]
+        single = labels.shape[1] == 1
+        targets = labels[:, 0].astype(np.int64) if single else labels.astype(np.uint8)
+        found = Labels(
+            task="single-label" if single else "multi-label",
+            classes=_classes(self, path, labels),
+            targets=targets,
+            groups=np.arange(len(names)),
+            parts=np.concatenate(parts) if self.split == "official" else None,
+        )
+        held = max(shapes[0][1:3])
+        size = self.size or held
+        remark = f"Images of {held} pixels, brought to {size}." if size > held else ""
+        return Catalogue(NpzImages(path, names, [shape[0] for shape in shapes]), found, channels, size, remark)
+
+
+def _card(name: str, title: str, licence: str, source: str) -> Card:
+    how = f"{name}.npz (or {name}_64.npz, _128, _224) from medmnist.com"
+    return Card(title, licence, f"{_MEDMNIST}; {source}", how)
+
+
+@register("dermamnist")
+class DermaMnist(MedMnist):
+    """DermaMNIST: dermoscopy, 7 classes."""
+
+    card: ClassVar[Card] = _card(
+        "dermamnist", "DermaMNIST: dermoscopy, 7 classes", "CC BY-NC 4.0", "Tschandl et al., HAM10000, 2018"
+    )
+    channels: ClassVar[int | None] = 3
+    task: ClassVar[Task | None] = "single-label"
+    expected_samples: ClassVar[int] = 10_015
+    known_classes: ClassVar[tuple[str, ...]] = (
+        "actinic keratoses",
+        "basal cell carcinoma",
+        "benign keratosis",
+        "dermatofibroma",
+        "melanoma",
+        "melanocytic nevi",
+        "vascular lesions",
+    )
+
+
+@register("chestmnist")
+class ChestMnist(MedMnist):
+    """ChestMNIST: X-rays, 14 findings."""
+
+    card: ClassVar[Card] = _card(
+        "chestmnist", "ChestMNIST: X-rays, 14 findings", "CC BY 4.0", "Wang et al., ChestX-ray8, CVPR 2017"
+    )
+    channels: ClassVar[int | None] = 1
+    task: ClassVar[Task | None] = "multi-label"
+    expected_samples: ClassVar[int] = 112_120
+    known_classes: ClassVar[tuple[str, ...]] = (
+        "atelectasis",
+        "cardiomegaly",
+        "effusion",
+        "infiltration",
+        "mass",
+        "nodule",
+        "pneumonia",
+        "pneumothorax",
+        "consolidation",
+        "edema",
+        "emphysema",
+        "fibrosis",
+        "pleural",
+        "hernia",
+    )
+
+
+@register("pneumoniamnist")
+class PneumoniaMnist(MedMnist):
+    """PneumoniaMNIST: X-rays of children, 2 classes."""
+
+    card: ClassVar[Card] = _card(
+        "pneumoniamnist", "PneumoniaMNIST: X-rays of children, 2 classes", "CC BY 4.0", "Kermany et al., Cell 2018"
+    )
+    channels: ClassVar[int | None] = 1
+    task: ClassVar[Task | None] = "single-label"
+    expected_samples: ClassVar[int] = 5_856
+    known_classes: ClassVar[tuple[str, ...]] = ("normal", "pneumonia")
+
+
+@register("bloodmnist")
+class BloodMnist(MedMnist):
+    """BloodMNIST: blood cells, 8 classes."""
+
+    card: ClassVar[Card] = _card(
+        "bloodmnist", "BloodMNIST: blood cells, 8 classes", "CC BY 4.0", "Acevedo et al., Data in Brief 2020"
+    )
+    channels: ClassVar[int | None] = 3
+    task: ClassVar[Task | None] = "single-label"
+    expected_samples: ClassVar[int] = 17_092
+    known_classes: ClassVar[tuple[str, ...]] = (
+        "basophil",
+        "eosinophil",
+        "erythroblast",
+        "immature granulocyte",
+        "lymphocyte",
+        "monocyte",
+        "neutrophil",
+        "platelet",
+    )
+
+
+@register("pathmnist")
+class PathMnist(MedMnist):
+    """PathMNIST: colon tissue, 9 classes."""
+
+    card: ClassVar[Card] = _card(
+        "pathmnist", "PathMNIST: colon tissue, 9 classes", "CC BY 4.0", "Kather et al., PLOS Medicine 2019"
+    )
+    channels: ClassVar[int | None] = 3
+    task: ClassVar[Task | None] = "single-label"
+    expected_samples: ClassVar[int] = 107_180
+    known_classes: ClassVar[tuple[str, ...]] = (
+        "adipose",
+        "background",
+        "debris",
+        "lymphocytes",
+        "mucus",
+        "smooth muscle",
+        "normal colon mucosa",
+        "cancer-associated stroma",
+        "colorectal adenocarcinoma epithelium",
+    )
+
+
+@register("retinamnist")
+class RetinaMnist(MedMnist):
+    """RetinaMNIST: fundus images, 5 grades."""
+
+    card: ClassVar[Card] = _card(
+        "retinamnist", "RetinaMNIST: fundus images, 5 grades", "CC BY 4.0", "Liu et al., DeepDRiD, Patterns 2022"
+    )
+    channels: ClassVar[int | None] = 3
+    task: ClassVar[Task | None] = "single-label"
+    expected_samples: ClassVar[int] = 1_600
+    known_classes: ClassVar[tuple[str, ...]] = ("grade 0", "grade 1", "grade 2", "grade 3", "grade 4")
+
+
+class NpzImages:
+    """The images of the three parts, read in order."""
+
+    def __init__(self, path: Path, names: list[str], counts: list[int]) -> None:
+        self.path, self.names, self.counts = path, names, counts
+        self._position, self._stream = 0, self._rows()
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def stamps(self) -> NDArray[np.int64]:
+        """The file's, for every image."""
+        return np.tile(np.array(stamp(self.path), np.int64), (len(self), 1))
+
+    def load(self, start: int, stop: int, decoder: Decoder, pool: ThreadPoolExecutor) -> Iterator[Loaded]:
+        """Goes on in the file where the last call ended; goes back to its beginning where it must."""
+        if start < self._position:
+            self._position, self._stream = 0, self._rows()
+        while self._position < start:
+            next(self._stream)
+            self._position += 1
+        images = [next(self._stream) for _ in range(start, stop)]
+        self._position = stop
+        return pool.map(decoder.row, images)
+
+    def _rows(self) -> Iterator[NDArray[np.uint8]]:
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                for part in PARTS:
+                    with archive.open(f"{part}_images.npy") as member:
+                        shape = _header(member, self.path, part)
+                        size = int(np.prod(shape[1:]))
+                        for _ in range(shape[0]):
+                            row = np.frombuffer(member.read(size), np.uint8)
+                            if len(row) < size:
+                                raise EOFError
+                            yield row.reshape(shape[1:3] if shape[3:] == (1,) else shape[1:])
+        except BROKEN:
+            raise UserError(f"{self.path} is not a whole npz file; get it again") from None
+
+
+def _file(spec: MedMnist, root: Path) -> Path:
+    if root.is_file():
+        return root
+    if type(spec) is MedMnist:
+        raise UserError(f"{root} is a folder; dataset: medmnist needs the npz file itself")
+    names = [f"{spec.dataset}_{spec.size}.npz"] * (spec.size is not None) + [f"{spec.dataset}.npz"]
+    for name in names:
+        if (root / name).is_file():
+            return root / name
+    raise UserError(f"{root} has no {' or '.join(names)}")
+
+
+def _shape(path: Path, part: str) -> tuple[int, ...]:
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(f"{part}_images.npy") as member:
+            return _header(member, path, part)
+    except KeyError:
+        raise UserError(f"{path} has no {part}_images; it is not a MedMNIST file") from None
+    except BROKEN:
+        raise UserError(f"{path} is not a whole npz file; get it again") from None
+
+
+def _header(member: Any, path: Path, part: str) -> tuple[int, ...]:
+    """The shape of an array of images, [N, H, W] or [N, H, W, channels] of uint8; anything else is refused."""
+    try:
+        version = np.lib.format.read_magic(member)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = read(member)
+    except ValueError:
+        raise UserError(f"{path}: {part}_images is not a numpy array") from None
+    if dtype.hasobject:
+        raise UserError(f"{path}: {part}_images holds pickled objects, which could run code; it is refused")
+    if dtype != np.uint8 or fortran or len(shape) not in (3, 4):
+        raise UserError(f"{path}: {part}_images is {dtype} {list(shape)}; it should be uint8 [N, H, W] or [N, H, W, 3]")
+    return tuple(shape)
+
+
+def _labels(path: Path, counts: list[int]) -> NDArray[np.int64]:
+    """Labels of all parts, [N, 1] or [N, C]."""
+    found = []
+    for part, rows in zip(PARTS, counts, strict=True):
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                labels = archive[f"{part}_labels"]
+        except KeyError:
+            raise UserError(f"{path} has no {part}_labels; it is not a MedMNIST file") from None
+        except BROKEN:
+            raise UserError(f"{path} is not a whole npz file; get it again") from None
+        except ValueError as error:
+            pickled = "allow_pickle" in str(error)
+            reason = (
+                "holds pickled objects, which could run code; it is refused" if pickled else "is broken; get it again"
+            )
+            raise UserError(f"{path}: {part}_labels {reason}") from None
+        if not isinstance(labels, np.ndarray):
+            raise UserError(f"{path}: {part}_labels is not a numpy array")
+        if labels.ndim == 1:
+            labels = labels[:, None]
+        if labels.ndim != 2 or len(labels) != rows or labels.shape[1] == 0 or labels.dtype.kind not in "iub":
+            shape = f"{labels.dtype} {list(labels.shape)}"
+            raise UserError(f"{path}: {part}_labels is {shape}; it should be whole numbers [{rows}, 1] or [{rows}, C]")
+        found.append(labels.astype(np.int64))
+    if len({labels.shape[1] for labels in found}) > 1:
+        raise UserError(f"{path}: the labels of its parts differ in their number of columns")
+    labels = np.concatenate(found)
+    if not len(labels):
+        raise UserError(f"{path} has no images")
+    largest = 1 if labels.shape[1] > 1 else MOST_CLASSES - 1
+    wrong = labels[(labels < 0) | (labels > largest)]
+    if len(wrong):
+        raise UserError(f"{path}: a label is {wrong[0]}; they go from 0 to {largest}")
+    return labels
+
+
+def _classes(spec: MedMnist, path: Path, labels: NDArray[np.int64]) -> tuple[str, ...]:
+    single = labels.shape[1] == 1
+    used = int(labels.max()) + 1 if single else labels.shape[1]
+    names = spec.known_classes or tuple(spec.classes or map(str, range(used)))
+    if len(names) < 2:
+        raise UserError(f"{path}: there is one class; there should be two or more")
+    if used > len(names) or (not single and used != len(names)):
+        raise UserError(f"{path}: labels for {used} classes where {spec.dataset} has {len(names)}: {', '.join(names)}")
+    return names

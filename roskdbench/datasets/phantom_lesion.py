@@ -1,0 +1,45 @@
+"""`phantom-lesion`: drawn skin lesions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
+
+from roskdbench.data.phantoms import LICENCE, NOTE
+from roskdbench.data.phantoms.lesion import CLASSES
+from roskdbench.plugins import register
+from roskdbench.suite.problems import Card, DrawnDataset, Task
+
+if TYPE_CHECKING:
+    from roskdbench.data.problem import Problem
+
+
+@register("phantom-lesion")
+class PhantomLesion(DrawnDataset):
+    """Drawn skin lesions: eight classes, RGB, as unbalanced as ISIC 2019, several images a lesion.
+
+    The noisy copy replaces a label by another class with probability `label_noise`.
+    """
+
+    card: ClassVar[Card] = Card("Drawn skin lesions", LICENCE, "roskdbench phantoms", "nothing to get")
+    channels: ClassVar[int | None] = 3
+    task: ClassVar[Task | None] = "single-label"
+    has_noisy_copy: ClassVar[bool] = True
+    known_classes: ClassVar[tuple[str, ...]] = CLASSES
+
+    label_noise: Annotated[float, Field(ge=0, lt=1)] = 0.3
+    """Strength of the noisy copy that `noise: own` trains on."""
+
+    def draw(self) -> Problem:
+        """Images, true classes and their noisy copy."""
+        import numpy as np
+
+        from roskdbench.data.noise import confuse
+        from roskdbench.data.phantoms.lesion import draw_lesions
+        from roskdbench.data.problem import Labels, Problem
+
+        images, targets, groups = draw_lesions(self.samples, self.size, self.seed)
+        noisy = confuse(targets, len(CLASSES), self.label_noise, np.random.default_rng([self.seed, 1]))
+        labels = Labels("single-label", CLASSES, targets, groups, noisy)
+        return Problem(self.name, images, labels, self.card.licence, self.card.citation, NOTE)

@@ -1,0 +1,129 @@
+"""What jobs that measure have in common: all that a measure may ask for, and how its numbers are kept."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roskdbench.data.problem import Problem
+from roskdbench.fingerprint import canonical_json, seed_for
+from roskdbench.jobs.context import JobContext
+from roskdbench.suite.measure import Measure
+from roskdbench.values import as_blocks
+
+if TYPE_CHECKING:
+    import torch
+
+    from roskdbench.engine.networks import Classifier
+    from roskdbench.measuring.predictions import Predictions
+
+NUMBERS = "numbers.json"
+
+
+@dataclass
+class MeasureContext:
+    """A model under measurement: its predictions, its networks, the images and labels, as they are asked for."""
+
+    job: JobContext
+
+    @property
+    def folder(self) -> Path:
+        """Where files go that are kept beside the numbers."""
+        return self.job.folder
+
+    @property
+    def report(self) -> Callable[[float, str], None]:
+        """Takes the share that is done and a note."""
+        return self.job.report
+
+    @property
+    def seed(self) -> int:
+        """The cell's."""
+        return int(self.job.spec["seed"])
+
+    @property
+    def reading(self) -> str:
+        """Which weights of a training stand for the model: last or averaged."""
+        return str(self.job.spec["reading"])
+
+    @cached_property
+    def device(self) -> "torch.device":
+        """Where networks are to compute."""
+        from roskdbench.engine.device import prepare
+
+        return prepare()
+
+    @cached_property
+    def problem(self) -> Problem:
+        """Images and labels."""
+        return self.job.problem()
+
+    @cached_property
+    def split(self) -> dict[str, NDArray[np.int64]]:
+        """Sample indices of train, validation and test."""
+        return self.job.inputs["split"].arrays("split.npz")
+
+    @cached_property
+    def predictions(self) -> "Predictions":
+        """What the model says of validation and test, beside the labels."""
+        from roskdbench.measuring.predictions import Predictions
+        from roskdbench.measuring.tested import Tested
+
+        spec = self.job.spec
+        tested = Tested.of(self.problem.labels, self.split)
+        logits = self.job.inputs["predictions"].arrays("predictions.npz")
+        return Predictions(tested, logits, spec["threshold"], spec["average"])
+
+    @cached_property
+    def training_labels(self) -> dict[str, NDArray[Any]]:
+        """`targets` that training sees of all samples, and which of them noise `flipped`."""
+        return self.job.inputs["labels"].arrays("labels.npz")
+
+    @cached_property
+    def subset(self) -> NDArray[np.bool_] | None:
+        """Which samples of the training part a teacher on a subset learnt from; None where it was all of them."""
+        if "subsets" not in self.job.inputs:
+            return None
+        members = self.job.inputs["subsets"].arrays("members.npz")["members"]
+        mine: NDArray[np.bool_] = members[self.job.spec["subset"]] == 1
+        return mine
+
+    def network(self, reading: str | None = None) -> "Classifier":
+        """The network, at the weights that are measured or at others."""
+        from roskdbench.jobs.networks import trained
+
+        return trained(self.job.inputs["model"], reading or self.reading, self.job.registry)
+
+    def networks(self) -> "list[Classifier]":
+        """The network, or the members of an ensemble."""
+        from roskdbench.jobs.networks import trained
+
+        if "model" in self.job.inputs:
+            return [self.network()]
+        return [trained(member, "last", self.job.registry) for member in self.job.numbered("member")]
+
+    def substitute(self) -> "Classifier | None":
+        """Another model of the same problem, whose attacked images may mislead this one; None where there is none."""
+        from roskdbench.jobs.networks import trained
+
+        there = self.job.inputs.get("substitute")
+        return None if there is None else trained(there, "last", self.job.registry)
+
+
+def measure(context: JobContext) -> None:
+    """Write numbers.json, draws.safetensors where there are draws, and what the measure keeps beside them."""
+    declared = Measure.read(context.spec["measure"], context.registry)
+    case = MeasureContext(context)
+    numbers = declared.compute(case)
+    (context.folder / NUMBERS).write_text(canonical_json(as_blocks(numbers)), "utf-8")
+    if "predictions" in context.inputs:
+        from roskdbench.statistics.bootstrap import measure_draws
+        from roskdbench.statistics.draws_file import write_draws
+
+        drawn = measure_draws(declared, case.predictions, seed_for("bootstrap", context.job.inputs["split"]))
+        if drawn:
+            write_draws(context.folder, drawn)

@@ -1,0 +1,49 @@
+"""Labels of a validation and a test part: what predictions are held against."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roskdbench.data.problem import Labels
+from roskdbench.measuring.scores import mean_auc
+from roskdbench.suite.problems import Task
+
+PARTS = ("validation", "test")
+
+Logits = Mapping[str, NDArray[np.float32]]
+"""Of both parts, rows in their order."""
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What is known of both parts' samples."""
+
+    task: Task
+    classes: tuple[str, ...]
+    validation: Labels
+    test: Labels
+
+    @classmethod
+    def of(cls, labels: Labels, split: Mapping[str, NDArray[np.int64]]) -> "Tested":
+        """The parts of a problem."""
+        return cls(labels.task, labels.classes, *(labels.take(split[part]) for part in PARTS))
+
+    def validation_auc(self, logits: NDArray[np.float32]) -> float | None:
+        """The mean AUC of validation, which asks for no threshold; None where no class has one."""
+        known = self.known()
+        truth = self.validation.indicators == 1
+        counted = None if known is None else np.asarray(known["validation"], dtype=bool)
+        return mean_auc(self.task, self.classes, truth, logits, counted)
+
+    def truth(self) -> dict[str, NDArray[Any]]:
+        """The targets of both parts."""
+        return {"validation": self.validation.targets, "test": self.test.targets}
+
+    def known(self) -> dict[str, NDArray[Any]] | None:
+        """Which labels of both parts count; None where all do."""
+        if self.test.uncertain is None or self.validation.uncertain is None:
+            return None
+        return {"validation": 1 - self.validation.uncertain, "test": 1 - self.test.uncertain}

@@ -1,0 +1,117 @@
+"""The jobs that measure a model: whatever it is and wherever its weights came from."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from roskdbench.job import Job
+from roskdbench.plan.factory import JobFactory, job, memoised
+from roskdbench.plan.training_jobs import Base
+from roskdbench.suite.measure import Measure
+from roskdbench.values import STUDENT
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Whom a measurement is about: a network, or the members of an ensemble; and its predictions where it has some."""
+
+    title: str
+    role: str
+    models: tuple[Job, ...]
+    reading: str = "last"
+    predictions: Job | None = None
+    subsets: Job | None = None
+    subset: int | None = None
+    """Which of the subsets it learnt from; all of the training part if None."""
+    member: int = 0
+    """Which of the teachers it is, from 1 on; 0 for the student or the ensemble."""
+    is_ensemble: bool = False
+
+    @property
+    def inputs(self) -> dict[str, Job]:
+        """The models by their roles."""
+        if not self.is_ensemble:
+            return {"model": self.models[0]}
+        return {f"member.{number}": each for number, each in enumerate(self.models)}
+
+
+@memoised
+def measurement(
+    factory: JobFactory,
+    base: Base,
+    measure: Measure,
+    declaration: str,
+    subject: Subject,
+    substitute: Job | None,
+    seed: int,
+) -> Job:
+    """A measure of a subject."""
+    reads, protocol = measure.inputs_beside(), factory.protocol
+    inputs: dict[str, Job] = {"pixels": base.pixels, "split": base.split}
+    spec: dict[str, Any] = {"measure": measure.counting_declaration(), "revision": measure.revision}
+    if "predictions" in reads and subject.predictions is not None:
+        inputs["predictions"] = subject.predictions
+        spec |= {"average": protocol.average, "threshold": protocol.threshold}
+    if "labels" in reads:
+        inputs["labels"] = base.labels
+    if "model" in reads:
+        inputs |= subject.inputs
+        spec |= {"reading": subject.reading, "seed": seed}
+    if subject.subsets is not None and "labels" in reads:
+        inputs["subsets"] = subject.subsets
+        spec["subset"] = subject.subset
+    if "substitute" in reads and substitute is not None:
+        inputs["substitute"] = substitute
+    asks_model = "model" in reads
+    samples = factory.samples(base.problem)
+    part = samples * base.train_share if "labels" in reads else samples * (1 - base.train_share)
+    once = sum(each.pass_cost for each in subject.models)
+    return job(
+        "measurement" if asks_model else "evaluation",
+        spec,
+        inputs,
+        f"{measure.name} of {subject.title} on {base.name}",
+        cost=measure.passes(round(measure.images_of(part))) * once if asks_model else 1.0,
+        network=" ".join(sorted({each.network for each in subject.models})) if asks_model else "",
+        code=measure.code(),
+    )
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A job of a cell, what it measures, and of whom."""
+
+    fingerprint: str
+    measure: str
+    """The name that its numbers stand under: the measure's, numbered where an experiment has it several times."""
+    subject: str = STUDENT
+    member: int = 0
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What an experiment measures: each measure under the name its numbers stand under."""
+
+    measures: Mapping[str, Measure]
+    declarations: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, measures: Mapping[str, Measure]) -> "Measured":
+        """With the text that each is known by, made once."""
+        return cls(measures, {name: each.canonical for name, each in measures.items()})
+
+    def jobs(
+        self,
+        factory: JobFactory,
+        base: Base,
+        subjects: list[Subject],
+        substitute: Job | None,
+        seed: int,
+    ) -> Iterator[tuple[Measurement, Job]]:
+        """Every measure of each subject that it is about."""
+        for name, measure in self.measures.items():
+            for subject in subjects:
+                if subject.role in measure.subjects:
+                    other = None if substitute in subject.models and subject.reading == "last" else substitute
+                    made = measurement(factory, base, measure, self.declarations[name], subject, other, seed)
+                    yield Measurement(made.fingerprint, name, subject.role, subject.member), made

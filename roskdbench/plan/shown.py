@@ -1,0 +1,41 @@
+"""What an experiment measures and shows: the scores of every cell, the measures it names, the metrics it shows."""
+
+from collections import Counter
+
+from roskdbench.errors import PlacedError, nearest
+from roskdbench.plugins import Registry
+from roskdbench.suite import Suite
+from roskdbench.suite.experiments import EVERY_CELL
+from roskdbench.suite.measure import Measure
+
+
+def shown_metrics(suite: Suite, experiment: str) -> list[str]:
+    """The metrics that an experiment's tables show."""
+    return suite.experiments[experiment].shown or suite.protocol.shown
+
+
+def measures_of(suite: Suite, experiment: str, registry: Registry) -> dict[str, Measure]:
+    """Each measure under the name that its numbers stand under: its own, numbered from the second of a name on."""
+    scores = Measure.read(EVERY_CELL, registry)
+    known = {column.metric for column in scores.columns}
+    found = [scores]
+    for metric in shown_metrics(suite, experiment):
+        if metric not in known:
+            if metric not in registry.of("metric") and (EVERY_CELL, metric) not in registry.clashes:
+                every = {*known, *registry.of("metric")}
+                own = suite.experiments[experiment].shown is not None
+                keys = ("experiments", experiment, "shown") if own else ("protocol", "shown")
+                raise PlacedError(f"unknown metric '{metric}'; {nearest(metric, every)}", keys)
+            found.append(Measure.read({"measure": "metric", "metric": metric}, registry))
+    found += suite.experiments[experiment].measures
+    return _named(found)
+
+
+def _named(measures: list[Measure]) -> dict[str, Measure]:
+    named: dict[str, Measure] = {}
+    times = Counter[str]()
+    for measure in measures:
+        name = getattr(measure, "metric", measure.name)
+        times[name] += 1
+        named[name if times[name] == 1 else f"{name} {times[name]}"] = measure
+    return named

@@ -1,0 +1,239 @@
+"""Finding what can be added: methods, measures, metrics, datasets, attacks, networks, report formats and figures.
+
+Each is declared in one file, bundled or a user's, and known by its family and name. Files of a user are looked for in
+the folders that a command names, in ROSKDBENCH_PLUGINS, and in installed packages (entry points `roskdbench.plugins`).
+A file that cannot be loaded is noted in one line and hides no other.
+"""
+
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from hashlib import sha256
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import Any, TypeVar
+
+from roskdbench.bundled import bundled
+from roskdbench.errors import PLUGIN_FILES, UserError, nearest, one_line
+
+VARIABLES = ("ROSKDBENCH_PLUGINS", "ROSKDBENCH_METHODS")
+GROUPS = ("roskdbench.plugins", "roskdbench.methods")
+
+
+@dataclass(frozen=True)
+class Family:
+    """A kind of thing that can be added."""
+
+    name: str
+    plural: str
+    package: str = ""
+    """Where the bundled ones are, each a module or package of its own; a folder of files at the top if empty."""
+
+
+FAMILIES = {
+    family.name: family
+    for family in (
+        Family("method", "methods"),
+        Family("measure", "measures", "roskdbench.measures"),
+        Family("metric", "metrics", "roskdbench.metrics"),
+        Family("dataset", "datasets", "roskdbench.datasets"),
+        Family("attack", "attacks", "roskdbench.attacks"),
+        Family("network", "networks"),
+        Family("format", "formats", "roskdbench.report.formats"),
+        Family("figure", "figures", "roskdbench.report.figures"),
+    )
+}
+SHOWN_LATE = ("format", "figure")
+"""Families that only reports ask for: their bundled files are loaded when they are."""
+
+Thing = TypeVar("Thing")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Something that was found, and where it came from."""
+
+    thing: Any
+    origin: str
+    bundled: bool = False
+    in_file: bool = True
+    """Whether a folder of plugins has it, and no package or notebook."""
+
+
+@dataclass
+class Registry:
+    """What was found, by family and name, and a line for each place that could not be loaded."""
+
+    families: dict[str, dict[str, Entry]] = field(default_factory=lambda: {name: {} for name in FAMILIES})
+    clashes: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Names that were given twice in a family, with a sentence that says where."""
+    broken: list[str] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
+    """Files that register nothing."""
+
+    def of(self, family: str) -> dict[str, Entry]:
+        """All of a family, by name."""
+        if family in SHOWN_LATE:
+            _load_bundled(family)
+            return _chosen(family, self.families[family])
+        return self.families[family]
+
+    def find(self, family: str, name: str) -> Entry:
+        """The one of that name; a UserError if there is none, or two."""
+        if clash := self.clashes.get((family, name)):
+            raise UserError(clash)
+        there = self.of(family)
+        if name not in there:
+            broken = f" (could not be loaded: {'; '.join(self.broken)})" if self.broken else ""
+            silent = f" (no @register in {', '.join(self.silent)})" if self.silent else ""
+            raise UserError(f"unknown {family} '{name}'; {nearest(name, there)}{broken}{silent}")
+        return there[name]
+
+
+_registered: dict[tuple[str, str], list[Any]] = {}
+
+
+def keep(family: str, name: str, thing: Thing, module: str) -> Thing:
+    """Make a thing of a family known under a name. `module` is the one that it is written in."""
+    known = _registered.get((family, name), [])
+    same_place = [each for each in known if _file_of(each[1]) == _file_of(module)]
+    if same_place and module.startswith(PLUGIN_FILES):
+        raise UserError(f"two {FAMILIES[family].plural} of this file are registered as '{name}'; rename one")
+    _registered[family, name] = [*(each for each in known if each not in same_place), (thing, module)]
+    return thing
+
+
+def register(name: str) -> Callable[[type[Thing]], type[Thing]]:
+    """Make a class known under a name: `@register("my-method")` above a Method, Measure, Dataset or Attack."""
+
+    def take(thing: type[Thing]) -> type[Thing]:
+        family = getattr(thing, "family", None)
+        if not isinstance(thing, type) or family not in FAMILIES:
+            raise TypeError(f"@register('{name}') is for classes that inherit from Method, Measure, Dataset or Attack")
+        thing.name = name  # type: ignore[attr-defined]
+        return keep(family, name, thing, thing.__module__)
+
+    return take
+
+
+def named_folders() -> list[Path]:
+    """The folders of plugins that the environment names."""
+    texts = [os.environ.get(variable, "") for variable in VARIABLES]
+    return [Path(part) for text in texts for part in text.split(os.pathsep) if part]
+
+
+def discover(directories: Iterable[Path] = ()) -> Registry:
+    """Everything there is: bundled, of installed packages, in the environment's folders and in `directories`."""
+    registry = Registry()
+    for family in FAMILIES:
+        if family not in SHOWN_LATE:
+            _load_bundled(family)
+    for group in GROUPS:
+        for point in entry_points(group=group):
+            try:
+                point.load()
+            except (Exception, SystemExit) as error:
+                registry.broken.append(f"entry point {point.name} ({point.value}): {one_line(error)}")
+    modules = set(_load_folders([bundled("methods"), *named_folders(), *directories], registry))
+    for (family, name), things in sorted(_registered.items()):
+        current = [each for each in things if not each[1].startswith(PLUGIN_FILES) or each[1] in modules]
+        if len(current) > 1:
+            both = " and ".join(_file_of(module) for _, module in current)
+            registry.clashes[family, name] = (
+                f"two {FAMILIES[family].plural} are registered as '{name}': {both}; rename one"
+            )
+        for thing, module in current[:1]:
+            registry.families[family][name] = _entry(thing, module)
+    return registry
+
+
+@cache
+def bundled_registry() -> Registry:
+    """What comes with roskdbench, and what the environment names."""
+    return discover()
+
+
+def _load_folders(folders: Iterable[Path], registry: Registry) -> Iterator[str]:
+    """Load the files in each folder; the names of their modules."""
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"no folder of plugins at {folder}")
+        for file in sorted(folder.glob("*.py")):
+            if file.name.startswith(("test_", "_")):
+                continue
+            name = _module_name(file)
+            if problem := _load(file):
+                registry.broken.append(f"{file}: {problem}")
+            elif not any(module == name for things in _registered.values() for _, module in things):
+                registry.silent.append(str(file))
+            yield name
+
+
+def _entry(thing: Any, module: str) -> Entry:
+    origin = _file_of(module)
+    inside = module.startswith("roskdbench.") or Path(origin).parent == bundled("methods")
+    return Entry(thing, origin, inside, module.startswith(PLUGIN_FILES))
+
+
+def _chosen(family: str, found: dict[str, Entry]) -> dict[str, Entry]:
+    """The bundled ones of a family that is loaded late, and those that were found before."""
+    ours = {
+        name: _entry(thing, module)
+        for (each, name), things in _registered.items()
+        for thing, module in things
+        if each == family and module.startswith("roskdbench.")
+    }
+    return {**ours, **found}
+
+
+@cache
+def _load_bundled(family: str) -> None:
+    package = FAMILIES[family].package
+    if package:
+        path = import_module(package).__path__
+        for each in iter_modules(path):
+            if not each.name.startswith("_"):
+                import_module(f"{package}.{each.name}")
+
+
+def _module_name(file: Path) -> str:
+    return f"{PLUGIN_FILES}_{sha256(str(file.resolve()).encode()).hexdigest()[:8]}_{file.stem}"
+
+
+_loaded: dict[str, tuple[int, int]] = {}
+
+
+def _load(file: Path) -> str | None:
+    """Run a plugin file unless it was run as it is. Returns why it failed, in a line."""
+    name, stat = _module_name(file), file.stat()
+    state = (stat.st_mtime_ns, stat.st_size)
+    if _loaded.get(name) == state:
+        return None
+    _forget(name)
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        return "it is not a Python file"
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        _forget(name)
+        return one_line(error)
+    _loaded[name] = state
+    return None
+
+
+def _forget(module: str) -> None:
+    for things in _registered.values():
+        things[:] = [each for each in things if each[1] != module]
+
+
+def _file_of(module: str) -> str:
+    return str(getattr(sys.modules.get(module), "__file__", None) or module)

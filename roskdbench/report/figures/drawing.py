@@ -1,0 +1,143 @@
+"""A figure is one declared function; here is what it is given, and how all of them are drawn and written.
+
+A method has one colour everywhere: its place among all methods of the suite, in a palette that colour-blind people can
+tell apart. Files hold no dates, so the same results give the same bytes.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure as Picture
+
+from roskdbench.data.problem import Problem
+from roskdbench.plan import Cell, Plan
+from roskdbench.plugins import Registry, keep
+from roskdbench.report.layout import Layout, layout_of
+from roskdbench.results import Results
+from roskdbench.store import Artifact, Store
+from roskdbench.suite.measure import Measure
+
+# Okabe and Ito's palette with a brown for its yellow, which is too pale on white.
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#7A5230", "#000000")
+COLUMN = 3.4  # inches: a column of a two-column page
+STYLE: dict[Any, Any] = {
+    "font.size": 8,
+    "axes.titlesize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.dpi": 200,
+    "legend.frameon": False,
+    "text.parse_math": False,  # a method's title is text, also with a dollar in it
+    "svg.hashsalt": "roskdbench",
+    "pdf.fonttype": 42,
+}
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What a figure is drawn from: an experiment's results, the store behind them, and each method's colour."""
+
+    results: Results
+    store: Store
+    experiment: str
+
+    @cached_property
+    def palette(self) -> dict[str, str]:
+        """A colour for each method of the suite."""
+        return colours(self.results.plan)
+
+    @property
+    def layout(self) -> Layout:
+        """The experiment as its tables show it."""
+        return layout_of(self.results, self.experiment)
+
+    def measures(self, kind: type[Measure]) -> dict[str, Any]:
+        """The experiment's measures of a class, by the names that their numbers stand under."""
+        return {name: each for name, each in self.layout.measures.items() if isinstance(each, kind)}
+
+    def artifacts(self, kind: type[Measure]) -> Iterator[tuple[Cell, Artifact]]:
+        """What a measure kept of each row on each problem, first seed and fold."""
+        names, seen = self.measures(kind), set[tuple[object, ...]]()
+        for cell in self.layout.cells:
+            row = (cell.problem, *self.layout.row(cell))
+            for each in cell.measurements:
+                if each.measure in names and row not in seen and each.fingerprint in self.store:
+                    seen.add(row)
+                    yield cell, self.store.open(each.fingerprint)
+
+
+Maker = Callable[[Drawing], Picture | None]
+
+
+@dataclass(frozen=True)
+class DeclaredFigure:
+    """A figure: what draws it, what it shows in a line, and where it stands."""
+
+    name: str
+    draw: Maker
+    caption: str
+    on_method_pages: bool = False
+    order: int = 100
+
+
+def figure(name: str, caption: str, on_method_pages: bool = False, order: int = 100) -> Callable[[Maker], Maker]:
+    """Make a function known as a figure: `@figure("spread", caption="F1 of every run")` above `def spread(drawing)`,
+    which returns a matplotlib figure, or None where the results do not allow it. `order` says where it stands in a
+    report; a method's own page shows it too if so wished.
+    """
+
+    def take(function: Maker) -> Maker:
+        keep("figure", name, DeclaredFigure(name, function, caption, on_method_pages, order), function.__module__)
+        return function
+
+    return take
+
+
+def figures_of(registry: Registry) -> list[DeclaredFigure]:
+    """All figures, in the order of a report."""
+    found: list[DeclaredFigure] = [entry.thing for entry in registry.of("figure").values()]
+    return sorted(found, key=lambda each: (each.order, each.name))
+
+
+def draw_all(results: Results, store: Store, folder: Path, registry: Registry) -> list[Path]:
+    """Every figure that the results allow, as PNG and PDF; the PNG files."""
+    from roskdbench.report.figures.examples import examples
+
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn: list[Path] = []
+    with drawing_style():
+        for problem in results.plan.problems:
+            pixels = results.plan.pixels(problem)
+            if pixels in store:
+                grid = examples(Problem.load(store.open(pixels).path), problem)
+                drawn.append(_save(grid, folder / f"examples-{problem}"))
+        for experiment in results.plan.experiments:
+            drawing = Drawing(results, store, experiment)
+            for each in figures_of(registry):
+                picture = each.draw(drawing)
+                if picture is not None:
+                    drawn.append(_save(picture, folder / f"{experiment}-{each.name}"))
+    return drawn
+
+
+def drawing_style() -> AbstractContextManager[None]:
+    """Figures that are made within look alike."""
+    return mpl.rc_context(STYLE)
+
+
+def colours(plan: Plan) -> dict[str, str]:
+    """A colour for each method of the suite."""
+    methods = dict.fromkeys(cell.method for cell in plan.cells)
+    return {method: PALETTE[number % len(PALETTE)] for number, method in enumerate(methods)}
+
+
+def _save(picture: Picture, stem: Path) -> Path:
+    png, pdf = (stem.with_name(f"{stem.name}.{ending}") for ending in ("png", "pdf"))
+    picture.savefig(pdf, metadata={"CreationDate": None, "Producer": None, "Creator": None})
+    picture.savefig(png, metadata={"Software": None})
+    return png

@@ -1,0 +1,41 @@
+"""CSV: one line a number, at full precision."""
+
+import csv
+import io
+from collections.abc import Sequence
+
+from roskdbench.report.formats.registering import report_format
+from roskdbench.report.table import Estimate, Table
+from roskdbench.results import Results
+from roskdbench.statistics.comparison import Difference
+
+CSV_COLUMNS = ("table", "row", "problem", "metric", "source", "mean", "spread", "runs", "low", "high", "p", "best")
+
+
+@report_format("csv", file="tables.csv")
+def csv_tables(tables: Sequence[Table], results: Results) -> str:
+    """All tables."""
+    return as_csv(tables)
+
+
+def as_csv(tables: Sequence[Table]) -> str:
+    """One line a number, at full precision."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([*CSV_COLUMNS, "state"])
+    for table in tables:
+        for labels, cells in table.rows:
+            for column, cell in zip(table.columns, cells, strict=True):
+                head = [table.name, " / ".join(labels), column.group, column.heading]
+                head.append(column.source or "measured")
+                if isinstance(cell, Estimate):
+                    spread, low, high = (
+                        "" if each is None else repr(each) for each in (cell.spread, cell.low, cell.high)
+                    )
+                    writer.writerow([*head, repr(cell.mean), spread, cell.runs, low, high, "", int(cell.best), ""])
+                elif isinstance(cell, Difference):
+                    low, high, p = (repr(each) for each in (cell.low, cell.high, cell.p))
+                    writer.writerow([*head, repr(cell.value), "", "", low, high, p, int(cell.sure), ""])
+                elif cell is not None:
+                    writer.writerow([*head, *[""] * 7, cell])
+    return out.getvalue()

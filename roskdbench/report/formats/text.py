@@ -1,0 +1,47 @@
+"""Numbers and headings as text, the same in every format."""
+
+from roskdbench.report.table import TableColumn, Value
+from roskdbench.statistics.comparison import Difference
+
+DIGITS = 3
+
+
+def plain_number(value: float) -> str:
+    """Three digits without the leading zero, as the paper prints them; four digits in all from 10 on."""
+    text = f"{abs(value):.{DIGITS}f}" if abs(value) < 10 else f"{abs(value):.4g}"
+    minus = "-" if value < 0 and float(text) else ""
+    return minus + (text[1:] if text.startswith("0.") else text)
+
+
+def signed(value: float) -> str:
+    """The number with its sign."""
+    return ("-" if value < 0 else "+") + plain_number(abs(value))
+
+
+def bounds(difference: Difference) -> str:
+    """The interval of a difference of scores; any where it reaches as far as scores can differ."""
+    low, high = signed(difference.low), signed(difference.high)
+    return "[any]" if (low, high) == ("-1.000", "+1.000") else f"[{low}, {high}]"
+
+
+def heading(column: TableColumn) -> str:
+    """The column's heading; the paper's are marked."""
+    return f"{column.heading} ({column.source})" if column.source else column.heading
+
+
+def cell_text(cell: Value, bold: str, between: str) -> str:
+    """A cell's text; only the mean is set in bold."""
+    if cell is None:
+        return "–" if between == " ± " else "--"
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, Difference):
+        value = signed(cell.value)
+        return f"{bold.format(value) if cell.sure else value} {bounds(cell)}"
+    mean = plain_number(cell.mean)
+    mean = bold.format(mean) if cell.best else mean
+    if cell.spread is not None:
+        return f"{mean}{between}{plain_number(cell.spread)}"
+    if cell.low is not None and cell.high is not None:
+        return f"{mean} [{plain_number(cell.low)}, {plain_number(cell.high)}]"
+    return mean

@@ -1,0 +1,128 @@
+"""How far each row is from the one it is to be compared with, and what may be concluded."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from roskdbench.report.evidence import Key
+from roskdbench.report.layout import Condition, Layout, layout_of, text_of
+from roskdbench.report.table import Table, TableColumn, Value
+from roskdbench.results import Results
+from roskdbench.statistics.comparison import Difference
+from roskdbench.statistics.intervals import DRAWS
+from roskdbench.statistics.ranks import FEWEST, LEAST, Ranks, ranks
+from roskdbench.suite.experiments import EVERY_CELL
+from roskdbench.suite.measure import Column
+
+if TYPE_CHECKING:
+    import pandas
+
+FEW = 5  # runs, with fewer of which a t reaches far
+
+
+def comparison_table(results: Results, experiment: str) -> Table | None:
+    """The compared metrics of every row minus those of the reference on the same student, overlap and noise."""
+    layout = layout_of(results, experiment)
+    reference = reference_of(layout)
+    if reference is None or len(layout.methods) < 2:
+        return None
+    compared = _compared(layout)
+    columns = [
+        TableColumn(problem, column.metric, f"Δ {column.heading}")
+        for problem in layout.problems
+        for _, column in compared
+    ]
+    table = Table(f"{experiment}-differences", f"{layout.title}: differences from {reference}", layout.labels, columns)
+    rows = [row for row in layout.rows if row[0] != reference]
+    measure_of = {column.metric: name for name, column in compared}
+    found = _differences(layout, columns, measure_of, rows, reference)
+    if not found:
+        return None
+    for row in rows:
+        shifts = [found.get((*row, column.problem, column.metric)) for column in columns]
+        table.rows.append(([text_of(value) for value in row], shifts))
+    table.notes = _notes(layout, reference)
+    return table
+
+
+def _compared(layout: Layout) -> list[tuple[str, Column]]:
+    """The columns of which differences are shown, and the measures they are of."""
+    return [
+        (name, column)
+        for name, columns in layout.columns.items()
+        if not layout.measures[name].perturbs
+        for column in columns
+        if column.drawn and column.compared
+    ]
+
+
+def reference_of(layout: Layout) -> str | None:
+    """The title of the row that others are compared with."""
+    wanted = layout.declared.reference
+    return next((cell.method for cell in layout.cells if wanted in (cell.registered, cell.method)), None)
+
+
+def _differences(
+    layout: Layout, columns: list[TableColumn], measure_of: dict[str, str], rows: list[Key], reference: str
+) -> dict[Key, Value]:
+    """Holm's correction goes over the methods that are compared under the same conditions."""
+    found: dict[Key, Value] = {}
+    for column in columns:
+        measure = measure_of[column.metric]
+        condition = Condition(measure)
+        for place in dict.fromkeys(row[1:] for row in rows):
+            own = {row: (*row, column.problem) for row in [(reference, *place), *rows] if row[1:] == place}
+            runs = {row: layout.values.get((*key, condition, column.metric), {}) for row, key in own.items()}
+            rivals = {own[row]: each for row, each in runs.items() if row[0] != reference and each}
+            base = (reference, *place)
+            against = layout.evidence.corrected(own[base], runs[base], rivals, layout.source(column.metric, measure))
+            for key, each in against.items():
+                found[(*key, column.metric)] = turned(each)
+    return found
+
+
+def turned(difference: Difference) -> Difference:
+    """The other from the one."""
+    return Difference(-difference.value, -difference.high, -difference.low, difference.p)
+
+
+def _notes(layout: Layout, reference: str) -> list[str]:
+    declared, count = layout.declared, len(layout.methods) - 1
+    if declared.folds > 1:
+        how = "Nadeau and Bengio's corrected t over folds"
+    else:
+        how = f"paired bootstrap of the test part's patients or lesions ({DRAWS:,} draws)"
+        if len(declared.seeds) > 1:
+            how += f", of the runs too, and the paired t over {len(declared.seeds)} runs, whichever reaches further"
+    lines = [
+        f"Row minus {reference}, with 95 % intervals by {how}, widened by Holm's steps over {count} rows. Bold: the "
+        "interval leaves zero out, and p is .05 at most."
+    ]
+    if declared.folds * len(declared.seeds) == 1:
+        lines.append("One training each: these are differences between trained models, not between methods.")
+    elif declared.folds == 1 and len(declared.seeds) < FEW:
+        lines.append(
+            f"{len(declared.seeds)} runs say little of the next one, so intervals are wide ([any]: over all there is); "
+            f"{FEW} seeds or more help."
+        )
+    blocks = _blocks(layout)
+    if len(blocks) < FEWEST or len(blocks.columns) < LEAST:
+        lines.append(
+            f"No critical-difference diagram: {len(blocks)} blocks of problem and noise with all of "
+            f"{len(blocks.columns)} methods; it takes {FEWEST} blocks and {LEAST} methods."
+        )
+    return lines
+
+
+def ranking(results: Results, experiment: str) -> tuple[list[str], Ranks] | None:
+    """Methods and their ranks over blocks of problem and noise, by F1; None where there are too few."""
+    blocks = _blocks(layout_of(results, experiment))
+    found = ranks(np.asarray(blocks)) if len(blocks) else None
+    return ([str(name) for name in blocks.columns], found) if found else None
+
+
+def _blocks(layout: Layout) -> "pandas.DataFrame":
+    """The mean F1 of each method on each problem and noise where all methods have one."""
+    part = layout.numbers_of(EVERY_CELL)
+    part = part[(part["labels"] == "data") & part["metric"].isin(layout.source("f1").names)]
+    return part.groupby(["problem", "noise", "method"], sort=False)["value"].mean().unstack().dropna()

@@ -1,0 +1,75 @@
+"""The notes under a table: what its numbers are, and what they are not."""
+
+from roskdbench.report.layout import Layout, layout_of
+from roskdbench.results import Results
+from roskdbench.suite import Suite
+from roskdbench.suite.departures import departures
+from roskdbench.suite.experiments import EVERY_CELL
+from roskdbench.suite.noise import NoiseSpec
+
+
+def notes(results: Results, experiment: str) -> list[str]:
+    """Runs, averages, thresholds, noise, where the data come from, and what is missing."""
+    layout = layout_of(results, experiment)
+    suite, declared = results.plan.suite, layout.declared
+    runs = declared.folds * len(declared.seeds)
+    lines = [f"Mean ± standard deviation over {runs} runs (folds x seeds)." if runs > 1 else "One run: no spread."]
+    lines[0] += f" Averages over classes: {suite.protocol.average}."
+    if runs > 1:
+        lines.append(
+            "Bold: better than every other row, with intervals widened by Holm's steps. No bold: no row is shown to be."
+        )
+    problems = declared.problems or list(suite.problems)
+    lines.append(_protocol_note(results, problems))
+    if changed := departures(suite):
+        lines.append(f"Not the bundled suite {suite.suite}: {changed}.")
+    if any(metric.endswith("@tuned") for metric in layout.frame["metric"].unique()):
+        thresholds = {"tuned": "tuned per class on validation", "half": "0.5"}[suite.protocol.threshold]
+        lines.append(f"Multi-label thresholds: {thresholds}.")
+    phantoms = [problem for problem in problems if suite.problems[problem].dataset.startswith("phantom")]
+    if phantoms:
+        drawn = f"{' and '.join(phantoms)} {'is a phantom' if len(phantoms) == 1 else 'are phantoms'}: drawn images."
+        lines.append(f"{drawn} They do not tell how methods rank on patients.")
+    lines += [f"{problem}: {remark}" for problem, remark in results.remarks.items() if problem in problems]
+    lines += _noise_notes(layout, problems)
+    for name, measure in layout.measures.items():
+        numbers = layout.numbers_of(name)
+        if len(numbers) and not measure.perturbs:
+            lines += measure.notes(numbers)
+    if len(results.made_with) > 1:
+        lines.append(f"Made with different libraries or devices: {'; '.join(results.made_with)}.")
+    for state in ("diverged", "failed", "missing"):
+        gaps = [gap for gap in results.gaps if gap.cell.experiment == experiment and gap.state == state]
+        if gaps:
+            reasons = list(dict.fromkeys(gap.reason for gap in gaps))
+            more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+            measures = dict.fromkeys(each for gap in gaps for each in gap.without)
+            what = "" if EVERY_CELL in measures else f", {' and '.join(measures)} only"
+            lines.append(f"{state}: {len(gaps)} cell{'s' * (len(gaps) > 1)}{what}. {reasons[0]}{more}")
+    return lines
+
+
+def _protocol_note(results: Results, problems: list[str]) -> str:
+    suite = results.plan.suite
+    parts = [f"{suite.protocol.epochs} epochs in batches of {suite.protocol.batch}"]
+    for problem in problems:
+        spec, located = suite.problems[problem], results.plan.located.get(problem)
+        counted = located.content.samples if located else spec.image_count()
+        images = "images" if results.plan.is_guessed(problem) else f"{counted:,} images"
+        parts.append(f"{problem}: {images} of {spec.image_size} px")
+    return f"Protocol: {'; '.join(parts)}."
+
+
+def _noise_notes(layout: Layout, problems: list[str]) -> list[str]:
+    suite = layout.results.plan.suite
+    lines = []
+    noises = {noise.name: noise for noise in layout.declared.noise}
+    for (where, problem, noise), rate in layout.results.noise.items():
+        if where == layout.experiment and problem in problems and noise in noises:
+            lines.append(f"Training labels of {problem}, {_asked(noises[noise], suite, problem)}: {rate:.1%} flipped.")
+    return lines
+
+
+def _asked(noise: NoiseSpec, suite: Suite, problem: str) -> str:
+    strength = getattr(suite.problems[problem], "label_noise", None) if noise.kind == "own" else None
+    return f"{noise.name} noise" + (f" at {strength:g}" if strength is not None else "")

@@ -1,0 +1,42 @@
+"""What code says, without comments, docstrings and layout: what a fingerprint covers of a plugin's file."""
+
+import ast
+import inspect
+import sys
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+OURS = ("roskdbench", "pydantic", "builtins", "abc", "typing")
+
+
+def is_ours(module: str) -> bool:
+    """Whether a module's code is part of roskdbench, whose changes are told by revisions."""
+    return module.partition(".")[0] in OURS
+
+
+def code_of(thing: Any) -> dict[str, str]:
+    """The digest of the file that a plugin is written in, by its name; nothing for bundled things."""
+    return {} if is_ours(thing.__module__) else {thing.__qualname__: source_digest(thing)}
+
+
+def source_digest(thing: Any) -> str:
+    """Of the whole file of a class or function; of its own source where it has no file, as in a notebook."""
+    file = getattr(sys.modules.get(thing.__module__), "__file__", None)
+    source = Path(file).read_text("utf-8") if file else inspect.getsource(thing)
+    return sha256(bare_source(source).encode()).hexdigest()
+
+
+def bare_source(source: str) -> str:
+    """Python source without comments, docstrings and layout."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
+                node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)

@@ -1,0 +1,162 @@
+"""What a measure says of itself: what it reads, what it computes, and how its numbers are shown.
+
+A measure is one class in one file. Tables, LaTeX, CSV, pages, boards and `leaderboard verify` follow from what it
+declares; none of them knows a measure by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from roskdbench.source import code_of
+from roskdbench.suite.plugged import Plugged
+from roskdbench.values import ENSEMBLE, STUDENT, USUAL, Facts, MetricValue
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    import pandas
+    from numpy.typing import NDArray
+
+    from roskdbench.jobs.measuring import MeasureContext
+    from roskdbench.measuring.predictions import Predictions
+    from roskdbench.suite.protocol import Protocol
+
+Reads = Literal["predictions", "model", "labels", "substitute"]
+Statistic = Callable[..., float | None]
+"""Takes truth, probabilities and decisions, of one class or of all, and gives a number; None where it is undefined."""
+Numbers = Iterable[MetricValue] | Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of tables: a metric, whose it is, its heading, and which direction is better."""
+
+    metric: str
+    heading: str
+    higher_is_better: bool | None = True
+    """None where neither is."""
+    statistic: Statistic | None = None
+    """The metric as a function of the test part's predictions: it is then computed here, drawn again over patients for
+    its interval, compared between rows, and set in bold where it is best.
+    """
+    over: Literal["classes", "samples"] = "classes"
+    """Whether `statistic` takes one class at a time, and the mean over classes is shown, or everything at once."""
+    has_draws: bool = False
+    """Whether the measure itself keeps bootstrap draws of it."""
+    compared: bool = True
+    """Whether tables of differences have it, where there are draws."""
+    subject: str = STUDENT
+    """Whose number it is: the student's (or the ensemble's), or the mean over the teachers."""
+    facts: Facts = USUAL
+    group: str = ""
+    """What stands above it; the measure's own heading if empty."""
+
+    @property
+    def drawn(self) -> bool:
+        """Whether there are draws of it, so that it has intervals and differences."""
+        return self.has_draws or self.statistic is not None
+
+
+class Measure(Plugged):
+    """Something that is measured of models. Fields are its settings; override `evaluate` or `compute`."""
+
+    family: ClassVar[str] = "measure"
+    revision: ClassVar[int] = 1
+    """Raised when the code of a bundled measure computes something else; a plugin's code counts by itself."""
+    reads: ClassVar[tuple[Reads, ...]] = ("predictions",)
+    """What it needs: with no more than predictions it can be verified on boards, and needs no GPU."""
+    subjects: ClassVar[tuple[str, ...]] = (STUDENT, ENSEMBLE)
+    """Whom it is about: the student, the ensemble in a student's place, each teacher."""
+    columns: ClassVar[tuple[Column, ...]] = ()
+    """What the table of scores has of it."""
+    heading: ClassVar[str] = ""
+    """What stands above its columns, after the problem's name; nothing if empty."""
+    perturbs: ClassVar[bool] = False
+    """Whether it has scores under perturbations, which are a table of their own."""
+    drawn_only: ClassVar[frozenset[str]] = frozenset()
+    """Settings that change pictures and no number."""
+
+    def evaluate(self, predictions: Predictions) -> Numbers:
+        """Numbers from predictions alone. Columns with a `statistic` are computed already."""
+        return {}
+
+    def compute(self, context: MeasureContext) -> Iterable[MetricValue]:
+        """Numbers from all that it reads; what it keeps beside them is written into the context's folder."""
+        return self.numbers(context.predictions)
+
+    def recompute(self, predictions: Predictions, kept: Mapping[str, NDArray[Any]]) -> list[MetricValue] | None:
+        """What of its numbers follows from predictions and from what a board keeps of it; None if nothing does."""
+        return self.numbers(predictions) if self.reads == ("predictions",) else None
+
+    def kept(self, folder: Path, test: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+        """Arrays of its artifact that a board keeps, so that its numbers can be computed again."""
+        return {}
+
+    def stored_names(self, protocol: Protocol) -> dict[str, list[str]]:
+        """Under which names the metrics that tables show may be stored."""
+        return {column.metric: [column.metric] for column in self.columns}
+
+    def table_columns(self, protocol: Protocol, shown: Sequence[str]) -> Sequence[Column]:
+        """The columns of the table of scores."""
+        return self.columns
+
+    def code(self) -> dict[str, str]:
+        """Digests of the files outside roskdbench whose code it runs."""
+        found = code_of(type(self))
+        for column in self.columns:
+            found |= {} if column.statistic is None else code_of(column.statistic)
+        return found
+
+    def statistics(self) -> Sequence[Column]:
+        """The columns that are functions of predictions."""
+        return [column for column in self.columns if column.statistic is not None]
+
+    def draws(self, predictions: Predictions, seed: int) -> Mapping[str, NDArray[np.floating[Any]]]:
+        """Bootstrap draws of columns that say they have such, by metric and, of one class, by "metric|class". Those of
+        statistics are made without it.
+        """
+        return {}
+
+    def numbers(self, predictions: Predictions) -> list[MetricValue]:
+        """The columns that are statistics, and what `evaluate` gives."""
+        found = [value for column in self.statistics() for value in predictions.statistic(column)]
+        given = self.evaluate(predictions)
+        if isinstance(given, Mapping):
+            return found + [MetricValue(name, value, len(predictions)) for name, value in given.items()]
+        return found + list(given)
+
+    def passes(self, images: int) -> float:
+        """How many forward passes of an image it takes, for estimates."""
+        return float(images)
+
+    def images_of(self, test_samples: float) -> float:
+        """How many test images it looks at, for estimates."""
+        return test_samples
+
+    def notes(self, numbers: pandas.DataFrame) -> list[str]:
+        """What a reader of its numbers in the table of scores must know."""
+        return []
+
+    def perturbation_notes(self, numbers: pandas.DataFrame) -> list[str]:
+        """What a reader of its table of perturbations must know."""
+        return []
+
+    def verdicts(self, numbers: pandas.DataFrame) -> dict[str, str]:
+        """Of each metric that is a check, what is to be said of a row where it is below 1."""
+        return {}
+
+    def trusted(self, metric: str) -> bool:
+        """Whether a metric is one that `recompute` cannot give."""
+        return False
+
+    def counting_declaration(self) -> dict[str, Any]:
+        """What of it changes numbers."""
+        return {name: value for name, value in self.declaration().items() if name not in self.drawn_only}
+
+    def inputs_beside(self) -> tuple[Reads, ...]:
+        """What it reads with these settings."""
+        return self.reads
