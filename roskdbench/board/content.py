@@ -137,7 +137,7 @@ def read_board(folder: Path, registry: Registry | None = None) -> Board:
             )
         suite = Suite.model_validate(provenance["suite"], context={"registry": registry})
         cells = [_cell(each) for each in provenance["cells"]]
-        made, contents, entries, noise = (provenance[name] for name in ("made", "contents", "entries", "noise"))
+        made, contents, entries, rates = (provenance[name] for name in ("made", "contents", "entries", "noise"))
         for facts in provenance["contents"].values():
             Content.of(facts)
         for *names, rate in provenance["noise"]:
@@ -151,7 +151,7 @@ def read_board(folder: Path, registry: Registry | None = None) -> Board:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{folder / PROVENANCE} cannot be read as one of ours: {reason}") from None
     rows, arrays = _from_csv(folder / RESULTS), read_arrays(folder / PREDICTIONS)
-    return Board(suite, cells, rows, arrays, made, contents, entries, noise, registry)
+    return Board(suite, cells, rows, arrays, made, contents, entries, rates, registry)
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
