@@ -3,37 +3,48 @@
 PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3; do \
 	command -v $$each >/dev/null && $$each -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null \
 	&& echo $$each && break; done)
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 STORE ?= roskdbench-store
 
-.PHONY: demo test lint clean
+.PHONY: demo test check test-anywhere lint clean
 
-demo: .venv/installed
+# Files whose tests train nothing: --train-nothing holds them to it.
+TRAIN_NOTHING := $(addprefix tests/test_,$(addsuffix .py,cache decoding fingerprint labelfile losses scores splits statistics store suite views house))
+
+demo: $(VENV)/installed
 	$(BIN)/roskdbench run quick --store $(STORE)
 	$(BIN)/roskdbench report quick --store $(STORE) --format markdown --out $(STORE)/reports/quick > /dev/null
 	@echo "The pictures and the tables in all formats are in $(STORE)/reports/quick"
 
-test: .venv/installed-for-tests
+test: $(VENV)/installed-for-tests
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
-lint: .venv/installed-for-tests
+check: lint
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --train-nothing $(TRAIN_NOTHING)
+
+test-anywhere: $(VENV)/installed-for-tests
+	$(BIN)/python tests/anywhere.py
+
+lint: $(VENV)/installed-for-tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-.venv/python:
+$(VENV)/python:
 	@test -n "$(PYTHON)" || { echo "roskdbench needs Python 3.11, 3.12 or 3.13; none was found (make PYTHON=/path/to/python)"; exit 2; }
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv $(VENV)
 	touch $@
 
-.venv/installed: .venv/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+# Twice quiet: errors are said, and not every folder that a user's pip looks into and does not find.
+$(VENV)/installed: $(VENV)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --quiet --constraint constraints.txt --editable .
 	touch $@
 
-.venv/installed-for-tests: .venv/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,lint]'
-	touch $@ .venv/installed
+$(VENV)/installed-for-tests: $(VENV)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --quiet --constraint constraints.txt --editable '.[test,lint]'
+	touch $@ $(VENV)/installed
 
 clean:
-	rm -rf .venv dist build
+	rm -rf .venv .venv-* dist build

@@ -19,8 +19,8 @@ import types
 from collections.abc import Callable
 from pathlib import Path
 
-from roskdbench.job import REVISIONS, Job
-from roskdbench.plan import Cell, Plan, plan
+from roskdbench.job import Job, Kind
+from roskdbench.plan import Cell, Measurement, Plan, plan
 from roskdbench.plugins import discover
 from roskdbench.runs import write_record
 from roskdbench.store import Store
@@ -33,13 +33,16 @@ COMPLETE = 2000
 
 def idle(top: Path) -> float:
     """Milliseconds a job."""
-    REVISIONS["idle"] = 1
     module = types.ModuleType("roskdbench.jobs.idle")
+    module.KIND = Kind(revision=1)  # type: ignore[attr-defined]
     module.run = lambda work: (work.folder / "numbers.json").write_text("[]") and None  # type: ignore[attr-defined]
     sys.modules["roskdbench.jobs.idle"] = module
     suite = read_suite("smoke")
     jobs = {job.fingerprint: job for job in (Job("idle", {"number": number}) for number in range(JOBS))}
-    cells = [Cell("table1", "lesion", "x", "x", "x", 0.0, "own", 0, 0, each, (), each, 0) for each in jobs]
+    cells = [
+        Cell("table1", "lesion", "x", "x", "x", 0.0, "own", 0, 0, each, (Measurement(each, "scores"),), each, 0)
+        for each in jobs
+    ]
     store = Store.at(Path(tempfile.mkdtemp(dir=top)))
     start = time.perf_counter()
     progress = run(Plan(suite, jobs, cells=cells), store)
@@ -56,7 +59,7 @@ def completed(top: Path) -> tuple[Path, list[str], int]:
     store = Store.at(top / "complete")
     for fingerprint, job in planned.jobs.items():
         with store.writing(fingerprint, {"kind": job.kind, "environment": {}}) as folder:
-            (folder / "numbers.json").write_text('[["clean","auc-macro","",0.5,10]]')
+            (folder / "numbers.json").write_text('[{"facts":{},"rows":[["auc-macro","",0.5,10]]}]')
             (folder / "noise.json").write_text('{"realised_rate": 0.2}')
             (folder / "history.json").write_text("{}")
     write_record(planned, store, (), {})

@@ -13,7 +13,6 @@ import tempfile
 import pandas
 
 import roskdbench as rb
-from roskdbench.measuring import CLEAN
 
 METRICS = ("precision-macro", "recall-macro", "f1-macro", "auc-macro")
 
@@ -23,7 +22,7 @@ def by_seed(store: str, workers: int, precision: str, seeds: range) -> pandas.Da
     settings = {"protocol.precision": precision, "experiments.table1.seeds": list(seeds)}
     frame = rb.run("quick", store, workers, only=["table1"], settings=settings).results
     frame = frame.assign(metric=frame["metric"].str.removesuffix("@tuned"))
-    shown = frame[(frame["condition"] == CLEAN) & (frame["class"] == "") & frame["metric"].isin(METRICS)]
+    shown = frame[(frame["measure"] == "scores") & (frame["class"] == "") & frame["metric"].isin(METRICS)]
     return shown.pivot_table(index=["problem", "method", "metric"], columns="seed", values="value", sort=False)
 
 

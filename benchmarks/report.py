@@ -20,11 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
-from roskdbench.measuring import CLEAN
 from roskdbench.plan import Plan, plan
 from roskdbench.plugins import discover
-from roskdbench.report.contents import tables_of
 from roskdbench.report.page import writing
+from roskdbench.report.tables import tables_of
 from roskdbench.results import collect
 from roskdbench.runs import write_record
 from roskdbench.statistics.draws_file import write_draws
@@ -45,15 +44,15 @@ def made_up(store: Store, rows: int) -> tuple[Plan, int]:
     planned = plan(read_suite("quick", settings), discover(), ["table1"])
     count = 0
     for scores in dict.fromkeys(cell.scores for cell in planned.cells):
-        numbers: list[tuple[str, str, str, float, int]] = []
+        numbers: list[tuple[str, str, float, int]] = []
         for suffix in ("", "@tuned"):
-            numbers += [(CLEAN, f"{metric}{suffix}", "", random.random(), 300) for metric in METRICS]
+            numbers += [(f"{metric}{suffix}", "", random.random(), 300) for metric in METRICS]
             for label in "abcdefgh":
-                numbers += [(CLEAN, f"{metric}{suffix}", label, random.random(), 30) for metric in ("precision", "f1")]
-                numbers.append((CLEAN, f"auc{suffix}", label, random.random(), 30))
-        numbers.append((CLEAN, "auc-macro", "", random.random(), 300))
-        with store.writing(scores, {"kind": "scores", "environment": {}}) as folder:
-            (folder / "numbers.json").write_text(json.dumps(numbers))
+                numbers += [(f"{metric}{suffix}", label, random.random(), 30) for metric in ("precision", "f1")]
+                numbers.append((f"auc{suffix}", label, random.random(), 30))
+        numbers.append(("auc-macro", "", random.random(), 300))
+        with store.writing(scores, {"kind": "evaluation", "environment": {}}) as folder:
+            (folder / "numbers.json").write_text(json.dumps([{"facts": {}, "rows": numbers}]))
             shown = [f"{metric}-macro{suffix}" for metric in ("precision", "recall", "f1") for suffix in ("", "@tuned")]
             names = [*shown, "auc-macro", *(f"auc|{label}" for label in "abcdefgh")]
             values = random.random((len(names), 2000), dtype=np.float32)

@@ -36,7 +36,7 @@ from roskdbench.engine.networks import Classifier, build
 from roskdbench.measuring.attacks.attacking import Target, attack, logits_of
 from roskdbench.measuring.attacks.checks import checks
 from roskdbench.measuring.landscape.plane import coordinates, direction, plane
-from roskdbench.measuring.landscape.surface import Surface, attack_loss
+from roskdbench.measuring.landscape.surface import Surface, mean_loss
 
 RADII = [0.25 / 255, 0.5 / 255, 1 / 255, 2 / 255, 4 / 255, 8 / 255]
 REFERENCE = Pgd(norm="linf", radius=1.28 / 255)
@@ -103,7 +103,7 @@ def one_attack(network: Classifier, pixels: torch.Tensor, labels: torch.Tensor, 
         others = foolish(rel_stepsize=0.25, steps=20)
 
         def ours(spec: Pgd = spec) -> str:
-            said = logits_of(attack(target, [spec])[spec.name]).argmax(1)
+            said = logits_of(attack(target, [spec])[spec]).argmax(1)
             return f"{(said == labels.numpy()).mean():.3f}"
 
         compare(
@@ -130,7 +130,7 @@ def sweep(network: Classifier, pixels: torch.Tensor, labels: torch.Tensor, repea
         climbs = [Pgd(norm="linf", radius=each) for each in RADII]
         found = attack(target, leaps, sweep=climbs)
         failed = [check.name for check in checks(target, REFERENCE, None) if not check.holds]
-        shares = [(logits_of(found[each.name]).argmax(1) == labels.numpy()).mean() for each in climbs]
+        shares = [(logits_of(found[each]).argmax(1) == labels.numpy()).mean() for each in climbs]
         return " ".join(f"{share:.3f}" for share in shares) + f" failed checks: {failed}"
 
     def packaged() -> str:
@@ -189,7 +189,7 @@ def landscapes(pixels: torch.Tensor, labels: torch.Tensor, size: int, repeats: i
             return f"lowest loss {losses.min():.4f}"
 
         def floor(surface: Surface = surface) -> str:
-            return f"{sum(attack_loss(surface) for _ in range(POINTS**2)) / POINTS**2:.4f}"
+            return f"{sum(mean_loss(surface) for _ in range(POINTS**2)) / POINTS**2:.4f}"
 
         sides = {"ours": ours, "random_plane": packaged, "floor: forward passes": floor}
         compare(f"{model}, plane of {POINTS} x {POINTS}, 250 images", sides, repeats)

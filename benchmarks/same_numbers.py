@@ -1,8 +1,8 @@
 """Whether two results say the same numbers to the last digit: `python benchmarks/same_numbers.py OLD NEW`.
 
-OLD and NEW are results.csv of a board or results.json of a report. OLD may have the columns of before, where one column,
-`condition`, held the measure, the subject and the attack in a sentence. Names of columns and fingerprints may differ; a
-number that is only in one of them, or another, is printed, and the exit code is 1.
+OLD and NEW are results.csv of a board or results.json of a report. OLD may have the columns of before, where one
+column, `condition`, held the measure, the subject and the attack in a sentence. Names of columns and fingerprints may
+differ; a number that is only in one of them, or another, is printed, and the exit code is 1.
 """
 
 import csv
@@ -14,7 +14,19 @@ from pathlib import Path
 from typing import Any
 
 GRID = ("experiment", "problem", "method", "student", "overlap", "noise", "fold", "seed")
-FACTS = ("measure", "subject", "member", "labels", "perturbation", "norm", "radius", "steps", "step", "restarts", "loss")
+FACTS = (
+    "measure",
+    "subject",
+    "member",
+    "labels",
+    "perturbation",
+    "norm",
+    "radius",
+    "steps",
+    "step",
+    "restarts",
+    "loss",
+)
 SHOWN = 20
 ATTACK = re.compile(r"(?P<kind>\S+) (?P<norm>l2|linf) (?P<radius>[\d.e+-]+)/255(?P<rest>(, .*)?)")
 
@@ -76,9 +88,13 @@ def of_sentence(condition: str, metric: str) -> dict[str, Any]:
     facts |= {"perturbation": found["kind"], "norm": found["norm"], "radius": float(found["radius"]) / 255}
     for part in found["rest"].split(", ")[1:]:
         name, _, value = part.rpartition(" ")
-        facts |= {"loss": part} if not name else {"step": float(value.partition("/")[0]) / 255} if name == "step" else {
-            value: int(name)
-        }
+        facts |= (
+            {"loss": part}
+            if not name
+            else {"step": float(value.partition("/")[0]) / 255}
+            if name == "step"
+            else {value: int(name)}
+        )
     return facts
 
 

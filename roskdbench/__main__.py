@@ -8,15 +8,9 @@ LOOKS_FOR_GARBAGE = 100_000  # objects apart: plans and tables are many small ob
 
 def main() -> None:
     """Run the command line. Exit codes: 0 all done, 1 some cells failed, 2 wrong usage, 130 interrupted."""
-    from roskdbench.cli import app
-    from roskdbench.errors import UserError
-
     gc.set_threshold(LOOKS_FOR_GARBAGE)
     try:
-        app()
-    except UserError as error:
-        print(f"roskdbench: {error}", file=sys.stderr)
-        sys.exit(2)
+        _command_line()
     except KeyboardInterrupt:
         print("roskdbench: interrupted", file=sys.stderr)
         sys.exit(130)
@@ -27,6 +21,17 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output has seen enough
         sys.stderr.close()
         sys.exit(0)
+
+
+def _command_line() -> None:
+    from roskdbench.cli import app
+    from roskdbench.errors import UserError
+
+    try:
+        app()
+    except UserError as error:
+        print(f"roskdbench: {error}", file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas
 
 Drawn = Callable[[str], "Mapping[str, numpy.typing.NDArray[Any]]"]
-MADE_WITH = ("torch", "timm", "device")  # what of an environment numbers may depend on
+MADE_WITH = ("torch", "timm", "device", "instructions")  # what of an environment numbers may depend on
 GRID = ("experiment", "problem", "method", "student", "overlap", "noise", "fold", "seed")
 WHAT = ("measure", "subject", "member")
 FACTS = Facts._fields
@@ -227,8 +227,8 @@ def _gap(
 def find_run(name: str | None, store: Store, settings: tuple[str, ...], folders: tuple[Path, ...]) -> Results:
     """The results of a suite (by file or bundled name), of a run (by its name), or of the latest run."""
     by_name = runs(store)
-    if (name is None or name in by_name) and (settings or folders):
-        raise UserError("a run knows its settings and plugins; --set and --plugins are for a suite's name or file")
+    if (name is None or name in by_name) and settings:
+        raise UserError("a run knows its settings; --set is for a suite's name or file")
     if not by_name and not store.root.is_dir():
         raise UserError(f"there is no store at {store.root}; run a suite first, or name the store with --store DIR")
     if name is None:

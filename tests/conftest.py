@@ -1,6 +1,9 @@
 """A tiny suite, tiny networks and a store that was run once, for all tests."""
 
+import fcntl
 import os
+import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,14 +20,14 @@ from roskdbench.data.problem import Labels
 from roskdbench.engine.device import prepare
 from roskdbench.engine.examples import Examples
 from roskdbench.engine.networks import build
-from roskdbench.engine.training import Recipe, Seeds
+from roskdbench.engine.training import Recipe, Seeds, Training
 from roskdbench.plan import plan
 from roskdbench.plugins import discover
 from roskdbench.runs import write_record
 from roskdbench.store import CHECKSUMS, RECORD, Store
 from roskdbench.suite import read_suite
 from roskdbench.suite.augmentation import PRESETS
-from roskdbench.walk import run
+from roskdbench.walk import Progress, run
 
 settings.register_profile("suite", deadline=None, derandomize=True)
 settings.load_profile("suite")
@@ -68,9 +71,24 @@ MEASURED = TINY.replace(
 )
 
 
+def pytest_addoption(parser):
+    parser.addoption("--train-nothing", action="store_true", help="a test that trains fails")
+
+
+@pytest.fixture(autouse=True)
+def _trains_only_where_it_may(request, monkeypatch):
+    def refuse(*arguments, **options):
+        raise AssertionError("this test trains, and is among those that do not")
+
+    if request.config.getoption("--train-nothing"):
+        monkeypatch.setattr(Training, "run", refuse)
+
+
 @pytest.fixture(autouse=True)
 def _plugins_of_a_test_end_with_it():
-    plugins.discover()  # the bundled ones stay
+    plugins.discover()
+    for family in plugins.FAMILIES:
+        plugins._load_bundled(family)  # these stay: a process loads them once
     registered = {name: list(things) for name, things in plugins._registered.items()}
     loaded = dict(plugins._loaded)
     yield
@@ -100,12 +118,21 @@ def tiny(tmp_path):
 
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory):
-    """The plan of the smoke suite, the store it was run into, and how that went."""
-    store = Store.at(tmp_path_factory.mktemp("smoke") / "store")
-    planned = plan(read_suite("smoke"), discover())
-    progress = run(planned, store, workers=2)
-    write_record(planned, store, (), progress.reasons)
-    return planned, store, progress
+    """The plan of the smoke suite, a store it was run into, and how that went. Trained once for all test processes."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "smoke-of-all"
+    shared.mkdir(exist_ok=True)
+    planned, told = plan(read_suite("smoke"), discover()), shared / "progress"
+    with (shared / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not told.exists():
+            progress = run(planned, Store.at(shared / "store"), workers=2)
+            write_record(planned, Store.at(shared / "store"), (), progress.reasons)
+            told.write_bytes(pickle.dumps((progress.state, progress.reasons, progress.messages)))
+    state, reasons, messages = pickle.loads(told.read_bytes())
+    own = tmp_path_factory.mktemp("smoke") / "store"
+    shutil.copytree(shared / "store", own)
+    return planned, Store.at(own), Progress(planned, state, reasons, messages=messages)
 
 
 def payloads(store, plan):

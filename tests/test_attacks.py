@@ -10,7 +10,6 @@ import torchattacks
 from conftest import TINY, command, tiny_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from roskdbench.report.attack_table import attack_table, class_table, sweep_table
 from torch import nn
 from torch.nn import functional
 
@@ -24,15 +23,19 @@ from roskdbench.measuring import SAME_OF_ALL
 from roskdbench.measuring.attacks.attacking import Target, attack, logits_of, robust
 from roskdbench.measuring.attacks.checks import checks, zero_gradients
 from roskdbench.measuring.attacks.gradient import FgsmAttacker, PgdAttacker, random_start, unit, within
+from roskdbench.measuring.attacks.measured import name_of
 from roskdbench.measuring.attacks.objective import attack_loss, direction
 from roskdbench.measuring.attacks.square import squares
 from roskdbench.measuring.ensemble import MeanOf, mean_binary_logits, mean_logits
 from roskdbench.plan import plan
 from roskdbench.plugins import discover
+from roskdbench.report.layout import facts_of
 from roskdbench.report.table import Estimate
-from roskdbench.results import collect
+from roskdbench.report.tables.perturbed import class_tables, curve_tables, perturbed_tables
+from roskdbench.results import FACTS, collect
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
+from roskdbench.values import USUAL
 from roskdbench.walk import run
 
 RADII = {"linf": 4 / 255, "l2": 0.5}
@@ -302,17 +305,17 @@ def test_shared_gradients_give_what_each_attack_gives_alone(learnt):
     target = target_of(model, images, targets)
     together = attack(target, SPECS)
     for spec in SPECS:
-        alone = attack(target, [spec])[spec.name]
-        assert np.array_equal(logits_of(alone), logits_of(together[spec.name]))
-        assert together[spec.name].largest <= spec.radius * (1 + 1e-5)
+        alone = attack(target, [spec])[spec]
+        assert np.array_equal(logits_of(alone), logits_of(together[spec]))
+        assert together[spec].largest <= spec.radius * (1 + 1e-5)
     pixels = torch.from_numpy(images[:60]).float() / 255
     one = FgsmAttacker(model, "single-label", "l2", 0.5)(pixels, torch.from_numpy(targets[:60]))
-    assert np.array_equal(model(one).detach().numpy(), logits_of(together["fgsm l2 127.5/255"]))
+    assert np.array_equal(model(one).detach().numpy(), logits_of(together[SPECS[1]]))
 
 
 def test_an_attack_is_drawn_from_its_seed(learnt):
     model, images, targets = learnt
-    first, again = (logits_of(attack(target_of(model, images, targets), SPECS)[SPECS[2].name]) for _ in range(2))
+    first, again = (logits_of(attack(target_of(model, images, targets), SPECS)[SPECS[2]]) for _ in range(2))
     assert np.array_equal(first, again)
 
 
@@ -325,7 +328,7 @@ def test_attacks_of_torchattacks_can_be_named(learnt, kind, options):
     norm = "l2" if kind == "CW" else "linf"
     spec = Packaged(kind=kind, norm=norm, radius="4/255", options=options)
     before = torch.random.get_rng_state()
-    first, again = (attack(target_of(model, images, targets, 20), [spec])[spec.name] for _ in range(2))
+    first, again = (attack(target_of(model, images, targets, 20), [spec])[spec] for _ in range(2))
     assert np.array_equal(logits_of(first), logits_of(again))
     assert torch.equal(before, torch.random.get_rng_state())
     if kind in ("APGD", "Square"):
@@ -335,7 +338,7 @@ def test_attacks_of_torchattacks_can_be_named(learnt, kind, options):
 @pytest.mark.parametrize(
     ("kind", "task", "options", "said"),
     [
-        ("APGD", "multi-label", {}, "APGD of torchattacks is for single-label problems; use pgd or fgsm"),
+        ("APGD", "multi-label", {}, "APGD is for single-label problems; use pgd or fgsm"),
         ("APGD", "single-label", {"stepz": 3}, "torchattacks cannot make APGD with"),
     ],
 )
@@ -360,9 +363,7 @@ def test_squares_raise_the_loss_and_stay_within_the_radius(learnt):
 # Searching for wrong decisions
 
 
-RISING = [
-    PgdSpec(norm="linf", radius=radius, steps=6, restarts=2) for radius in ("4/255", "1/255", "2/255")
-]
+RISING = [PgdSpec(norm="linf", radius=radius, steps=6, restarts=2) for radius in ("4/255", "1/255", "2/255")]
 
 
 def test_a_sweep_breaks_what_a_search_breaks_at_its_radius_or_at_a_smaller_one(learnt):
@@ -372,8 +373,8 @@ def test_a_sweep_breaks_what_a_search_breaks_at_its_radius_or_at_a_smaller_one(l
     broken = np.zeros(100, bool)
     for spec in sorted(RISING, key=lambda spec: spec.radius):
         broken |= ~robust(target, spec)
-        assert np.array_equal(logits_of(swept[spec.name]).argmax(1) != targets[:100], broken)
-        assert swept[spec.name].largest <= spec.radius + 1e-6
+        assert np.array_equal(logits_of(swept[spec]).argmax(1) != targets[:100], broken)
+        assert swept[spec].largest <= spec.radius + 1e-6
     assert 20 < broken.sum() < 100
 
 
@@ -381,7 +382,7 @@ def test_a_search_finds_all_that_the_whole_attack_does(learnt):
     model, images, targets = learnt
     target = target_of(model, images, targets, 100)
     spec = PgdSpec(norm="l2", radius=0.15, steps=10)
-    whole = logits_of(attack(target, [spec])[spec.name]).argmax(1) == targets[:100]
+    whole = logits_of(attack(target, [spec])[spec]).argmax(1) == targets[:100]
     kept = robust(target, spec)
     assert not (kept & ~whole).any()
     assert 0 < kept.sum() < 100
@@ -411,7 +412,7 @@ def test_a_multi_label_sweep_attacks_every_image_at_every_radius():
     model = tiny_network(channels=1).eval()
     target = Target(model, "multi-label", images, findings, np.arange(20), torch.device("cpu"), 0)
     together, alone = attack(target, [], sweep=RISING), attack(target, RISING)
-    assert all(np.array_equal(logits_of(together[spec.name]), logits_of(alone[spec.name])) for spec in RISING)
+    assert all(np.array_equal(logits_of(together[spec]), logits_of(alone[spec])) for spec in RISING)
 
 
 # Checks
@@ -491,7 +492,7 @@ def test_a_radius_is_written_as_in_the_paper():
     assert FgsmSpec(norm="l2", radius="1.28/255").radius == pytest.approx(1.28 / 255)
     with pytest.raises(ValueError, match=r"a number or a quotient such as 1\.28/255"):
         FgsmSpec(norm="l2", radius="1.28/0")
-    names = [each.name for each in Attacks(preset="paper").chosen]
+    names = [each.label for each in Attacks(preset="paper").chosen]
     assert names[:4] == ["fgsm l2 1.28/255", "pgd l2 1.28/255", "fgsm linf 1.28/255", "pgd linf 1.28/255"]
     assert names[4:] == ["fgsm l2 128/255", "pgd l2 128/255"]
 
@@ -514,33 +515,76 @@ def attacked(tmp_path_factory):
     return folder, made, store, collect(made, store)
 
 
+ASKED = [
+    PgdSpec(norm="linf", radius="2/255", steps=3),
+    FgsmSpec(norm="l2", radius=0.5),
+    PgdSpec(norm="linf", radius="1/255"),
+]
+
+
+def attacks_of(made, cell):
+    """The job that attacks a cell's model."""
+    (each,) = (each for each in cell.measurements if each.measure == "attacks")
+    return made.jobs[each.fingerprint]
+
+
+def facts_column(frame):
+    """The facts of each row."""
+    return [facts_of(row) for row in frame[list(FACTS)].itertuples(index=False)]
+
+
+def value_of(frame, facts, metric):
+    """The one number of a metric under these facts."""
+    (found,) = (
+        value
+        for each, name, value in zip(facts_column(frame), frame["metric"], frame["value"], strict=True)
+        if each == facts and name == metric
+    )
+    return found
+
+
 def test_scores_before_and_after_are_those_of_the_kept_logits(attacked):
     _, made, store, results = attacked
     from sklearn.metrics import f1_score
 
     for cell in made.cells:
-        job = made.jobs[cell.others[0][0]]
+        job = attacks_of(made, cell)
         kept = store.open(job.fingerprint).arrays("attacked.npz")
         truth = store.open(job.inputs["pixels"]).arrays("labels.npz")["targets"][kept["samples"]]
         assert len(truth) == 16
         frame = results.frame[(results.frame["fingerprint"] == job.fingerprint) & (results.frame["class"] == "")]
         single = cell.problem == "lesion"
+        measured = {facts.perturbation_label for facts in facts_column(frame)}
         swept = "fgsm l2 48.5/255" if single else "fgsm l2 28/255"
-        for name in ("pgd linf 2/255, 3 steps", "fgsm l2 127.5/255", "pgd linf 1/255", swept):
-            said = kept[name].argmax(1) if single else kept[name] >= 0
+        asked = {*ASKED, FgsmSpec(norm="l2", radius=1 / 255 * (3 if single else 1) ** 0.5 * 28)}
+        assert {each.label for each in asked} == {
+            "pgd linf 2/255, 3 steps",
+            "fgsm l2 127.5/255",
+            "pgd linf 1/255",
+            swept,
+        }
+        assert {each.label for each in asked} < measured
+        for spec in asked:
+            logits = kept[name_of(spec)]
+            said = logits.argmax(1) if single else logits >= 0
             labels = range(8) if single else None
             wanted = f1_score(truth, said, average="macro", zero_division=0, labels=labels)
             metric = "f1-macro" if single else "f1-macro@half"
-            rows = frame[(frame["condition"] == name) & (frame["metric"] == metric)]
-            assert rows["value"].item() == pytest.approx(wanted)
-        largest = frame[frame["metric"] == "largest-change"].set_index("condition")["value"]
-        assert largest["pgd linf 2/255, 3 steps"] <= 2 / 255 + 1e-6
-        assert largest["fgsm l2 127.5/255"] <= 0.5 + 1e-5
+            assert value_of(frame, spec.facts, metric) == pytest.approx(wanted)
+        clean = store.open(job.inputs["predictions"]).arrays("predictions.npz")["test"]
+        test = store.open(job.inputs["split"]).arrays("split.npz")["test"]
+        before = clean[[list(test).index(sample) for sample in kept["samples"]]]
+        said = before.argmax(1) if single else before >= 0
+        wanted = f1_score(truth, said, average="macro", zero_division=0, labels=range(8) if single else None)
+        assert value_of(frame, USUAL, "f1-macro" if single else "f1-macro@half") == pytest.approx(wanted)
+        assert value_of(frame, ASKED[0].facts, "largest-change") <= 2 / 255 + 1e-6
+        assert value_of(frame, ASKED[1].facts, "largest-change") <= 0.5 + 1e-5
 
 
 def test_what_each_class_loses_is_its_f1_before_minus_after_and_their_mean_is_the_tables(attacked):
     *_, results = attacked
-    whole, by_class = attack_table(results, "main"), class_table(results, "main")
+    (whole,), (by_class,) = perturbed_tables(results, "main"), class_tables(results, "main")
+    assert (whole.name, by_class.name) == ("main-attacks", "main-attacks-classes")
     assert [labels for labels, _ in by_class.rows] == [labels for labels, _ in whole.rows if labels[-1] != "none"]
     lost = {tuple(labels): cells for labels, cells in whole.rows}
     for labels, cells in by_class.rows:
@@ -553,21 +597,23 @@ def test_what_each_class_loses_is_its_f1_before_minus_after_and_their_mean_is_th
 
 def test_the_scores_of_every_radius_that_was_swept_are_in_a_table(attacked):
     *_, results = attacked
-    table, shown = sweep_table(results, "main"), 0
+    (table,), shown = curve_tables(results, "main"), 0
+    assert table.name == "main-attacks-radii"
     metrics = ["f1-macro", f"f1-macro@{results.plan.suite.protocol.threshold}"]
+    frame = results.frame[results.frame["metric"].isin(metrics) & (results.frame["class"] == "")]
+    usual = frame["steps"].isna() | (frame["steps"] == 20)
+    swept = frame[(frame["measure"] == "attacks") & frame["perturbation"].isin(["fgsm", "pgd"]) & usual]
     for (method, kind), cells in table.rows:
         for column, cell in zip(table.columns, cells, strict=True):
-            own = (results.frame["method"] == method) & (results.frame["problem"] == column.problem)
+            own = (swept["method"] == method) & (swept["problem"] == column.problem)
             rows = [
                 row.value
-                for row in results.frame[own & results.frame["metric"].isin(metrics)].itertuples()
-                if row.condition.startswith(f"{kind} {column.condition} ") and row.condition.endswith("/255")
-                if f"{float(row.condition.split()[2].partition('/')[0]):.3g}" == column.heading
+                for row in swept[own & (swept["perturbation"] == kind) & (swept["norm"] == column.under)].itertuples()
+                if f"{row.radius * 255:.3g}" == column.heading
             ]
             assert ([cell.mean] if cell else []) == rows
             shown += cell is not None
-    swept = results.frame["condition"].str.fullmatch(r"(fgsm|pgd) \S+ \S+/255")
-    assert shown == len(results.frame[swept & results.frame["metric"].isin(metrics)])
+    assert shown == len(swept) > 0
 
 
 @pytest.mark.parametrize(
@@ -582,23 +628,23 @@ def test_the_scores_of_every_radius_that_was_swept_are_in_a_table(attacked):
 )
 def test_attacks_that_differ_have_names_that_differ(attacks, names):
     base = {"attack": "pgd", "norm": "linf", "radius": "8/255"}
-    made = Attacks.model_validate({"measure": "attacks", "attacks": [{**base, **each} for each in attacks]})
-    assert [attack.name for attack in made.chosen] == names
+    made = Attacks.model_validate({"attacks": [{**base, **each} for each in attacks]})
+    assert [attack.label for attack in made.chosen] == names
     with pytest.raises(ValueError, match="attacks names 'pgd linf 8/255' twice"):
-        Attacks.model_validate({"measure": "attacks", "attacks": [base, base]})
+        Attacks.model_validate({"attacks": [base, base]})
 
 
 def test_every_method_is_attacked_on_the_same_images(attacked):
     _, made, store, _ = attacked
     for problem in ("lesion", "cardio"):
-        jobs = [cell.others[0][0] for cell in made.cells if cell.problem == problem]
+        jobs = [attacks_of(made, cell).fingerprint for cell in made.cells if cell.problem == problem]
         samples = [store.open(job).arrays("attacked.npz")["samples"] for job in jobs]
         assert all(np.array_equal(samples[0], other) for other in samples)
 
 
 def test_tables_show_what_attacks_cost_and_whether_to_believe_them(attacked):
     folder, _, _, results = attacked
-    table = attack_table(results, "main")
+    (table,) = perturbed_tables(results, "main")
     rows = {tuple(labels): cells for labels, cells in table.rows}
     assert {attack for _, attack in rows} == {"none", "pgd linf 2/255, 3 steps", "fgsm l2 127.5/255"}
     place = {(column.problem, column.heading): c for c, column in enumerate(table.columns)}
@@ -622,7 +668,8 @@ def test_chest_films_have_pixels_and_findings():
     images, findings, _ = draw_chest(30, 28, 0)
     model = tiny_network(channels=1).eval()
     target = Target(model, "multi-label", images, findings, np.arange(30), torch.device("cpu"), 0)
-    found = attack(target, [PgdSpec(norm="linf", radius="8/255", steps=5)])["pgd linf 8/255, 5 steps"]
+    spec = PgdSpec(norm="linf", radius="8/255", steps=5)
+    found = attack(target, [spec])[spec]
     clean = model(torch.from_numpy(images).float() / 255).detach()
     truth = torch.from_numpy(findings)
     worse = plain_loss("multi-label", torch.from_numpy(logits_of(found)), truth) >= plain_loss(

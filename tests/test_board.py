@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from roskdbench.board.merging import merge, submit
 from roskdbench.board.readme import page
 from roskdbench.board.verifying import verify
 from roskdbench.errors import UserError
+from roskdbench.measuring.attacks.names import CHECKS
 from roskdbench.plan import plan
 from roskdbench.plugins import discover
 from roskdbench.report.contents import tables_of
@@ -26,6 +28,10 @@ from roskdbench.runs import write_record
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
 from roskdbench.walk import run
+
+MEASURE, PERTURBATION, METRIC, VALUE, COUNT, FINGERPRINT = (
+    COLUMNS.index(name) for name in ("measure", "perturbation", "metric", "value", "n", "fingerprint")
+)
 
 MEASURES = """    measures:
       - scores
@@ -46,7 +52,7 @@ def made(tmp_path_factory):
     assert run(planned, store, workers=2).well
     write_record(planned, store, (), {})
     results = collect(planned, store)
-    board = board_of(results, store, "tester")
+    board = board_of(results, store, "tester", discover())
     write_board(board, folder / "board", page(board, folder / "board"))
     return folder, store, results, board
 
@@ -88,14 +94,14 @@ def test_an_honest_board_is_verified(made):
     verdict = verify(read_board(folder / "board"), discover())
     assert verdict.objections == []
     assert verdict.recomputed > 200
-    kinds = {row[8].split(",")[0] for row in read_board(folder / "board").rows}
-    assert {"clean", "calibration", "flipped labels", "landscape", "before attacks"} <= kinds
+    measures = {row[MEASURE] for row in read_board(folder / "board").rows}
+    assert measures == {"scores", "calibration", "memorisation", "landscape", "attacks"}
     assert verdict.trusted + verdict.recomputed == len(read_board(folder / "board").rows)
 
 
 def test_the_same_run_gives_the_same_bytes_and_no_paths(made, tmp_path):
     folder, store, results, _ = made
-    board = board_of(results, store, "tester")
+    board = board_of(results, store, "tester", discover())
     write_board(board, tmp_path / "again", page(board, tmp_path / "again"))
     for name in FILES:
         one, two = ((place / name).read_bytes() for place in (folder / "board", tmp_path / "again"))
@@ -113,8 +119,8 @@ def rewrite(path, change):
 
 def test_a_tampered_number_is_named(copy):
     def raise_one(rows):
-        row = next(row for row in rows if row[9] == "f1-macro" and row[8] == "clean" and row[2] == "RoS-KD")
-        row[11] = "0.99"
+        row = next(row for row in rows if (row[METRIC], row[MEASURE], row[2]) == ("f1-macro", "scores", "RoS-KD"))
+        row[VALUE] = "0.99"
 
     rewrite(copy / RESULTS, raise_one)
     done = command("leaderboard", "verify", copy)
@@ -122,23 +128,31 @@ def test_a_tampered_number_is_named(copy):
     assert "no: RoS-KD on lesion (main, fold 0, seed 0): f1-macro (clean) is 0.99 on the board" in done.stdout
 
 
-@pytest.mark.parametrize("condition", ["calibration", "fgsm linf 2/255"])
-def test_other_numbers_are_held_against_predictions_too(copy, condition):
+@pytest.mark.parametrize(
+    ("measure", "perturbation", "metric", "said"),
+    [
+        ("calibration", "none", "ece", "ece (clean)"),
+        ("attacks", "none", "auc-macro", "auc-macro (clean)"),
+        ("attacks", "fgsm", "auc-macro", "auc-macro (fgsm linf 2/255)"),
+    ],
+)
+def test_other_numbers_are_held_against_predictions_too(copy, measure, perturbation, metric, said):
     def raise_one(rows):
-        row = next(row for row in rows if row[8] == condition and row[9] in ("ece", "auc-macro"))
-        row[11] = str(float(row[11]) + 0.01)
+        wanted = (measure, perturbation, metric)
+        row = next(row for row in rows if (row[MEASURE], row[PERTURBATION], row[METRIC]) == wanted)
+        row[VALUE] = str(float(row[VALUE]) + 0.01)
 
     rewrite(copy / RESULTS, raise_one)
     (objection,) = verify(read_board(copy), discover()).objections
-    assert condition in objection
+    assert said in objection
 
 
 def without_checks(rows):
-    rows[:] = [row for row in rows if "checks" not in row[8]]
+    rows[:] = [row for row in rows if row[METRIC] not in CHECKS]
 
 
 def other_counts(rows):
-    next(row for row in rows if row[9] == "f1-macro" and row[8] == "clean")[12] = "999999"
+    next(row for row in rows if (row[METRIC], row[MEASURE]) == ("f1-macro", "scores"))[COUNT] = "999999"
 
 
 @pytest.mark.parametrize(("change", "said"), [(without_checks, "checks of its attacks"), (other_counts, "999999")])
@@ -194,11 +208,13 @@ def test_a_method_whose_code_is_another_is_named(copy):
     for cell in said["cells"]:
         new = "0" * 64 if cell["method"] == "RoS-KD" else cell["scores"]
         said["made"][new] = said["made"][cell["scores"]]
-        cell["scores"] = new
+        cell["scores"] = cell["measurements"][0]["fingerprint"] = new
     text = (copy / PROVENANCE).read_text()
     old = next(cell["scores"] for cell in json.loads(text)["cells"] if cell["method"] == "RoS-KD")
     (copy / PROVENANCE).write_text(json.dumps(said))
-    rewrite(copy / RESULTS, lambda rows: [row.__setitem__(13, "0" * 64) for row in rows if row[13] == old])
+    rewrite(
+        copy / RESULTS, lambda rows: [row.__setitem__(FINGERPRINT, "0" * 64) for row in rows if row[FINGERPRINT] == old]
+    )
     with np.load(copy / PREDICTIONS) as archive:
         arrays = {name.replace(old, "0" * 64): archive[name] for name in archive.files}
     np.savez_compressed(copy / PREDICTIONS, **arrays)
@@ -210,10 +226,15 @@ def test_a_method_whose_code_is_another_is_named(copy):
 def test_numbers_cannot_be_called_something_that_needs_a_model(copy):
     said = json.loads((copy / PROVENANCE).read_text())
     attacks = {fingerprint for fingerprint, made in said["made"].items() if made.get("kind") == "attacks"}
+    assert attacks
     for fingerprint in attacks:
         said["made"][fingerprint]["kind"] = "landscape"
+    for each in (each for cell in said["cells"] for each in cell["measurements"]):
+        each["measure"] = "landscape" if each["measure"] == "attacks" else each["measure"]
     (copy / PROVENANCE).write_text(json.dumps(said))
-    rewrite(copy / RESULTS, lambda rows: [row.__setitem__(11, "0.999") for row in rows if row[13] in attacks])
+    rewrite(
+        copy / RESULTS, lambda rows: [row.__setitem__(VALUE, "0.999") for row in rows if row[FINGERPRINT] in attacks]
+    )
     assert verify(read_board(copy), discover()).objections
 
 
@@ -221,7 +242,7 @@ def test_measures_and_cells_cannot_be_left_out(copy):
     said = json.loads((copy / PROVENANCE).read_text())
     whole = json.dumps(said)
     for cell in said["cells"]:
-        cell["others"] = []
+        del cell["measurements"][1:]
     (copy / PROVENANCE).write_text(json.dumps(said))
     assert any("other measures" in line for line in verify(read_board(copy), discover()).objections)
     said = json.loads(whole)
@@ -325,7 +346,7 @@ def other_seed(made, tmp_path, change=lambda text: text):
     path.write_text(change((folder / "tiny.yaml").read_text() + "    seeds: [1]\n"))
     planned = plan(read_suite(path), discover())
     assert run(planned, store, workers=2).well
-    return board_of(collect(planned, store), store, "another")
+    return board_of(collect(planned, store), store, "another", discover())
 
 
 @pytest.fixture(scope="module")
@@ -360,7 +381,7 @@ def test_boards_of_other_suites_are_not_merged(made, second):
 def test_boards_that_disagree_about_a_cell_are_not_merged(made):
     folder, _, _, board = made
     other = read_board(folder / "board")
-    other.cells = [type(cell)(**{**vars_of(cell), "scores": "0" * 64}) for cell in other.cells]
+    other.cells = [replace(cell, scores="0" * 64) for cell in other.cells]
     with pytest.raises(UserError, match="the boards disagree about"):
         merge([board, other])
 
@@ -373,15 +394,11 @@ def test_boards_whose_machines_disagree_are_not_merged(made):
     with pytest.raises(UserError, match="the same job came out differently"):
         merge([board, other])
     other = read_board(folder / "board")
-    place = next(place for place, row in enumerate(other.rows) if row[9] == "f1-macro")
-    other.rows[place] = (*other.rows[place][:11], 0.5, *other.rows[place][12:])
+    place = next(place for place, row in enumerate(other.rows) if row[METRIC] == "f1-macro")
+    other.rows[place] = (*other.rows[place][:VALUE], 0.5, *other.rows[place][VALUE + 1 :])
     with pytest.raises(UserError, match="the same job came out differently"):
         merge([board, other])
     assert len(merge([board, read_board(folder / "board")]).rows) == len(board.rows)
-
-
-def vars_of(cell):
-    return {name: getattr(cell, name) for name in cell.__slots__}
 
 
 def test_a_board_that_is_right_becomes_one_file(made, tmp_path):
@@ -404,15 +421,15 @@ def test_what_is_handed_in_can_be_checked_without_the_one_who_made_it(tmp_path):
     (tmp_path / "tiny.yaml").write_text(TINY.replace("baseline-i, baseline-v, ros-kd", "mine, baseline-i"))
     planned, store = plan(read_suite(tmp_path / "tiny.yaml"), discover([mine])), Store.at(tmp_path / "store")
     assert run(planned, store, plugin_folders=(mine,)).well
-    board = board_of(collect(planned, store), store, "me")
+    board = board_of(collect(planned, store), store, "me", discover([mine]))
     write_board(board, tmp_path / "board", page(board, tmp_path / "board"))
     target = submit(read_board(tmp_path / "board"), tmp_path / "board", discover([mine]), tmp_path / "entry.zip")
     with zipfile.ZipFile(target) as archive:
         archive.extractall(tmp_path / "theirs")
     shutil.rmtree(mine)
     theirs = tmp_path / "theirs"
-    assert sorted(path.name for path in (theirs / "methods").iterdir()) == ["mine.py"]
-    done = command("leaderboard", "verify", theirs / "tiny", "--methods", theirs / "methods")
+    assert sorted(path.name for path in (theirs / "plugins").iterdir()) == ["mine.py"]
+    done = command("leaderboard", "verify", theirs / "tiny", "--plugins", theirs / "plugins")
     assert done.returncode == 0, done.stdout
 
 
@@ -422,7 +439,7 @@ def test_a_part_of_a_suite_is_no_board(made):
     twice = suite.model_copy(update={"experiments": {**suite.experiments, "other": suite.experiments["main"]}})
     planned = plan(twice, discover(), ["main"])
     with pytest.raises(UserError, match="leaves out other, and a board is of a whole suite"):
-        board_of(collect(planned, store), store, "me")
+        board_of(collect(planned, store), store, "me", discover())
 
 
 def test_a_board_that_is_wrong_does_not(copy, tmp_path):
@@ -456,4 +473,4 @@ def test_a_run_with_gaps_is_no_board(made, tmp_path):
     folder, store, _, _ = made
     planned = plan(read_suite(folder / "tiny.yaml", ["experiments.main.seeds=[5]"]), discover())
     with pytest.raises(UserError, match="have no numbers"):
-        board_of(collect(planned, store), store, "me")
+        board_of(collect(planned, store), store, "me", discover())

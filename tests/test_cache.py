@@ -16,12 +16,12 @@ from roskdbench.data.cache import UnreadableImagesError, cached_images, find_cac
 from roskdbench.data.datasets import catalogue
 from roskdbench.data.decoding import PixelForm, decode
 from roskdbench.datasets import isic2019
-from roskdbench.errors import UserError
-from roskdbench.store import Store
 from roskdbench.datasets.chestxray14 import ChestXray14
 from roskdbench.datasets.folder import Folder
 from roskdbench.datasets.isic2019 import Isic2019
-from roskdbench.datasets.medmnist import MedMnist
+from roskdbench.datasets.medmnist import BloodMnist, PneumoniaMnist
+from roskdbench.errors import UserError
+from roskdbench.store import Store
 
 FORM = PixelForm(32, "crop", 3)
 
@@ -307,9 +307,9 @@ def test_a_file_that_goes_while_it_is_read_is_unreadable(images, store, tmp_path
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_an_npz_is_read_as_a_stream(tmp_path, store, channels):
-    name = "pneumoniamnist" if channels == 1 else "bloodmnist"
-    wanted, _ = write_medmnist(tmp_path / f"{name}.npz", channels=channels, classes=2)
-    images = catalogue("mine", MedMnist(dataset=name), tmp_path).images
+    spec = PneumoniaMnist() if channels == 1 else BloodMnist()
+    wanted, _ = write_medmnist(tmp_path / f"{spec.name}.npz", channels=channels, classes=2)
+    images = catalogue("mine", spec, tmp_path).images
     form = PixelForm(28, "crop", channels)
     with pytest.raises(StopError):
         cached_images(images, form, store, 2, report=stop_after(24))
@@ -319,7 +319,7 @@ def test_an_npz_is_read_as_a_stream(tmp_path, store, channels):
 
 def test_an_npz_that_breaks_off_is_one_line(tmp_path, store):
     write_medmnist(tmp_path / "pneumoniamnist.npz")
-    images = catalogue("mine", MedMnist(dataset="pneumoniamnist"), tmp_path).images
+    images = catalogue("mine", PneumoniaMnist(), tmp_path).images
     data = bytearray((tmp_path / "pneumoniamnist.npz").read_bytes())
     data[3000:4000] = bytes(1000)
     (tmp_path / "pneumoniamnist.npz").write_bytes(bytes(data))

@@ -170,13 +170,13 @@ MISTAKES = {
     "no store to report from": (["report", "--store", "nowhere"], "there is no store at nowhere"),
     "a suite that was not run": (["report", "tiny.yaml", "--store", "store"], "nothing of the suite 'tiny.yaml'"),
     "an unknown run": (["report", "tiny-00000000", "--store", "store"], "no suite 'tiny-00000000'"),
-    "no folder of methods": (["methods", "--methods", "nowhere"], "no folder of methods at nowhere"),
+    "no folder of methods": (["methods", "--methods", "nowhere"], "no folder of plugins at nowhere"),
     "a report folder that is a file": (
         ["report", "--store", "FINISHED", "--out", "bad.yaml"],
         "cannot write to bad.yaml",
     ),
     "a name that cannot be a method's": (["new", "method", "My Method"], "'My Method' cannot name a method"),
-    "a method to check that is not there": (["check", "ros"], "unknown method 'ros'; did you mean 'ros-kd'?"),
+    "a method to check that is not there": (["check", "ros"], "nothing is registered as 'ros'; did you mean 'ros-kd'?"),
 }
 
 
@@ -302,7 +302,12 @@ def test_the_schema_knows_the_short_forms():
     axes = definitions["Experiment"]["properties"]
     for axis in ("methods", "students"):
         assert {"type": "string"} in axes[axis]["items"]["anyOf"]
-    assert "scores" in axes["measures"]["items"]["anyOf"][0]["enum"]
+    assert axes["measures"]["items"]["$ref"] == "#/$defs/measure"
+    for family, name in (("measure", "scores"), ("attack", "pgd"), ("dataset", "isic2019")):
+        text, *choices = definitions[family]["anyOf"]
+        assert text["type"] == "string"
+        assert {"const": name} in [each["properties"][family] for each in choices]
+        assert all(family in each["required"] for each in choices)
     assert {"type": "string"} in definitions["Protocol"]["properties"]["teachers"]["items"]["anyOf"]
 
 
@@ -310,10 +315,14 @@ def test_a_run_is_reported_as_it_was_made(finished):
     folder, done = finished
     name = done.stdout.partition("More: roskdbench report ")[2].split()[0]
     assert command("report", name, "--store", "store", cwd=folder).returncode == 0
-    for more in (["--set", "protocol.epochs=9"], ["--methods", "."]):
-        refused = command("report", name, "--store", "store", *more, cwd=folder)
-        assert refused.returncode == 2
-        assert "a run knows its settings and methods" in refused.stderr
+    refused = command("report", name, "--store", "store", "--set", "protocol.epochs=9", cwd=folder)
+    assert refused.returncode == 2
+    assert "a run knows its settings; --set is for a suite's name or file" in refused.stderr
+    with_formats = command("report", name, "--store", "store", "--plugins", ".", cwd=folder)
+    assert (with_formats.returncode, with_formats.stdout) == (
+        0,
+        command("report", name, "--store", "store", cwd=folder).stdout,
+    )
     unknown = command("report", name, "--store", "store", "--only", "mian", cwd=folder)
     assert "the run has no experiment 'mian'; did you mean 'main'?" in unknown.stderr
 

@@ -193,7 +193,8 @@ def test_a_folder_with_uncertain_and_corrected_labels_goes_all_the_way(tmp_path)
     assert "mine, corrected labels" in ran
     assert "scores against the data's second label set" in ran
     found = json.loads(step(tmp_path, "report", "--format", "json"))["results"]
-    tested = [row for row in found if row["condition"] == "corrected labels" and row["metric"] == "f1-macro@half"]
+    tested = [row for row in found if row["labels"] == "corrected" and row["metric"] == "f1-macro@half"]
+    assert {row["measure"] for row in tested} == {"scores"}
     split = np.load(next((tmp_path / "store").glob("??/*/split.npz")))
     assert tested[0]["n"] == (split["test"] % 2 == 0).sum()
     spec = Folder(csv="labels.csv", labels=["a", "b"], corrected=tmp_path / "photos" / "better.csv")
@@ -233,7 +234,9 @@ def spoiled(folder, name, data):
 def sixteen_bits(folder):
     array = np.arange(1024, dtype=np.uint16).reshape(32, 32)
     Image.fromarray(array).save(folder / "isic" / isic2019.IMAGES / "ISIC_0000005.png")
-    (folder / "isic" / isic2019.IMAGES / "ISIC_0000005.png").rename(folder / "isic" / isic2019.IMAGES / "ISIC_0000005.jpg")
+    (folder / "isic" / isic2019.IMAGES / "ISIC_0000005.png").rename(
+        folder / "isic" / isic2019.IMAGES / "ISIC_0000005.jpg"
+    )
 
 
 def relabelled(old, new):
@@ -392,7 +395,9 @@ def test_data_that_change_while_a_suite_runs_are_noticed(skin):
     located = locate(suite.problems, {"lesion": Path(skin / "isic")}, store, 1, lambda *told: None)
     made = plan(suite, discover(), located=located)
     relabelled("ISIC_0000004,", "ISIC_9000004,")(skin)
-    shutil.copy(skin / "isic" / isic2019.IMAGES / "ISIC_0000004.jpg", skin / "isic" / isic2019.IMAGES / "ISIC_9000004.jpg")
+    shutil.copy(
+        skin / "isic" / isic2019.IMAGES / "ISIC_0000004.jpg", skin / "isic" / isic2019.IMAGES / "ISIC_9000004.jpg"
+    )
     path = skin / "isic" / isic2019.METADATA
     path.write_text(path.read_text().replace("ISIC_0000004", "ISIC_9000004") + "ISIC_0000004,1,x,y\n")
     pixels = made.jobs[made.pixels("lesion")]

@@ -8,18 +8,19 @@ import pytest
 from conftest import ROOT
 from PIL import Image
 from releases import cut_zip, save, write_chestxray, write_csv, write_isic, write_medmnist
-from roskdbench.data.cards import CARDS
 from sklearn.metrics import adjusted_rand_score
 
 from roskdbench.data.datasets import catalogue
 from roskdbench.data.decoding import Decoder, PixelForm
 from roskdbench.data.problem import TEST, TRAIN, TRAIN_OR_VALIDATION, VALIDATION
-from roskdbench.datasets import chestxray14, isic2019, medmnist
-from roskdbench.errors import UserError
+from roskdbench.datasets import chestxray14, isic2019
 from roskdbench.datasets.chestxray14 import ChestXray14
 from roskdbench.datasets.folder import Folder
 from roskdbench.datasets.isic2019 import Isic2019
-from roskdbench.datasets.medmnist import MedMnist
+from roskdbench.datasets.medmnist import BloodMnist, MedMnist, PneumoniaMnist
+from roskdbench.errors import UserError
+from roskdbench.plugins import discover
+from roskdbench.suite.problems import DrawnDataset, RealProblem
 
 
 def listed(spec, root):
@@ -54,11 +55,25 @@ def same_groups(found, wanted):
     return adjusted_rand_score(list(wanted), found) == 1
 
 
-def test_every_dataset_of_the_schema_has_a_card_and_a_reader():
-    from roskdbench.data.datasets import _READERS
+DATASETS = {name: entry.thing for name, entry in discover().of("dataset").items()}
 
-    assert set(REAL_DATASETS) == set(_READERS)
-    assert set(CARDS) == {*REAL_DATASETS, "phantom-lesion", "phantom-chest"}
+
+PRESETS = [name for name, each in DATASETS.items() if issubclass(each, MedMnist) and each is not MedMnist]
+
+
+def test_the_datasets_are_these():
+    medmnist = [f"{each}mnist" for each in ("med", "derma", "chest", "pneumonia", "blood", "path", "retina")]
+    assert set(DATASETS) == {"isic2019", "chestxray14", *medmnist, "folder", "phantom-lesion", "phantom-chest"}
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_every_dataset_has_a_card_and_draws_or_catalogues(name):
+    dataset = DATASETS[name]
+    assert issubclass(dataset, DrawnDataset) != issubclass(dataset, RealProblem)
+    base, does = (DrawnDataset, "draw") if issubclass(dataset, DrawnDataset) else (RealProblem, "catalogue")
+    assert getattr(dataset, does) is not getattr(base, does)
+    assert all(vars(dataset.card).values())
+    assert "card" in vars(dataset), "it has another dataset's card"
 
 
 # ISIC 2019
@@ -243,48 +258,50 @@ def test_corrected_findings_are_read(chest):
 def test_medmnist_has_three_parts_one_after_another(tmp_path):
     _, labels = write_medmnist(tmp_path / "pneumoniamnist.npz")
     for root in (tmp_path, tmp_path / "pneumoniamnist.npz"):
-        found = listed(MedMnist(dataset="pneumoniamnist"), root)
+        found = listed(PneumoniaMnist(), root)
         assert found.labels.classes == ("normal", "pneumonia")
         assert np.array_equal(found.labels.targets, labels[:, 0])
         assert found.labels.parts.tolist() == [TRAIN] * 40 + [VALIDATION] * 12 + [TEST] * 16
         assert (found.size, found.channels) == (28, 1)
-    assert listed(MedMnist(dataset="pneumoniamnist", split="ours"), tmp_path).labels.parts is None
+    assert listed(PneumoniaMnist(split="ours"), tmp_path).labels.parts is None
 
 
-@pytest.mark.parametrize("name", medmnist.CLASSES)
+@pytest.mark.parametrize(
+    "name", [name for name, each in DATASETS.items() if issubclass(each, MedMnist) and each is not MedMnist]
+)
 def test_each_preset_knows_its_task_classes_and_channels(tmp_path, name):
-    spec = MedMnist(dataset=name)
-    write_medmnist(tmp_path / f"{name}.npz", spec.task, classes=len(medmnist.CLASSES[name]), channels=spec.channels)
+    spec = DATASETS[name]()
+    write_medmnist(tmp_path / f"{name}.npz", spec.task, classes=len(spec.known_classes), channels=spec.channels)
     found = listed(spec, tmp_path)
     assert found.labels.task == spec.task
-    assert found.labels.classes == medmnist.CLASSES[name]
+    assert found.labels.classes == spec.known_classes
     assert found.channels == spec.channels
 
 
 def test_the_larger_file_is_taken_where_its_size_is_asked_for(tmp_path):
     write_medmnist(tmp_path / "bloodmnist.npz", channels=3, classes=8)
     write_medmnist(tmp_path / "bloodmnist_64.npz", channels=3, classes=8, size=64)
-    assert listed(MedMnist(dataset="bloodmnist", size=64), tmp_path).images.path.name == "bloodmnist_64.npz"
-    assert listed(MedMnist(dataset="bloodmnist"), tmp_path).size == 28
+    assert listed(BloodMnist(size=64), tmp_path).images.path.name == "bloodmnist_64.npz"
+    assert listed(BloodMnist(), tmp_path).size == 28
 
 
 def test_any_other_medmnist_file_is_read_too(tmp_path):
     write_medmnist(tmp_path / "organ.npz", classes=11)
-    found = listed(MedMnist(dataset="medmnist"), tmp_path / "organ.npz")
+    found = listed(MedMnist(), tmp_path / "organ.npz")
     assert found.labels.classes == tuple(map(str, range(11)))
     write_medmnist(tmp_path / "many.npz", "multi-label", classes=3)
-    named = listed(MedMnist(dataset="medmnist", classes=["a", "b", "c"]), tmp_path / "many.npz").labels
+    named = listed(MedMnist(classes=["a", "b", "c"]), tmp_path / "many.npz").labels
     assert (named.task, named.classes) == ("multi-label", ("a", "b", "c"))
 
 
 def test_an_npz_with_pickled_objects_is_refused(tmp_path):
     write_medmnist(tmp_path / "pneumoniamnist.npz", pickled=True)
-    said = refusal(MedMnist(dataset="pneumoniamnist"), tmp_path)
+    said = refusal(PneumoniaMnist(), tmp_path)
     assert "train_images holds pickled objects, which could run code; it is refused" in said
     arrays = {f"{part}_images": np.zeros((4, 28, 28), np.uint8) for part in ("train", "val", "test")}
     labels = {f"{part}_labels": np.array([[0], [1], [0], [None]], dtype=object) for part in ("train", "val", "test")}
     np.savez(tmp_path / "pneumoniamnist.npz", **arrays, **labels)
-    assert "train_labels holds pickled objects" in refusal(MedMnist(dataset="pneumoniamnist"), tmp_path)
+    assert "train_labels holds pickled objects" in refusal(PneumoniaMnist(), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -314,16 +331,16 @@ def test_a_wrong_medmnist_file_is_named(tmp_path, spoil, said):
     path = tmp_path / "pneumoniamnist.npz"
     write_medmnist(path)
     spoil(path)
-    assert said in refusal(MedMnist(dataset="pneumoniamnist"), tmp_path)
+    assert said in refusal(PneumoniaMnist(), tmp_path)
 
 
 def test_a_channel_of_its_own_is_grey(tmp_path):
     path = tmp_path / "pneumoniamnist.npz"
     images, _ = write_medmnist(path)
     replaced(path, train_images=images[:40, ..., None])
-    assert "the images of its parts differ in size" in refusal(MedMnist(dataset="pneumoniamnist"), tmp_path)
+    assert "the images of its parts differ in size" in refusal(PneumoniaMnist(), tmp_path)
     replaced(path, val_images=images[40:52, ..., None], test_images=images[52:, ..., None])
-    found = listed(MedMnist(dataset="pneumoniamnist"), tmp_path)
+    found = listed(PneumoniaMnist(), tmp_path)
     with ThreadPoolExecutor(1) as pool:
         rows = list(found.images.load(38, 45, Decoder(PixelForm(28, "crop", 1)), pool))
     assert all(np.array_equal(row[1][0], image) for row, image in zip(rows, images[38:45], strict=True))
@@ -331,7 +348,7 @@ def test_a_channel_of_its_own_is_grey(tmp_path):
 
 def test_smaller_images_than_asked_for_are_said_to_be(tmp_path):
     write_medmnist(tmp_path / "pneumoniamnist.npz")
-    assert listed(MedMnist(dataset="pneumoniamnist", size=64), tmp_path).remark == "Images of 28 pixels, brought to 64."
+    assert listed(PneumoniaMnist(size=64), tmp_path).remark == "Images of 28 pixels, brought to 64."
 
 
 # Folders
@@ -400,7 +417,7 @@ def test_parts_with_a_folder_a_class_each(tmp_path):
     assert sorted(labels.parts.tolist()) == [TRAIN] * 6 + [VALIDATION] * 6 + [TEST] * 6
 
 
-TABLE = {"dataset": "folder", "csv": "labels.csv", "label": "kind"}
+TABLE = {"csv": "labels.csv", "label": "kind"}
 
 
 @pytest.mark.parametrize(
@@ -481,9 +498,7 @@ def test_an_empty_cell_of_a_second_label_set_says_nothing(tmp_path):
 
 def test_folders_of_parts_beside_others_are_refused(tmp_path):
     films(tmp_path, [f"{top}/{kind}/{n}.png" for top in ("train", "test", "masks") for kind in "ab" for n in range(3)])
-    assert "has folders for parts, and beside them masks; put these elsewhere" in refusal(
-        Folder(), tmp_path
-    )
+    assert "has folders for parts, and beside them masks; put these elsewhere" in refusal(Folder(), tmp_path)
 
 
 def test_hidden_files_and_links_in_circles_are_not_images(tmp_path):

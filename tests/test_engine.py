@@ -489,13 +489,13 @@ class TestCompiling:
 
         monkeypatch.setattr(torch, "compile", lambda forward, **rest: real(forward, backend=backend, **rest))
         for number in range(10):
-            training(form=ComputeConfig(compiled=True), recipe=replace(RECIPE, epochs=1)).run()
+            training(config=ComputeConfig(compiled=True), recipe=replace(RECIPE, epochs=1)).run()
             assert len(compiled) == number + 1
 
     @pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles for a CPU with g++, which is not here")
     def test_a_compiled_training_learns_the_same_and_resumes_to_the_bit(self, tmp_path, cpu):
         whole = training(
-            method=Distilled(), bank=[filled_bank()], mean=RunningMean(), form=ComputeConfig(compiled=True)
+            method=Distilled(), bank=[filled_bank()], mean=RunningMean(), config=ComputeConfig(compiled=True)
         )
         calls = []
         asked, whole._ask_in_full = (
@@ -512,7 +512,7 @@ class TestCompiling:
         kept = {
             "checkpoint": Checkpoint(tmp_path, share=inf),
             "mean": RunningMean(),
-            "form": ComputeConfig(compiled=True),
+            "config": ComputeConfig(compiled=True),
         }
         with pytest.raises(StopError):
             training(method=Distilled(), bank=[filled_bank()], report=stop_at(0.75), **kept).run()
@@ -603,7 +603,7 @@ def test_a_network_whose_training_would_corrupt_memory_is_laid_out_another_way()
 def test_bf16_trains_to_about_the_same_loss(cpu):
     """Speed never changes results by more than precision does."""
     exact, rounded = training(), training()
-    rounded.form = ComputeConfig("bf16")
+    rounded.config = ComputeConfig("bf16")
     exact.run()
     rounded.run()
     assert rounded.history["loss"] == pytest.approx(exact.history["loss"], rel=0.05)

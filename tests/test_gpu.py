@@ -35,7 +35,7 @@ def training(device, precision="float32"):
         [],
         RECIPE,
         SEEDS,
-        form=ComputeConfig(precision),
+        config=ComputeConfig(precision),
         mean=RunningMean(),
         warmup=1,
     )
@@ -71,12 +71,12 @@ def test_training_is_deterministic_and_close_to_the_cpus():
 @pytest.mark.parametrize("model", ["resnet18", "resnet50", "mobilenetv2_100", "densenet121"])
 def test_the_papers_networks_come_out_the_same_to_the_bit(model, channels_last):
     device = prepare()
-    form, architecture = ComputeConfig("float32", channels_last), {"model": model, "options": {}}
+    config, architecture = ComputeConfig("float32", channels_last), {"model": model, "options": {}}
     ends = []
     for _ in range(2):
         examples, _ = tiny_examples(device=device)
         network = tiny_network(architecture=architecture)
-        Training("single-label", Method(), network, examples, [], RECIPE, SEEDS, form=form).run()
+        Training("single-label", Method(), network, examples, [], RECIPE, SEEDS, config=config).run()
         ends.append(network.state_dict())
     assert all(torch.equal(value, ends[1][name]) for name, value in ends[0].items())
 
@@ -123,6 +123,6 @@ def test_every_measure_runs_and_workers_that_share_a_gpu_give_the_bytes_of_one(t
         assert progress.well, progress.reasons
         found.append(payloads(store, made))
         for job in made.jobs.values():
-            if job.kind in ("attacks", "landscape"):
+            if job.kind == "measurement":
                 assert "NVIDIA" in store.open(job.fingerprint).record["environment"]["device"]
     assert found[0] == found[1]

@@ -333,8 +333,9 @@ def measured(tmp_path_factory):
 def landscape_of(measured, title):
     results, store, _ = measured
     cell = next(cell for cell in results.plan.cells if cell.method == title)
-    (fingerprint,) = (each for each, _ in cell.others)
-    rows = results.frame[(results.frame["method"] == title) & (results.frame["condition"] == "landscape")]
+    (fingerprint,) = (each.fingerprint for each in cell.measurements if each.measure == "landscape")
+    rows = results.frame[(results.frame["method"] == title) & (results.frame["measure"] == "landscape")]
+    assert set(rows["fingerprint"]) == {fingerprint}
     return store.open(fingerprint), dict(zip(rows["metric"], rows["value"], strict=True))
 
 
@@ -370,7 +371,7 @@ def test_the_loss_is_over_test_images_that_all_methods_share(measured):
 def test_an_ensemble_has_no_landscape_and_the_table_says_nothing_there(measured):
     results, *_ = measured
     cell = next(cell for cell in results.plan.cells if "nsemble" in cell.method)
-    assert cell.others == ()
+    assert [each.measure for each in cell.measurements] == ["scores"]
     table = score_table(results, "main")
     row = next(cells for labels, cells in table.rows if labels[0] == cell.method)
     assert row[-1] is None
@@ -379,7 +380,7 @@ def test_an_ensemble_has_no_landscape_and_the_table_says_nothing_there(measured)
 
 def test_the_pictures_of_landscapes_are_drawn(measured):
     results, store, folder = measured
-    names = {path.name for path in draw_all(results, store, folder / "pictures")}
+    names = {path.name for path in draw_all(results, store, folder / "pictures", discover())}
     assert {"main-landscape.png", "main-surface.png", "main-line.png"} <= names
 
 
@@ -392,11 +393,24 @@ def test_another_clamp_is_drawn_from_the_same_numbers(tmp_path):
     assert plans[0] == plans[1]
 
 
+def test_two_landscapes_that_differ_are_told_apart(tmp_path):
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY + "    measures: [landscape, {measure: landscape, seed: 1}]\n")
+    made = plan(read_suite(path), discover())
+    for cell in made.cells:
+        names = [each.measure for each in cell.measurements]
+        assert names == ["scores", "landscape", "landscape 2"]
+        first, second = (made.jobs[each.fingerprint] for each in cell.measurements[1:])
+        assert first != second
+        assert second.spec["measure"] == {"measure": "landscape", "seed": 1}
+
+
 @pytest.mark.parametrize(
     ("measures", "said"),
     [
         ("[{measure: landscape, points: 50}]", "an even number of points has none at the trained weights"),
-        ("[landscape, {measure: landscape, seed: 1}]", "measures names 'landscape' twice"),
+        ("[landscape, landscape]", "measures names 'landscape' twice"),
+        ("[landscape, {measure: landscape, seed: 0}]", "measures names 'landscape' twice"),
         ("[{measure: landscape, part: validation}]", "part"),
     ],
 )

@@ -93,7 +93,8 @@ def test_the_measure_asks_the_student_that_is_scored(remembered):
         rows = frame[
             (frame["method"] == cell.method)
             & (frame["noise"] == cell.noise)
-            & (frame["condition"] == "flipped labels, student")
+            & (frame["measure"] == "memorisation")
+            & (frame["subject"] == "student")
             & (frame["class"] == "")
         ].set_index("metric")
         assert rows.loc["memorised", "value"] == pytest.approx((said == arrays["targets"][chosen]).mean())
@@ -104,19 +105,20 @@ def test_teachers_are_asked_about_flips_they_learnt_from_and_others(remembered):
     _, made, store, results = remembered
     noise = "symmetric 0.4"
     frame = results.frame[(results.frame["noise"] == noise) & (results.frame["class"] == "")]
-    frame = frame[frame["metric"] == "memorised"]
-    ros = frame[frame["method"] == "RoS-KD"].set_index("condition")
+    frame = frame[(frame["measure"] == "memorisation") & frame["metric"].str.startswith("memorised")]
+    ros = frame[(frame["method"] == "RoS-KD") & (frame["subject"] == "teacher")].set_index(["member", "metric"])
     cell = next(cell for cell in made.cells if cell.method == "RoS-KD" and cell.noise == noise)
     arrays = store.open(cell.labels).arrays("labels.npz")
     total = int(arrays["flipped"].sum())
-    for number, name in ((1, "A"), (2, "B")):
-        seen = ros.loc[f"flipped labels, teacher {number} ({name})", "n"]
+    assert set(ros.index.get_level_values("member")) == {1, 2}
+    for member in (1, 2):
+        seen = ros.loc[(member, "memorised"), "n"]
         assert 0 < seen < total
-        assert seen + ros.loc[f"other flipped labels, teacher {number} ({name})", "n"] == total
-    whole = frame[frame["method"] == "Deep ensemble"].set_index("condition")
-    assert whole.loc["flipped labels, teacher 1 (A)", "n"] == total
-    assert not any(condition.startswith("other") for condition in whole.index)
-    assert not any("student" in condition for condition in whole.index)
+        assert seen + ros.loc[(member, "memorised-unseen"), "n"] == total
+    whole = frame[frame["method"] == "Deep ensemble"].set_index(["member", "metric"])
+    assert whole.loc[(1, "memorised"), "n"] == total
+    assert set(whole.index) == {(1, "memorised"), (2, "memorised")}
+    assert set(whole["subject"]) == {"teacher"}
 
 
 def test_the_table_shows_it_beside_the_scores(remembered):
@@ -133,7 +135,8 @@ def test_the_table_shows_it_beside_the_scores(remembered):
     teachers = frame[
         (frame["method"] == "RoS-KD")
         & (frame["noise"] == "symmetric 0.4")
-        & frame["condition"].str.startswith("flipped labels, teacher")
+        & (frame["measure"] == "memorisation")
+        & (frame["subject"] == "teacher")
         & (frame["class"] == "")
         & (frame["metric"] == "memorised")
     ]

@@ -1,23 +1,27 @@
 """The bundled methods, how methods are found, and what of their code counts."""
 
 import random
+import re
 import shutil
+import sys
 from math import inf
 
 import numpy as np
 import pytest
 import torch
 from conftest import RECIPE, ROOT, SEEDS, tiny_examples, tiny_network
-from roskdbench.checking import check_method
 from scipy import stats
 
 from roskdbench import Equal, Exponential, Method, OneHot, UserError, register
+from roskdbench.checking import check_method
 from roskdbench.engine.checkpoint import Checkpoint
 from roskdbench.engine.training import Recipe, Training
 from roskdbench.method import Batch, Dirichlet, Setting, Weigher, code_identity, make_method
-from roskdbench.method.contract import bare_source
 from roskdbench.method.losses import hard_losses, mixture_divergence
+from roskdbench.plan import plan
 from roskdbench.plugins import discover
+from roskdbench.source import bare_source
+from roskdbench.suite import read_suite
 from roskdbench.suite.augmentation import PRESETS
 
 NAMES = [
@@ -105,26 +109,42 @@ def test_methods_of_a_folder_are_found_and_a_broken_one_hides_no_other(tmp_path,
     assert "half" not in discover().of("method")
     monkeypatch.setenv("ROSKDBENCH_METHODS", str(tmp_path))
     assert "half" in discover().of("method")
+    monkeypatch.delenv("ROSKDBENCH_METHODS")
+    monkeypatch.setenv("ROSKDBENCH_PLUGINS", str(tmp_path))
+    assert "half" in discover().of("method")
 
 
-def test_entry_points_of_installed_packages_are_loaded(tmp_path, monkeypatch):
+@pytest.mark.parametrize("group", ["roskdbench.plugins", "roskdbench.methods"])
+def test_entry_points_of_installed_packages_are_loaded(tmp_path, monkeypatch, group):
     package = tmp_path / "their_methods"
     package.mkdir()
     (package / "__init__.py").write_text(HALF.replace("half", "theirs"))
     info = tmp_path / "their_methods-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: their-methods\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[roskdbench.methods]\ntheirs = their_methods\nbad = no_such_module\n")
+    (info / "entry_points.txt").write_text(f"[{group}]\ntheirs = their_methods\nbad = no_such_module\n")
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "their_methods", raising=False)
     registry = discover()
     assert "theirs" in registry.of("method")
     assert any("entry point bad" in line for line in registry.broken)
 
 
-def test_two_methods_of_one_name_are_refused(tmp_path):
+def test_two_methods_of_one_name_are_refused_and_hide_no_other(tmp_path):
     (tmp_path / "mine.py").write_text(HALF.replace('"half"', '"ros-kd"'))
-    with pytest.raises(UserError, match=r"two methods are registered as 'ros-kd': .*ros_kd\.py and .*mine\.py"):
-        discover([tmp_path])
+    (tmp_path / "half.py").write_text(HALF)
+    registry = discover([tmp_path])
+    said = r"two methods are registered as 'ros-kd': .*ros_kd\.py and .*mine\.py; rename one"
+    assert list(registry.clashes) == [("method", "ros-kd")]
+    assert re.fullmatch(said, registry.clashes["method", "ros-kd"])
+    for ask in (lambda: registry.find("method", "ros-kd"), lambda: make_method(registry, "ros-kd")):
+        with pytest.raises(UserError, match=said):
+            ask()
+    with pytest.raises(UserError, match=said):
+        plan(read_suite("smoke"), registry)
+    assert make_method(registry, "half").declaration() == make_method(discover([tmp_path]), "half").declaration()
+    assert make_method(registry, "baseline-i")
+    assert discover().clashes == {}
 
 
 def test_an_unknown_method_or_parameter_is_answered_with_the_nearest(tmp_path):
@@ -135,7 +155,7 @@ def test_an_unknown_method_or_parameter_is_answered_with_the_nearest(tmp_path):
         make_method(registry, "ros-kd", {"temprature": 2})
     with pytest.raises(UserError, match="unknown weighting 'dirchlet'; did you mean 'dirichlet'"):
         make_method(registry, "ros-kd", {"weighting": "dirchlet"})
-    with pytest.raises(UserError, match="no folder of methods"):
+    with pytest.raises(UserError, match="no folder of plugins"):
         discover([tmp_path / "nowhere"])
 
 
@@ -248,7 +268,9 @@ class TestReinforcedSelection:
     @pytest.fixture
     def make(self):
         def make(**settings):
-            return make_method(discover(), "baseline-iv", {"weighting": {"kind": "reinforced-selection", **settings}}).weighting
+            return make_method(
+                discover(), "baseline-iv", {"weighting": {"kind": "reinforced-selection", **settings}}
+            ).weighting
 
         return make
 
@@ -343,7 +365,8 @@ class TestReinforcedSelection:
         torch.testing.assert_close(weigher.policy.grad[:-1].double(), gradient, atol=1e-5, rtol=1e-4)
 
     def test_its_state_is_saved_and_resumed(self, make, tmp_path, cpu):
-        method = make_method(discover(),
+        method = make_method(
+            discover(),
             "baseline-iv",
             {
                 "weighting": {
@@ -384,7 +407,8 @@ class TestReinforcedSelection:
         assert whole.weigher.state_dict()["policy"].abs().sum() > 0
 
     def test_a_resting_student_does_not_change(self, make, cpu):
-        method = make_method(discover(),
+        method = make_method(
+            discover(),
             "baseline-iv",
             {"weighting": {"kind": "reinforced-selection", "student_pretraining": 1, "policy_pretraining": 2}},
         )

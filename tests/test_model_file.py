@@ -18,6 +18,7 @@ from roskdbench.data.phantoms import draw_lesions
 from roskdbench.engine.networks import save_weights
 from roskdbench.measures.attacks import Attacks
 from roskdbench.plan.model_file import plan_model_file, read_model_file
+from roskdbench.plugins import discover
 from roskdbench.store import Store
 from roskdbench.suite.one_problem import suite_for
 from roskdbench.walk import run
@@ -69,7 +70,8 @@ def test_the_tables_are_those_of_a_run(measured):
 def test_the_model_is_the_one_in_the_file_behind_the_normalisation_it_names(measured, tmp_path):
     folder, _ = measured
     suite = suite_for(PROBLEM, {"measure": "calibration"}, "", "mine", None)
-    planned = plan_model_file(suite, read_model_file(folder / "mine.safetensors"), {})
+    registry = discover()
+    planned = plan_model_file(suite, read_model_file(folder / "mine.safetensors", registry), {}, registry)
     store = Store.at(folder / "store")
     assert run(planned, store).well
     scores = planned.jobs[planned.cells[0].scores]
@@ -111,7 +113,7 @@ def test_numbers_that_were_damaged_are_measured_again(measured):
     (numbers,) = (
         path.parent / "numbers.json"
         for path in (folder / "other").glob("??/*/job.json")
-        if json.loads(path.read_text())["kind"] == "attacks"
+        if json.loads(path.read_text())["spec"].get("measure", {}).get("measure") == "attacks"
     )
     content = bytearray(numbers.read_bytes())
     content[len(content) // 2] ^= 1
@@ -168,7 +170,7 @@ MISTAKES = {
     ),
     "an attack with more to it": (
         ["named.safetensors", "--problem", PROBLEM, "--attack", "pgd linf 1/255, 9 stepz"],
-        "'9 stepz' says nothing of an attack",
+        "unknown key 'stepz' in experiments.checkpoint.measures.0.attacks.0; did you mean 'step'?",
     ),
     "no data": (["named.safetensors", "--problem", "isic2019"], "problem 'isic2019' needs its data"),
     "a network of no name": (
@@ -217,7 +219,7 @@ def test_weights_that_do_not_fit_are_one_line(tmp_path, classes, model, said):
     done = command("attack", "odd.safetensors", "--problem", problem, "--store", "store", cwd=tmp_path)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert f"does not fit timm's {model} with 8 classes and 3 channels: {said}" in line
+    assert f"does not fit {model} with 8 classes and 3 channels: {said}" in line
     assert "under attack" not in done.stdout
 
 
@@ -231,7 +233,6 @@ def test_weights_that_do_not_fit_are_one_line(tmp_path, classes, model, said):
 )
 def test_an_attack_is_written_as_tables_call_it(norm, levels, loss, steps, restarts, step):
     written = PgdSpec(
-        attack="pgd",
         norm=norm,
         radius=f"{levels}/255",
         loss=loss,
@@ -240,5 +241,5 @@ def test_an_attack_is_written_as_tables_call_it(norm, levels, loss, steps, resta
         step=f"{step}/255" if step else None,
     )
     single = FgsmSpec(norm=norm, radius=f"{levels}/255", loss=loss)
-    read = Attacks.model_validate({"measure": "attacks", "attacks": [written.name, single.name]})
+    read = Attacks.model_validate({"attacks": [written.label, single.label]})
     assert read.chosen == [written, single]

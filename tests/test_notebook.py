@@ -31,7 +31,9 @@ def test_tables_are_those_of_a_report(smoke, ran):
     made, store, _ = smoke
     results = collect(made, store)
     assert [str(table) for table in ran.tables()] == [markdown([table]) for table in tables_of(results, "table1")]
-    assert str(ran.table("I")) == markdown(tables_of(results, "table1", Paper(results))[:1])
+    assert str(ran.table("I")) == markdown(tables_of(results, "table1")[:1])
+    assert str(ran.table("I", compare="paper")) == markdown(tables_of(results, "table1", Paper(results))[:1])
+    assert str(ran.table("I")) != str(ran.table("I", compare="paper"))
     assert ran.table("table1-differences").labels == ["method"]
     with pytest.raises(rb.UserError, match="has no table 'table1-difference'; did you mean 'table1-differences'"):
         ran.table("table1-difference")

@@ -249,9 +249,9 @@ def test_landscapes_are_painted_and_turn_by_the_keyboard(tmp_path):
     planned = plan(read_suite(str(suite)), discover())
     store = Store.at(tmp_path / "store")
     side = np.linspace(-1, 1, 5)
-    for number, job in enumerate(job for job in planned.jobs.values() if job.kind in ("landscape", "scores")):
+    for number, job in enumerate(job for job in planned.jobs.values() if job.group in ("landscape", "scores")):
         with store.writing(job.fingerprint, {"kind": job.kind, "environment": {}}) as folder:
-            (folder / "numbers.json").write_text('[["clean","auc-macro","",0.5,10]]')
+            (folder / "numbers.json").write_text('[{"facts": {}, "rows": [["auc-macro", "", 0.5, 10]]}]')
             losses = 1.0 + number + 5 * (side[:, None] ** 2 + side**2)
             np.savez(folder / "plane.npz", places=side, losses=losses)
     results = collect(planned, store)
@@ -275,8 +275,8 @@ def test_landscapes_are_painted_and_turn_by_the_keyboard(tmp_path):
     kept = [
         store.open(job.fingerprint).arrays("plane.npz")["losses"]
         for cell in planned.cells
-        for job in [planned.jobs[each] for each, _ in cell.others]
-        if job.kind == "landscape"
+        for job in [planned.jobs[each.fingerprint] for each in cell.measurements]
+        if job.group == "landscape"
     ]
     np.testing.assert_allclose(found["planes"], np.minimum(kept, 8.0), atol=1e-4)
     assert f"loss {kept[1][2, 2]:.3f} at the trained weights, at most {kept[1].max():.5g}" in found["said"]

@@ -8,12 +8,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import StandardScaler
 
-from roskdbench.data.datasets import draw
 from roskdbench.data.phantoms import draw_chest, draw_lesions
 from roskdbench.data.phantoms.chest import PREVALENCE, WITHOUT_FINDING
 from roskdbench.data.phantoms.lesion import PREVALENCE as LESION_PREVALENCE
 from roskdbench.data.problem import Problem
 from roskdbench.data.splits import holdout
+from roskdbench.datasets.phantom_chest import PhantomChest
+from roskdbench.datasets.phantom_lesion import PhantomLesion
 from roskdbench.engine import networks
 from roskdbench.engine.examples import Examples
 from roskdbench.engine.prediction import logits_for
@@ -21,8 +22,6 @@ from roskdbench.engine.training import Recipe, Seeds, Training
 from roskdbench.measuring.scores import auc
 from roskdbench.method import Method
 from roskdbench.suite.augmentation import PRESETS
-from roskdbench.datasets.phantom_chest import PhantomChest
-from roskdbench.datasets.phantom_lesion import PhantomLesion
 
 
 @pytest.mark.parametrize("draw", [draw_lesions, draw_chest])
@@ -58,18 +57,18 @@ def test_findings_are_as_rare_as_in_chestxray14():
 
 
 def test_the_noisy_copy_has_the_stated_noise():
-    lesions = draw(PhantomLesion(size=28, samples=4000, label_noise=0.3)).labels
+    lesions = PhantomLesion(size=28, samples=4000, label_noise=0.3).draw().labels
     assert (lesions.targets != lesions.noisy_targets).mean() == pytest.approx(0.3, abs=0.02)
     wrong = lesions.noisy_targets[lesions.targets != lesions.noisy_targets]
     assert np.bincount(wrong, minlength=8).min() > 0
-    chest = draw(PhantomChest(size=28, samples=6000, label_noise=0.3)).labels
+    chest = PhantomChest(size=28, samples=6000, label_noise=0.3).draw().labels
     found, reported = chest.targets == 1, chest.noisy_targets == 1
     assert (found & ~reported).sum() / found.sum() == pytest.approx(0.3, abs=0.03)
     assert (~found & reported).sum() / (~found).sum() == pytest.approx(0.03, abs=0.005)
 
 
 def test_a_problem_is_read_back_as_it_was_written(tmp_path):
-    problem = draw(PhantomChest(size=28, samples=64))
+    problem = PhantomChest(size=28, samples=64).draw()
     problem.save(tmp_path)
     again = Problem.load(tmp_path)
     assert np.array_equal(problem.images, again.images)
@@ -81,8 +80,7 @@ def test_a_problem_is_read_back_as_it_was_written(tmp_path):
 @pytest.mark.parametrize("spec", [PhantomLesion, PhantomChest])
 def test_a_linear_model_on_pixels_stays_well_below_a_small_network(spec, cpu):
     """Mean AUC over the classes that are not too rare to be measured on the test part; both on true labels."""
-    dataset = "phantom-lesion" if spec is PhantomLesion else "phantom-chest"
-    problem = draw(spec(dataset=dataset, size=32, samples=2000))
+    problem = spec(size=32, samples=2000).draw()
     labels = problem.labels
     split = holdout(labels, 0.7, 0.1, 0.2, 0)
     truth = labels.indicators[split.test] == 1
@@ -108,5 +106,5 @@ def test_a_linear_model_on_pixels_stays_well_below_a_small_network(spec, cpu):
     )
     training.run()
     small_network = auc(truth, logits_for(network, problem.images, split.test, torch.device("cpu")))[common].mean()
-    print(f"{dataset}: logistic regression {linear:.3f}, small network {small_network:.3f}")
+    print(f"{spec.name}: logistic regression {linear:.3f}, small network {small_network:.3f}")
     assert small_network > linear + 0.08

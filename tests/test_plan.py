@@ -2,13 +2,16 @@
 
 import subprocess
 import sys
+from dataclasses import fields, replace
 
 import pytest
 
 from roskdbench.engine import GPU_SHARERS
 from roskdbench.errors import UserError
 from roskdbench.job import Job
+from roskdbench.jobs.context import JobContext
 from roskdbench.jobs.execution import environment
+from roskdbench.jobs.trajectory import method_of
 from roskdbench.plan import plan
 from roskdbench.plan.estimate import Speed, alone, speeds
 from roskdbench.plugins import discover
@@ -21,7 +24,8 @@ def planned(path, *settings, folders=(), only=()):
 
 
 def of_kind(plan, kind):
-    return [job for job in plan.jobs.values() if job.kind == kind]
+    """The jobs of a kind, or those that take a measure."""
+    return [job for job in plan.jobs.values() if job.group == kind]
 
 
 def test_baseline_v_and_ros_kd_are_one_training_read_twice(tiny):
@@ -103,7 +107,7 @@ def changed(tiny, *settings, kind):
         ("experiments.main.noise=[none]", ["labels", "teacher", "bank", "trajectory"], ["pixels", "split"]),
         ("experiments.main.seeds=[1]", ["teacher", "bank", "trajectory"], ["pixels", "split", "labels"]),
         ("problems.lesion.seed=1", ["pixels", "split", "teacher", "scores"], []),
-        ("protocol.threshold=half", [], ["pixels", "teacher", "trajectory", "predictions", "scores"]),
+        ("protocol.threshold=half", ["scores"], ["pixels", "teacher", "trajectory", "predictions"]),
         ("experiments.main.title=Other", [], ["trajectory", "scores"]),
     ],
 )
@@ -133,9 +137,9 @@ class Mine(Method):
     def prints(text):
         (folder / "mine.py").write_text(text)
         made = planned(tiny, "experiments.main.methods=[mine, baseline-v]", folders=[folder])
-        own = [job for job in of_kind(made, "trajectory") if job.hints["method"] == "mine"]
+        own = [job for job in of_kind(made, "trajectory") if job.locations["method"] == "mine"]
         rest = [job for job in made.jobs.values() if job.kind in ("teacher", "bank")]
-        others = [job for job in of_kind(made, "trajectory") if job.hints["method"] == "baseline-v"]
+        others = [job for job in of_kind(made, "trajectory") if job.locations["method"] == "baseline-v"]
         return {job.fingerprint for job in own}, {job.fingerprint for job in rest + others}
 
     own, rest = prints(code)
@@ -144,6 +148,73 @@ class Mine(Method):
     changed_own, same_rest = prints(code.replace("1.0", "2.0"))
     assert changed_own != own
     assert same_rest == rest
+
+
+TWO_STUDENTS = """experiments.main.students=[
+    {model: resnet18, title: A, options: {channels: [8, 8, 8, 8], layers: [1, 1, 1, 1]}},
+    {model: resnet18, title: B, options: {channels: [8, 8, 8, 16], layers: [1, 1, 1, 1]}}]"""
+ATTACKED = ("experiments.main.methods=[baseline-i, ros-kd, deep-ensemble]", "experiments.main.measures=[attacks]")
+
+
+def attacks_by_row(made):
+    return {
+        (cell.method, cell.student): made.jobs[each.fingerprint]
+        for cell in made.cells
+        for each in cell.measurements
+        if each.measure == "attacks"
+    }
+
+
+def test_a_row_is_attacked_with_images_made_for_its_own_students_baseline_i(tiny):
+    made = planned(tiny, TWO_STUDENTS, *ATTACKED)
+    attacks = attacks_by_row(made)
+    baseline = {}
+    for cell in made.cells:
+        if cell.method == "Baseline I":
+            baseline[cell.student] = made.model(cell)
+    assert {job.kind for job in baseline.values()} == {"trajectory"}
+    assert baseline["A"] != baseline["B"]
+    for student in ("A", "B"):
+        for method in ("RoS-KD", "Deep ensemble"):
+            assert attacks[method, student].inputs["substitute"] == baseline[student].fingerprint
+        assert "substitute" not in attacks["Baseline I", student].inputs
+
+
+def test_the_order_of_students_changes_no_job_and_no_row(tiny):
+    def prints(settings):
+        made = planned(tiny, settings, *ATTACKED)
+        rows = {(cell.method, cell.student): cell.measurements for cell in made.cells}
+        return set(made.jobs), rows
+
+    head, one, other = TWO_STUDENTS.splitlines()
+    turned = "\n".join([head, f"{other.removesuffix(']')},", f"{one.removesuffix(',')}]"])
+    assert [each.student for each in planned(tiny, turned).cells[:2]] == ["B", "A"]
+    assert prints(TWO_STUDENTS) == prints(turned)
+
+
+def test_what_a_training_computes_is_in_what_its_fingerprint_covers(tiny, tmp_path):
+    made = planned(tiny, "experiments.main.methods=[{method: ros-kd, temperature: 2.5}]")
+    (job,) = of_kind(made, "trajectory")
+    covered = {"kind", "spec", "inputs", "code"}
+    other = {
+        "label": "another",
+        "cost": 9.0,
+        "pass_cost": 9.0,
+        "network": "another",
+        "locations": {**job.locations, "temperature": "0.5"},
+    }
+    assert {each.name for each in fields(Job)} == covered | other.keys()
+    changed = replace(job, **other)
+    assert changed.fingerprint == job.fingerprint
+
+    def method(job):
+        return method_of(JobContext(job, {}, tmp_path, Store.at(tmp_path / "store"), lambda done, note: None))
+
+    assert method(job).temperature == method(changed).temperature == 2.5
+    assert method(changed) == method(job)
+    warmer = replace(job, spec={**job.spec, "method": {**job.spec["method"], "temperature": 4.0}})
+    assert warmer.fingerprint != job.fingerprint
+    assert method(warmer).temperature == 4.0
 
 
 def test_titles_of_networks_do_not_count(tiny):
@@ -167,7 +238,7 @@ def test_only_what_is_missing_is_needed(tiny):
     predictions = {job.fingerprint for job in of_kind(made, "predictions")} | {
         job.fingerprint for kind in ("pixels", "split") for job in of_kind(made, kind)
     }
-    assert {job.kind for job in made.needed(predictions).values()} == {"scores"}
+    assert {job.group for job in made.needed(predictions).values()} == {"scores"}
 
 
 @pytest.mark.parametrize(
@@ -219,7 +290,7 @@ def test_hours_come_from_the_nearest_thing_that_is_known():
     speed.learn("attacks", "large", 1.0, 0.5)  # too short to count
 
     def job(kind, network):
-        return Job(kind, {}, hints={"work": 60.0, "network": network})
+        return Job(kind, {}, cost=60.0, network=network)
 
     assert speed.seconds(job("teacher", "small")) == pytest.approx(6)
     assert speed.seconds(job("bank", "small")) == pytest.approx(2)
@@ -236,12 +307,12 @@ def test_the_hours_of_a_gpu_that_workers_share_are_counted_once(tmp_path, monkey
     monkeypatch.setattr("torch.cuda.get_device_name", lambda: "NVIDIA X")
     monkeypatch.setenv(GPU_SHARERS, "4")
     store = Store.at(tmp_path)
-    record = {"kind": "teacher", "network": "small", "work": 100.0, "seconds": 10.0, "environment": environment()}
+    record = {"kind": "teacher", "network": "small", "cost": 100.0, "seconds": 10.0, "environment": environment()}
     with store.writing("ab" * 32, record):
         pass
     (speed,) = speeds(store)
     assert speed.is_gpu
-    assert speed.seconds(Job("teacher", {}, hints={"work": 100.0, "network": "small"})) == pytest.approx(2.5)
+    assert speed.seconds(Job("teacher", {}, cost=100.0, network="small")) == pytest.approx(2.5)
 
 
 def test_scripts_that_share_nothing_do_every_job_again_for_each_cell(smoke):

@@ -43,7 +43,13 @@ def release(folder, dataset, files, column, place):
 @pytest.fixture(scope="module")
 def skin(tmp_path_factory):
     folder = tmp_path_factory.mktemp("isic")
-    release(folder, "isic2019", [[isic2019.LABELS], [isic2019.METADATA]], "image", lambda name: f"{isic2019.IMAGES}/{name}.jpg")
+    release(
+        folder,
+        "isic2019",
+        [[isic2019.LABELS], [isic2019.METADATA]],
+        "image",
+        lambda name: f"{isic2019.IMAGES}/{name}.jpg",
+    )
     return catalogue("lesion", Isic2019(), folder).labels
 
 

@@ -19,7 +19,7 @@ from sklearn import metrics
 from roskdbench.data.problem import Problem
 from roskdbench.plan import plan
 from roskdbench.plugins import discover
-from roskdbench.report.evidence import Evidence
+from roskdbench.report.evidence import Evidence, Source
 from roskdbench.report.figures.drawing import PALETTE, colours, draw_all
 from roskdbench.report.folder import write_folder
 from roskdbench.report.formats.comma_separated import as_csv
@@ -27,18 +27,19 @@ from roskdbench.report.formats.frame import as_json
 from roskdbench.report.formats.latex import latex
 from roskdbench.report.formats.markdown import markdown
 from roskdbench.report.formats.text import plain_number
-from roskdbench.report.layout import stored_names
+from roskdbench.report.layout import facts_of
 from roskdbench.report.legend import below
 from roskdbench.report.paper import Paper
-from roskdbench.report.table import Column, Estimate, Table
+from roskdbench.report.table import Estimate, Table, TableColumn
 from roskdbench.report.tables.auc import auc_differences, auc_table
 from roskdbench.report.tables.differences import comparison_table
 from roskdbench.report.tables.scores import score_table
 from roskdbench.report.terminal import terminal_table
-from roskdbench.results import COLUMNS, collect
+from roskdbench.results import COLUMNS, FACTS, collect
 from roskdbench.statistics.comparison import Difference, paired
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
+from roskdbench.values import USUAL
 
 
 @pytest.fixture(scope="module")
@@ -67,12 +68,20 @@ def test_the_frame_is_tidy(results):
         "noise",
         "fold",
         "seed",
-        "condition",
+        "measure",
+        "subject",
+        "member",
+        *FACTS,
         "metric",
         "class",
     ]
     assert not results.frame.duplicated(keys).any()
-    assert (results.frame["condition"] == "clean").all()
+    assert (*keys, "value", "n", "fingerprint") == COLUMNS
+    assert (results.frame["measure"] == "scores").all()
+    ensemble = results.frame["method"] == "Deep ensemble"
+    assert (results.frame["subject"] == np.where(ensemble, "ensemble", "student")).all()
+    assert (results.frame["member"] == 0).all()
+    assert {facts_of(row) for row in results.frame[list(FACTS)].itertuples(index=False)} == {USUAL}
 
 
 def test_shown_numbers_are_scikit_learns_on_the_stored_predictions(smoke, results):
@@ -109,9 +118,12 @@ def with_seeds(results, seeds, change):
         part["value"] = part["value"] + [change(method, seed) for method in part["method"]]
         parts.append(part)
         for cell in results.plan.cells:
-            cells.append(replace(cell, seed=seed, scores=f"{cell.scores} {seed}"))
-            own = drawn[cells[-1].scores] = {}
-            for names in stored_names(results.plan.suite).values():
+            scores = f"{cell.scores} {seed}"
+            measurements = (replace(cell.measurements[0], fingerprint=scores), *cell.measurements[1:])
+            cells.append(replace(cell, seed=seed, scores=scores, measurements=measurements))
+            own = drawn[scores] = {}
+            measure = results.plan.measures[cell.experiment]["scores"]
+            for names in measure.stored_names(results.plan.suite.protocol).values():
                 for name in names:
                     draws = results.draws(cell.scores, [name])
                     if draws is not None:
@@ -264,7 +276,8 @@ def test_seeds_of_one_fold_count_once(results):
     thrice = {(fold, seed): 0.1 * fold for fold in range(3) for seed in range(3)}
     zero = dict.fromkeys(thrice, 0.0)
     row, other = ("Baseline I", "lesion"), ("RoS-KD", "lesion")
-    found = [evidence.difference(row, other, values, zero, ["f1-macro"]) for values in (once, thrice)]
+    source = Source("scores", ("f1-macro",))
+    found = [evidence.difference(row, other, values, zero, source) for values in (once, thrice)]
     assert found[0] == pytest.approx(found[1])
 
 
@@ -282,8 +295,8 @@ def test_titles_are_text_in_every_format(results, smoke, tmp_path):
     cells = [replace(cell, method=odd) if cell.method == "RoS-KD" else cell for cell in results.plan.cells]
     frame = results.frame.replace({"method": {"RoS-KD": odd}})
     made = replace(results, frame=frame, plan=replace(results.plan, cells=cells))
-    assert draw_all(made, smoke[1], tmp_path)
-    table = Table("x", "t", ["method"], [Column("lesion", odd, odd)], [([odd], [None])])
+    assert draw_all(made, smoke[1], tmp_path, discover())
+    table = Table("x", "t", ["method"], [TableColumn("lesion", odd, odd)], [([odd], [None])])
     with Console(width=200, file=io.StringIO(), record=True) as console:
         console.print(terminal_table(replace(table, rows=[([odd], [Estimate(0.5, None, 1)])])))
     assert odd in console.export_text()
@@ -303,7 +316,7 @@ def test_the_papers_numbers_stand_beside(results):
     table = score_table(results, "table1", Paper(results))
     printed = [column for column in table.columns if column.source]
     assert len(printed) == 6
-    c = table.columns.index(Column("cardio", "f1", "F1", source="paper"))
+    c = table.columns.index(TableColumn("cardio", "f1", "F1", source="paper"))
     assert {labels[0]: cells[c] and cells[c].mean for labels, cells in table.rows} == {
         "Baseline I": 0.299,
         "Baseline II": 0.329,
@@ -332,7 +345,7 @@ def test_a_report_says_by_what_protocol_and_where_it_is_not_the_bundled_one(tmp_
 
 def test_headings_that_begin_alike_stay_apart_where_they_are_cut():
     labels = ["Pneumonia", "Pneumothorax", "Effusion", "Mass", "Nodule", "Edema", "Fibrosis", "Hernia"]
-    columns = [Column("cardio", "auc", label) for label in labels]
+    columns = [TableColumn("cardio", "auc", label) for label in labels]
     screen = Console(width=100, file=io.StringIO())
     screen.print(terminal_table(Table("t", "t", ["method"], columns, [(["A"], [Estimate(0.5, None, 1)] * 8)])))
     heads = next(line for line in screen.file.getvalue().splitlines() if line.startswith("method")).split()[1:]
@@ -348,7 +361,7 @@ NASTY = Table(
     "x",
     r"50 % of $x_1$ & <b>{bold}</b> #1 \ ~^",
     ["method"],
-    [Column("le_sion", "f1", "F1"), Column("le_sion", "f1", "F1", source="paper")],
+    [TableColumn("le_sion", "f1", "F1"), TableColumn("le_sion", "f1", "F1", source="paper")],
     [
         (["τ=4 λ×Δ → é 中 ∞"], [None, None]),
         (["a|b_c & <script>"], [Estimate(0.5, 0.25, 2, True), None]),
@@ -396,7 +409,7 @@ def test_csv_and_json_hold_full_precision(results):
     assert len(rows) == 8 * 8
     first = rows[0]
     assert float(first["mean"]) == number(table, first["row"], first["problem"], first["metric"]).mean
-    data = json.loads(as_json(results))
+    data = json.loads(as_json([], results))
     assert len(data["results"]) == len(results.frame)
     assert data["gaps"] == []
     undefined = results.frame["value"].isna().sum()
@@ -426,7 +439,7 @@ def test_a_report_folder_is_reproducible_to_the_byte(smoke, results, tmp_path):
     _, store, _ = smoke
     tables = [score_table(results, "table1", Paper(results))]
     for name in ("one", "two"):
-        write_folder(results, tables, store, tmp_path / name)
+        write_folder(results, tables, store, tmp_path / name, discover())
     names = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert names == sorted(
         ["tables.md", "tables.tex", "tables.csv", "results.json"]
@@ -451,7 +464,7 @@ def test_makers_an_empty_store_are_none(smoke, tmp_path):
 
     made, *_ = smoke
     empty = Store.at(tmp_path / "store")
-    assert draw_all(collect(made, empty), empty, tmp_path / "figures") == []
+    assert draw_all(collect(made, empty), empty, tmp_path / "figures", discover()) == []
 
 
 def test_makers_names_with_dots_do_not_overwrite_each_other(tmp_path):
@@ -469,7 +482,7 @@ def test_results_of_some_experiments_are_only_theirs(results):
 
     assert only(results, []) is results
     assert only(results, ["table1"]).frame.equals(results.frame)
-    assert json.loads(as_json(only(results, ["table1"])))["run"]
+    assert json.loads(as_json([], only(results, ["table1"])))["run"]
 
 
 @pytest.mark.parametrize(("title", "columns"), [("B", 4), ("Baseline III (subset)", 2), ("A very long title " * 2, 1)])
@@ -491,7 +504,9 @@ def test_a_legend_has_as_many_columns_as_its_figure_is_wide(title, columns):
     [(-0.2, 0.1, "[-.200, +.100]"), (-1.0, 0.99, "[-1.000, +.990]"), (-1.0, 1.0, "[any]"), (-1.0, 0.9999, "[any]")],
 )
 def test_an_interval_over_all_there_is_says_so(low, high, said):
-    table = Table("t", "t", ["method"], [Column("lesion", "f1", "Δ F1")], [(["A"], [Difference(0.05, low, high, 1.0)])])
+    table = Table(
+        "t", "t", ["method"], [TableColumn("lesion", "f1", "Δ F1")], [(["A"], [Difference(0.05, low, high, 1.0)])]
+    )
     assert f"| A | +.050 {said} |" in markdown([table])
     assert f"+.050 {said}" in latex([table])
     screen = Console(width=100, file=io.StringIO())

@@ -204,7 +204,7 @@ def without_results(made, store):
     import shutil
 
     for fingerprint, job in made.jobs.items():
-        if job.kind in ("scores", "predictions"):
+        if job.group in ("scores", "predictions"):
             shutil.rmtree(store.path(fingerprint))
 
 
@@ -235,7 +235,7 @@ def test_a_truncated_score_is_computed_again_from_its_predictions(undisturbed, t
     victim.write_bytes(victim.read_bytes()[:-5])
     assert len(collect(made, store).gaps) == 1
     progress = run(made, store)
-    assert {made.jobs[each].kind for each in progress.state} == {"scores"}
+    assert {made.jobs[each].group for each in progress.state} == {"scores"}
     assert payloads(store, made) == payloads(original, made)
 
 
@@ -243,7 +243,7 @@ def test_a_truncated_score_is_computed_again_from_its_predictions(undisturbed, t
 def test_a_flipped_byte_in_what_is_only_read_for_tables_is_no_gap_and_no_traceback(undisturbed, tmp_path, kind, name):
     path, made, original = undisturbed
     store = copied(original, tmp_path / "store")
-    file = store.path(next(job.fingerprint for job in made.jobs.values() if job.kind == kind)) / name
+    file = store.path(next(job.fingerprint for job in made.jobs.values() if job.group == kind)) / name
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
@@ -510,11 +510,11 @@ def test_every_switch_of_the_protocol_can_be_thrown(tiny, tmp_path):
     made = planned(tiny, *settings)
     store = Store.at(tmp_path / "store")
     assert run(made, store).well
-    assert made.kinds()["form"] == 2
+    assert made.kinds()["compute_config"] == 2
     for job in made.jobs.values():
-        if job.kind == "form":
-            form = store.open(job.fingerprint).json("form.json")
-            assert form["precision"] in ("float32", "bf16")
+        if job.kind == "compute_config":
+            config = store.open(job.fingerprint).json("compute_config.json")
+            assert config["precision"] in ("float32", "bf16")
             assert len(store.open(job.fingerprint).record["step_seconds"]) == 3
         if job.kind == "bank":
             bank = store.open(job.fingerprint).array("logits.npy")
@@ -601,19 +601,19 @@ def test_bf16_moves_the_scores_of_quick_no_further_than_seeds_do(tmp_path):
 
 def test_a_measure_that_fails_takes_no_other_with_it(tiny, tmp_path, monkeypatch):
     """Scores stand though an attack could not be made; in place of what is not there stands why."""
-    from roskdbench.jobs import attacks
+    from roskdbench.jobs import measurement
     from roskdbench.report.contents import tables_of
 
     measures = "[scores, calibration, {measure: attacks, images: 8, checked: 4, attacks: [fgsm linf 1/255]}]"
     made = planned(tiny, f"experiments.main.measures={measures}", "experiments.main.methods=[baseline-i, baseline-v]")
-    good, failing = attacks.run, next(job for job in made.jobs.values() if job.kind == "attacks")
+    good, failing = measurement.run, next(job for job in made.jobs.values() if job.group == "attacks")
 
-    def sometimes(work):
-        if work.job.fingerprint == failing.fingerprint:
+    def sometimes(context):
+        if context.job.fingerprint == failing.fingerprint:
             raise RuntimeError("no room on the device")
-        return good(work)
+        return good(context)
 
-    monkeypatch.setattr(attacks, "run", sometimes)
+    monkeypatch.setattr(measurement, "run", sometimes)
     store = Store.at(tmp_path / "store")
     progress = run(made, store)
     assert not progress.well

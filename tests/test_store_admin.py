@@ -44,7 +44,7 @@ def test_flipped_bits_in_any_file_are_found_and_set_aside(copied):
     made, store = copied
     spoilt = {}
     for kind in ("pixels", "teacher", "bank", "scores"):
-        job = next(job for job in made.jobs.values() if job.kind == kind)
+        job = next(job for job in made.jobs.values() if job.group == kind)
         file = sorted(path for path in store.path(job.fingerprint).iterdir() if path.name != "checksums.json")[0]
         content = bytearray(file.read_bytes())
         content[len(content) // 2] ^= 1

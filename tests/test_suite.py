@@ -54,21 +54,29 @@ def test_the_defaults_of_the_protocol_are_the_papers(written):
         ("epochs: 5", "epocs: 5", "mine.yaml:5: unknown key 'epocs' in protocol; did you mean 'epochs'?"),
         ("suite: mine", "sute: mine", "mine.yaml:1: unknown key 'sute' in the suite; did you mean 'suite'?"),
         ("options:", "option:", "mine.yaml:6: unknown key 'option' in protocol.teachers.1; did you mean 'options'?"),
-        ("phantom-lesion", "phantom-leson", "mine.yaml:3: unknown dataset 'phantom-leson'; did you mean"),
+        (
+            "phantom-lesion",
+            "phantom-leson",
+            "mine.yaml:3: problems.lesion: unknown dataset 'phantom-leson'; did you mean 'phantom-lesion'?",
+        ),
         (
             "dataset: phantom-lesion, ",
             "",
-            "mine.yaml:3: problems.lesion does not say which; it needs the key 'dataset'",
+            "mine.yaml:3: problems.lesion: it does not say which dataset; it needs the key 'dataset'",
         ),
         ("epochs: 5", "epochs: -5", "mine.yaml:5: protocol.epochs: input should be greater than 0 (it is -5)"),
         ("noise: [own]", "overlap: [1.5]", "mine.yaml:10: experiments.table1.overlap.0: input should be less than"),
         ("noise: [own]", "noise: own", "mine.yaml:10: experiments.table1.noise: input should be a valid list"),
-        ("noise: [own]", "measures: [score]", "mine.yaml:10: unknown measure 'score'; did you mean 'scores'?"),
+        (
+            "noise: [own]",
+            "measures: [score]",
+            "mine.yaml:10: experiments.table1.measures.0: unknown measure 'score'; did you mean 'scores'?",
+        ),
         ("noise: [own]", "students: [resnet81]", "timm has no model 'resnet81'; did you mean 'resnet18'?"),
         (
             "noise: [own]",
             "measures: [{measure: attacks, attacks: [pdg linf 1/255]}]",
-            "there is no attack 'pdg', here or in torchattacks; did you mean 'pgd'?",
+            "mine.yaml:10: experiments.table1.measures.0.attacks.0: unknown attack 'pdg'; did you mean 'pgd'?",
         ),
         (
             "noise: [own]",

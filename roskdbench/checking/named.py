@@ -59,14 +59,18 @@ def _measure(registry: Registry, name: str) -> Iterator[Verdict]:
 
 def _metric(registry: Registry, name: str) -> Iterator[Verdict]:
     column: Column = registry.find("metric", name).thing
+    assert column.statistic is not None
     yield "it says what it is", None if column.statistic.__doc__ else "its function has no docstring"
     for task in TASKS:
         predictions = _predictions(task)
+        arrays = (predictions.truth, predictions.probabilities, predictions.decisions)
+        given = column.statistic(*(each if column.over == "samples" else each[:, 0] for each in arrays))
+        usable = given is None or isinstance(given, float | int | np.number)
+        yield f"it gives a number or None on {task} predictions", None if usable else f"it gives {given!r}"
+        if not usable:
+            continue
         first, second = (list(predictions.statistic(column)) for _ in range(2))
         yield f"it gives the same number twice on {task} predictions", None if first == second else "they differ"
-        value = first[-1].value
-        unusable = None if value is None or (isinstance(value, float) and np.isfinite(value)) else f"it gives {value!r}"
-        yield f"it gives a number or None on {task} predictions", unusable
 
 
 def _dataset(registry: Registry, name: str) -> Iterator[Verdict]:
@@ -131,12 +135,12 @@ def _network(registry: Registry, name: str) -> Iterator[Verdict]:
         statistics = {"mean": [0.5] * channels, "deviation": [0.25] * channels}
         architecture = {"model": name, "options": {}}
         one, other = (build(architecture, channels, classes, 32, "standard", statistics, 0, registry) for _ in range(2))
-        logits = one(torch.rand(4, channels, 32, 32))
-        shape = list(logits.shape)
-        yield f"it gives logits [B, {classes}]", None if shape == [4, classes] else f"it gives {shape}"
         pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
         same = all(torch.equal(*pair) for pair in pairs)
         yield "its weights follow from torch's seed", None if same else "two networks of one seed differ"
+        logits = one(torch.rand(4, channels, 32, 32))
+        shape = list(logits.shape)
+        yield f"it gives logits [B, {classes}]", None if shape == [4, classes] else f"it gives {shape}"
         logits.sum().backward()
         reached = all(each.grad is not None for each in one.parameters())
         yield "a gradient reaches all of its weights", None if reached else "it does not"

@@ -85,10 +85,11 @@ def _device() -> Iterator[Finding]:
     from roskdbench.engine.device import prepare
     from roskdbench.engine.precision import Case, choose
     from roskdbench.executors.config import cores, default_devices, default_workers
-    from roskdbench.jobs.execution import environment
+    from roskdbench.jobs.execution import environment, instructions
 
     device, jobs = prepare(), default_workers(default_devices())
     yield "ok", "device", f"{environment()['device']}; {cores()} cores, {jobs} jobs at a time by default"
+    yield "ok", "instruction set", f"{instructions()}; on a processor with another, trainings end in other digits"
     if device.type == "cpu" and Path("/dev/nvidiactl").exists():
         yield "no", "GPU", "there is one, and torch does not see it: install a CUDA build of torch, or mend the driver"
     elif device.type == "cuda":

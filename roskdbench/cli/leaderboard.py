@@ -38,11 +38,10 @@ def add(
     from roskdbench.board.content import PROVENANCE, write_board
     from roskdbench.board.readme import page
     from roskdbench.results import find_run
-    from roskdbench.runs import runs
     from roskdbench.store import Store
 
     kept = Store(store)
-    found = find_run(run, kept, (), () if run in runs(kept) else tuple(folders or ()))
+    found = find_run(run, kept, (), tuple(folders or ()))
     board = board_of(found, kept, who, registry_found(folders))
     folder = to or BOARDS / board.suite.suite
     if (folder / PROVENANCE).is_file():

@@ -1,26 +1,50 @@
-"""`new method`."""
+"""`new method`, `new measure`, `new metric`, `new dataset`, `new attack`: a file of one's own to start from."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Start something of your own.", no_args_is_help=True)
+app = typer.Typer(help="Start something of your own: a file that works, and its test.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="What it is to be called, such as my-own.")]
+Into = Annotated[Path, typer.Option("--in", metavar="DIR", help="The folder to put it in.")]
+METHODS, PLUGINS = Path("methods"), Path("plugins")
 
 
-@app.callback()
-def _only() -> None:
-    pass
+@app.command()
+def method(name: Name, folder: Into = METHODS) -> None:
+    """Write a method to start from, with a loss of its own."""
+    _write("method", name, folder)
 
 
-@app.command("method")
-def new_method(
-    name: Annotated[str, typer.Argument(help="What it is to be called, such as my-method.")],
-    folder: Annotated[Path, typer.Option("--in", metavar="DIR", help="The folder to put it in.")] = Path("methods"),
-) -> None:
-    """Write a method file to start from, with a loss of its own, and a test beside it."""
-    from roskdbench.template import write_method
+@app.command()
+def measure(name: Name, folder: Into = PLUGINS) -> None:
+    """Write a measure to start from: two columns, one with intervals."""
+    _write("measure", name, folder)
 
-    for path in write_method(name, folder):
+
+@app.command()
+def metric(name: Name, folder: Into = PLUGINS) -> None:
+    """Write a metric on stored predictions to start from."""
+    _write("metric", name, folder)
+
+
+@app.command()
+def dataset(name: Name, folder: Into = PLUGINS) -> None:
+    """Write a dataset to start from."""
+    _write("dataset", name, folder)
+
+
+@app.command()
+def attack(name: Name, folder: Into = PLUGINS) -> None:
+    """Write an attack to start from."""
+    _write("attack", name, folder)
+
+
+def _write(family: str, name: str, folder: Path) -> None:
+    from roskdbench.templates import write_plugin
+
+    for path in write_plugin(family, name, folder):
         typer.echo(f"wrote {path}")
-    typer.echo(f"Check it with: roskdbench check {name} --methods {folder}")
+    typer.echo(f"Check it with: roskdbench check {name} --plugins {folder}")

@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from roskdbench.suite.problems import Fit
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 PNG = b"\x89PNG\r\n\x1a\n"
 HEAD = 64  # bytes, enough for the depth of a PNG
@@ -48,6 +50,8 @@ class Decoder:
 
     def row(self, pixels: NDArray[np.uint8]) -> tuple[bytes, NDArray[np.uint8]]:
         """The digest and the pixels of an image that is an array already."""
+        from PIL import Image
+
         return digest(pixels), fit(Image.fromarray(pixels), self.form)
 
 
@@ -61,6 +65,8 @@ def decode(data: bytes, form: PixelForm) -> NDArray[np.uint8]:
     An alpha channel is left out, a palette resolved, a turned photograph (EXIF) set upright. 16-bit images are refused:
     how to bring them to 8 bits is the user's to say.
     """
+    from PIL import Image, ImageOps
+
     if not data:
         raise UnreadableError("0 bytes")
     try:
@@ -78,6 +84,8 @@ def decode(data: bytes, form: PixelForm) -> NDArray[np.uint8]:
 
 def glance(path: Path) -> None:
     """Look at the head of an image file; UnreadableError if it cannot be what it should be."""
+    from PIL import Image
+
     try:
         with path.open("rb") as file:
             head = file.read(HEAD)
@@ -92,8 +100,10 @@ def glance(path: Path) -> None:
         raise UnreadableError(_reason(error)) from None
 
 
-def fit(image: Image.Image, form: PixelForm) -> NDArray[np.uint8]:
+def fit(image: "Image", form: PixelForm) -> NDArray[np.uint8]:
     """Any image as [C, S, S]: its middle square, or all of it on black, resized with an antialiased bicubic filter."""
+    import PIL.Image
+
     pixels = _plain(image, MODES[form.channels])
     width, height = pixels.size
     if form.fit == "crop":
@@ -104,7 +114,7 @@ def fit(image: Image.Image, form: PixelForm) -> NDArray[np.uint8]:
     else:
         scale = form.size / max(width, height)
         inner = (max(1, round(width * scale)), max(1, round(height * scale)))
-        square = Image.new(pixels.mode, (form.size, form.size))
+        square = PIL.Image.new(pixels.mode, (form.size, form.size))
         corner = ((form.size - inner[0]) // 2, (form.size - inner[1]) // 2)
         square.paste(_resized(pixels, inner, (0, 0, width, height)), corner)
     array = np.asarray(square)
@@ -124,7 +134,7 @@ def digest(data: Any) -> bytes:
     return hashlib.sha256(data).digest()
 
 
-def _plain(image: Image.Image, mode: str) -> Image.Image:
+def _plain(image: "Image", mode: str) -> "Image":
     """In the wanted mode. Grey from RGBA or a palette goes through RGB, which leaves the alpha channel out."""
     if image.mode == mode:
         return image
@@ -133,11 +143,13 @@ def _plain(image: Image.Image, mode: str) -> Image.Image:
     return image.convert(mode)
 
 
-def _resized(image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float]) -> Image.Image:
+def _resized(image: "Image", size: tuple[int, int], box: tuple[float, float, float, float]) -> "Image":
+    from PIL.Image import Resampling
+
     whole = box == (0, 0, *image.size)
     if whole and image.size == size:
         return image
-    return image.resize(size, Image.Resampling.BICUBIC, box=box, reducing_gap=2.0)
+    return image.resize(size, Resampling.BICUBIC, box=box, reducing_gap=2.0)
 
 
 def _needed(size: tuple[int, int], form: PixelForm) -> tuple[int, int]:
@@ -153,12 +165,14 @@ def _refuse_deep_png(data: bytes) -> None:
         raise UnreadableError("16-bit PNG; convert it to 8 bits")
 
 
-def _refuse_deep(image: Image.Image) -> None:
+def _refuse_deep(image: "Image") -> None:
     if image.mode[0] in "IF":
         raise UnreadableError(f"pixels of mode {image.mode}; convert it to 8 bits")
 
 
 def _reason(error: Exception) -> str:
+    from PIL import UnidentifiedImageError
+
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     if isinstance(error, UnidentifiedImageError):

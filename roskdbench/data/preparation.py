@@ -27,6 +27,9 @@ from roskdbench.fingerprint import fingerprint
 from roskdbench.store import DamagedArtifactError, Store
 from roskdbench.suite.problems import ProblemSpec, RealProblem
 
+ANY_SHARE = 1.0
+"""Of the images may be unreadable where a plan has seen them already: `identity` says which were."""
+
 Report = Callable[[int, int, int], None]
 """Takes how many images are done, how many of those were found from before, and how many there are."""
 
@@ -41,7 +44,7 @@ def prepare(
 ) -> Content:
     """Look the data over, decode what is not in the store, and note what it came to. UserError for what is wrong."""
     listed = catalogue(name, spec, root)
-    images = _decoded(name, spec, listed, store, workers, report)
+    images = _decoded(name, spec, listed, store, workers, spec.bad_images, report)
     labels = listed.labels.take(_kept(listed, images))
     remarks = (listed.remark, _left_out(images, len(listed.images)))
     remark = " ".join(part for part in remarks if part)
@@ -74,7 +77,7 @@ def write_problem(
 ) -> None:
     """Write the problem's arrays into `folder`, the images as another name for the cached ones."""
     listed = catalogue(name, spec, root)
-    images = _decoded(name, spec, listed, store, 1, report)
+    images = _decoded(name, spec, listed, store, 1, ANY_SHARE, report)
     labels = listed.labels.take(_kept(listed, images))
     if _identity(images, labels) != identity:
         raise UserError(f"the data of problem '{name}' changed while the suite was running; run it again")
@@ -82,14 +85,14 @@ def write_problem(
     try:
         array = unread.open(images.fingerprint)
     except DamagedArtifactError:  # it was set aside, so it is decoded again
-        array = unread.open(_decoded(name, spec, listed, store, 1, report).fingerprint)
+        array = unread.open(_decoded(name, spec, listed, store, 1, ANY_SHARE, report).fingerprint)
     link_or_copy(array.file(IMAGES), folder / IMAGES)
     nothing = np.broadcast_to(np.uint8(0), (len(labels), 1, 1, 1))  # the images are there already
     Problem(spec.name, nothing, labels, spec.card.licence, spec.card.citation).save_description(folder)
 
 
 def _decoded(
-    name: str, spec: RealProblem, listed: Catalogue, store: Store, workers: int, report: Report
+    name: str, spec: RealProblem, listed: Catalogue, store: Store, workers: int, allowed: float, report: Report
 ) -> CachedImages:
     total = len(listed.images)
     try:
@@ -98,7 +101,7 @@ def _decoded(
             _form(spec, listed),
             store,
             workers,
-            spec.bad_images,
+            allowed,
             lambda done, found: report(done, found, total),
         )
         if images.unreadable:

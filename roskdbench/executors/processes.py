@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import cycle, islice
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -106,9 +106,9 @@ class ProcessExecutor:
         seen = {} if visible is None else {DEVICES: visible, GPU_SHARERS: self._sharing(visible)}
         with _environment(dict.fromkeys(ONE_THREAD, "1") | seen), _deaf_to_ctrl_c():
             process.start()
+            worker = _Worker(process, ours, visible)
+            self._workers.append(worker)  # in here, so that an interrupt does not leave a worker that nobody ends
         theirs.close()
-        worker = _Worker(process, ours, visible)
-        self._workers.append(worker)
         return worker
 
     def _sharing(self, visible: str) -> str:
@@ -134,7 +134,12 @@ def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
 
 @contextmanager
 def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Processes that start in the block leave Ctrl-C to this one, from their first moment."""
+    """Processes that start in the block leave Ctrl-C to this one, from their first moment.
+
+    Python starts a tracker of its own before the first of them, and lets Ctrl-C through again when it has: it is
+    started here, before, or the first worker would hear Ctrl-C in the midst of its imports.
+    """
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

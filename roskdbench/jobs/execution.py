@@ -69,10 +69,21 @@ def environment() -> dict[str, str]:
     if torch is not None:
         on_gpu = torch.cuda.is_available()
         found["device"] = torch.cuda.get_device_name() if on_gpu else _processor()
+        if not on_gpu:
+            found["instructions"] = instructions()
         if on_gpu and os.environ.get(GPU_SHARERS):
             found["sharing"] = os.environ[GPU_SHARERS]
     found["cpus"] = str(os.cpu_count())
     return found
+
+
+def instructions() -> str:
+    """The instruction set that torch computes with on this processor, and what oneDNN is held to, if it is."""
+    import torch
+
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA")
+    found = str(torch.backends.cpu.get_cpu_capability())
+    return f"{found} (oneDNN: {limit})" if limit else found
 
 
 def _processor() -> str:

@@ -1,10 +1,12 @@
 """What all methods of a problem, noise, seed and fold share, and what a method's row comes to there."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from functools import cached_property
 
 from roskdbench.errors import UserError
 from roskdbench.job import Job
-from roskdbench.method import TeacherSlot
+from roskdbench.method import Teachers, TeacherSlot
 from roskdbench.plan import training_jobs
 from roskdbench.plan.factory import JobFactory
 from roskdbench.plan.measuring_jobs import Subject
@@ -20,6 +22,7 @@ class Block:
 
     def __init__(self, factory: JobFactory, problem: str, noise: NoiseSpec, seed: int, fold: int, folds: int) -> None:
         self.factory, self.seed = factory, seed
+        self._known: dict[tuple[Teachers, float], Taught] = {}
         split = factory.protocol.split
         train_share = 1 - 1 / folds - split.validation if folds > 1 else split.train
         if train_share <= 0:
@@ -32,20 +35,42 @@ class Block:
         labels = training_jobs.labels(factory, problem, pixels, parts, noise, split_seed, fold)
         self.base = Base(problem, pixels, parts, labels, train_share, name)
 
-    def subjects(self, row: MethodRow, student: NetworkSpec, overlap: float) -> list[Subject]:
-        """What a row comes to here: the model that stands for it, first; then each teacher that it learns from."""
-        slots = row.method.teachers.slots(self.factory.protocol, overlap)
-        teachers = self._teachers(slots)
+    def subjects(
+        self, row: MethodRow, student: NetworkSpec, overlap: float, roles: Collection[str]
+    ) -> tuple[list[Subject], int]:
+        """Who is measured of a row here, as far as any measure is about such: the model that stands for it, first; then
+        each teacher that it learns from. And how many teachers there are.
+        """
+        taught = self._taught(row.method.teachers, overlap)
+        teachers = taught.teachers
         if row.method.trains_student:
-            model, reading = self.trajectory(row, student, slots, teachers), row.method.averaging.reading
+            model, reading = self.trajectory(row, student, taught.banks), row.method.averaging.reading
             predictions = training_jobs.predictions(self.factory, self.base, model, reading)
             own = Subject(row.title, STUDENT, (model,), reading, predictions)
         elif teachers:
-            predictions = training_jobs.ensemble(self.factory, self.base, tuple(teachers))
-            own = Subject(row.title, ENSEMBLE, tuple(teachers), "last", predictions, is_ensemble=True)
+            predictions = training_jobs.ensemble(self.factory, self.base, teachers)
+            own = Subject(row.title, ENSEMBLE, teachers, "last", predictions, is_ensemble=True)
         else:
             raise UserError(f"method '{row.name}' trains no student and has no teachers")
-        return [own, *(self._as_subject(*each) for each in enumerate(zip(slots, teachers, strict=True), 1))]
+        return [own, *(taught.subjects if TEACHER in roles else ())], len(teachers)
+
+    def trajectory(self, row: MethodRow, student: NetworkSpec, banks: tuple[Job, ...] = ()) -> Job:
+        """The training of a row's student."""
+        return training_jobs.trajectory(self.factory, self.base, row.training, student, banks, self.seed)
+
+    def _taught(self, teachers: Teachers, overlap: float) -> "Taught":
+        """The teachers of a method and their banks, the same for all methods that declare these teachers."""
+        key = (teachers, overlap)
+        if key not in self._known:
+            slots = teachers.slots(self.factory.protocol, overlap)
+            trained = self._trained(slots)
+            banks = tuple(
+                training_jobs.bank(self.factory, self.base, teacher, slot.network, self.seed)
+                for slot, teacher in zip(slots, trained, strict=True)
+            )
+            subjects = tuple(self._as_subject(*each) for each in enumerate(zip(slots, trained, strict=True), 1))
+            self._known[key] = Taught(trained, banks, subjects)
+        return self._known[key]
 
     def _as_subject(self, number: int, assigned: tuple[TeacherSlot, Job]) -> Subject:
         slot, teacher = assigned
@@ -59,15 +84,7 @@ class Block:
             member=number,
         )
 
-    def trajectory(self, row: MethodRow, student: NetworkSpec, slots: list[TeacherSlot], teachers: list[Job]) -> Job:
-        """The training of a row's student."""
-        banks = tuple(
-            training_jobs.bank(self.factory, self.base, teacher, slot.network, self.seed)
-            for slot, teacher in zip(slots, teachers, strict=True)
-        )
-        return training_jobs.trajectory(self.factory, self.base, row.training, student, banks, self.seed)
-
-    def _teachers(self, slots: list[TeacherSlot]) -> list[Job]:
+    def _trained(self, slots: list[TeacherSlot]) -> tuple[Job, ...]:
         """Each teacher at its position among the protocol's: a lone teacher is the same network as there."""
         networks, found = self._networks, []
         for number, slot in enumerate(slots):
@@ -76,8 +93,17 @@ class Block:
                 known = slot.network.architecture in networks
                 position = networks.index(slot.network.architecture) if known else len(networks) + number
             found.append(training_jobs.teacher(self.factory, self.base, slot, position, self.seed))
-        return found
+        return tuple(found)
 
     @cached_property
     def _networks(self) -> list[dict[str, object]]:
         return [network.architecture for network in self.factory.protocol.teachers]
+
+
+@dataclass(frozen=True)
+class Taught:
+    """Teachers, their banks, and the teachers as those who are measured."""
+
+    teachers: tuple[Job, ...]
+    banks: tuple[Job, ...]
+    subjects: tuple[Subject, ...]

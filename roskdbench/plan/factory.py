@@ -1,7 +1,7 @@
 """Where jobs are made, each once, and what all of a suite's trainings have in common."""
 
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import cache, wraps
 from typing import Any, Concatenate, ParamSpec
 
 from roskdbench.data.content import Located
@@ -33,7 +33,7 @@ class JobFactory:
     def __init__(self, suite: Suite, registry: Registry, jobs: dict[str, Job], located: Mapping[str, Located]) -> None:
         self.suite, self.protocol, self.registry, self.located = suite, suite.protocol, registry, located
         self._jobs = jobs
-        self._made: dict[tuple[Any, ...], Job] = {}
+        self.made: dict[tuple[Any, ...], Job] = {}
         protocol = suite.protocol
         self.recipe: Mapping[str, Any] = {
             "epochs": protocol.epochs,
@@ -45,12 +45,9 @@ class JobFactory:
         self.precision = "measured" if protocol.precision == "auto" else protocol.precision
         self.view_count = min(protocol.views or protocol.epochs, protocol.epochs)
 
-    def once(self, key: tuple[Any, ...], make: Callable[[], Job]) -> Job:
-        """The job for a key that holds all of its arguments, made when it is first asked for."""
-        found = self._made.get(key)
-        if found is None:
-            made = make()
-            found = self._made[key] = self._jobs.setdefault(made.fingerprint, made)
+    def keep(self, key: tuple[Any, ...], made: Job) -> Job:
+        """The job for a key that holds all of its arguments: one that is there already where it has its fingerprint."""
+        found = self.made[key] = self._jobs.setdefault(made.fingerprint, made)
         return found
 
     def samples(self, problem: str) -> int:
@@ -77,11 +74,15 @@ def memoised(
     make: Callable[Concatenate[JobFactory, Arguments], Job],
 ) -> Callable[Concatenate[JobFactory, Arguments], Job]:
     """A function that makes a job from its arguments and nothing else, run once for each of them."""
+    name = make.__name__
 
     @wraps(make)
     def once(factory: JobFactory, /, *arguments: Arguments.args, **named: Arguments.kwargs) -> Job:
-        key = (make.__name__, arguments, tuple(named.items()))
-        return factory.once(key, lambda: make(factory, *arguments, **named))
+        assert not named, "the arguments of a job are given by their places: they are its key"
+        found = factory.made.get((name, arguments))
+        if found is None:
+            found = factory.keep((name, arguments), make(factory, *arguments, **named))
+        return found
 
     return once
 
@@ -91,6 +92,7 @@ def job(kind: str, spec: Mapping[str, Any], inputs: Mapping[str, Job], label: st
     return Job(kind, spec, {role: each.fingerprint for role, each in inputs.items()}, label=label, **rest)
 
 
+@cache
 def pass_cost(network: NetworkSpec, size: int, stem: str) -> float:
     """The cost of a pass against that of a ResNet-18 at 64 pixels with its usual stem."""
     small = stem == "small" or (stem == "auto" and size < SMALL_IMAGE)

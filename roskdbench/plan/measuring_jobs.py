@@ -1,7 +1,8 @@
 """The jobs that measure a model: whatever it is and wherever its weights came from."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from roskdbench.job import Job
@@ -11,7 +12,7 @@ from roskdbench.suite.measure import Measure
 from roskdbench.values import STUDENT
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Subject:
     """Whom a measurement is about: a network, or the members of an ensemble; and its predictions where it has some."""
 
@@ -40,7 +41,6 @@ def measurement(
     factory: JobFactory,
     base: Base,
     measure: Measure,
-    declaration: str,
     subject: Subject,
     substitute: Job | None,
     seed: int,
@@ -48,7 +48,7 @@ def measurement(
     """A measure of a subject."""
     reads, protocol = measure.inputs_beside(), factory.protocol
     inputs: dict[str, Job] = {"pixels": base.pixels, "split": base.split}
-    spec: dict[str, Any] = {"measure": measure.counting_declaration(), "revision": measure.revision}
+    spec: dict[str, Any] = {"measure": measure.counted, "revision": measure.revision}
     if "predictions" in reads and subject.predictions is not None:
         inputs["predictions"] = subject.predictions
         spec |= {"average": protocol.average, "threshold": protocol.threshold}
@@ -93,12 +93,11 @@ class Measured:
     """What an experiment measures: each measure under the name its numbers stand under."""
 
     measures: Mapping[str, Measure]
-    declarations: Mapping[str, str] = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, measures: Mapping[str, Measure]) -> "Measured":
-        """With the text that each is known by, made once."""
-        return cls(measures, {name: each.canonical for name, each in measures.items()})
+    @cached_property
+    def roles(self) -> set[str]:
+        """Whom the measures are about."""
+        return {role for measure in self.measures.values() for role in measure.subjects}
 
     def jobs(
         self,
@@ -113,5 +112,5 @@ class Measured:
             for subject in subjects:
                 if subject.role in measure.subjects:
                     other = None if substitute in subject.models and subject.reading == "last" else substitute
-                    made = measurement(factory, base, measure, self.declarations[name], subject, other, seed)
+                    made = measurement(factory, base, measure, subject, other, seed)
                     yield Measurement(made.fingerprint, name, subject.role, subject.member), made

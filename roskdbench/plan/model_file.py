@@ -89,7 +89,7 @@ def plan_model_file(suite: Suite, model_file: ModelFile, located: Mapping[str, L
     network = _network(factory, block.base, model_file)
     predictions = training_jobs.predictions(factory, block.base, network, "last")
     subject = Subject(model_file.path.stem, STUDENT, (network,), "last", predictions)
-    measured = Measured.of(planned.measures[EXPERIMENT])
+    measured = Measured(planned.measures[EXPERIMENT])
     found = [each for each, _ in measured.jobs(factory, block.base, [subject], None, block.seed)]
     cell = Cell(
         experiment=EXPERIMENT,
@@ -119,7 +119,8 @@ def _network(factory: JobFactory, base: Base, model_file: ModelFile) -> Job:
         "mean": model_file.mean,
         "deviation": model_file.deviation,
     }
-    network = NetworkSpec(model=model_file.model)
+    context = {"registry": factory.registry}
+    network = NetworkSpec.model_validate({"model": model_file.model}, context=context)
     return job(
         "model_file",
         spec,

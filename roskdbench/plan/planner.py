@@ -41,7 +41,7 @@ def plan(
             measures = measures_of(suite, name, registry)
             planned.measures[name] = measures
             substitute = _substitute(measures_read(measures.values()), registry, suite)
-            planned.cells += _cells(name, experiment, rows, Measured.of(measures), substitute, factory)
+            planned.cells += _cells(name, experiment, rows, Measured(measures), substitute, factory)
     return planned
 
 
@@ -104,8 +104,8 @@ def _cells(
     for problem, noise, seed, fold in places:
         block = Block(factory, problem, noise, seed, fold, experiment.folds)
         for row, student, overlap in product(rows, experiment.students, experiment.overlap):
-            subjects = block.subjects(row, student, overlap)
-            against = block.trajectory(substitute, student, [], []) if substitute else None
+            subjects, teachers = block.subjects(row, student, overlap, measured.roles)
+            against = block.trajectory(substitute, student) if substitute else None
             found = [each for each, _ in measured.jobs(factory, block.base, subjects, against, seed)]
             yield Cell(
                 experiment=name,
@@ -120,5 +120,5 @@ def _cells(
                 scores=found[0].fingerprint,
                 measurements=tuple(found),
                 labels=block.base.labels.fingerprint,
-                trainings=len(subjects) - 1 + row.method.trains_student,
+                trainings=teachers + row.method.trains_student,
             )

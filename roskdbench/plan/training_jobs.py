@@ -1,6 +1,7 @@
 """The jobs from pixels to predictions. Each function makes its job from its arguments alone, once for each of them."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from roskdbench.data.content import declaration
@@ -18,7 +19,7 @@ from roskdbench.suite.protocol import NetworkSpec
 FEATURES = 0.3  # what training the small network of the features costs, against an epoch of a ResNet-18
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Base:
     """What every training of a block reads, and what labels call it."""
 
@@ -29,6 +30,21 @@ class Base:
     train_share: float
     name: str
 
+    @cached_property
+    def key(self) -> tuple[Any, ...]:
+        """All of it, as one thing to compare."""
+        return (self.problem, self.pixels, self.split, self.labels, self.train_share, self.name)
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Base) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return self._hash
+
     @property
     def inputs(self) -> dict[str, Job]:
         """By their roles."""
@@ -37,8 +53,7 @@ class Base:
 
 def cost_of(factory: JobFactory, problem: str, network: NetworkSpec) -> float:
     """Of a pass of an image of the problem."""
-    size = factory.suite.problems[problem].image_size or 64
-    return pass_cost(network, size, factory.protocol.stem)
+    return pass_cost(network, factory.suite.problems[problem].image_size or 64, factory.protocol.stem)
 
 
 @memoised

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from roskdbench.source import code_of
@@ -153,8 +154,9 @@ class Measure(Plugged):
         """Whether a metric is one that `recompute` cannot give."""
         return False
 
-    def counting_declaration(self) -> dict[str, Any]:
-        """What of it changes numbers."""
+    @cached_property
+    def counted(self) -> dict[str, Any]:
+        """What of its declaration changes numbers."""
         return {name: value for name, value in self.declaration().items() if name not in self.drawn_only}
 
     def inputs_beside(self) -> tuple[Reads, ...]:

@@ -23,6 +23,8 @@ from roskdbench.plugins import Registry, bundled_registry
 from roskdbench.source import code_of
 from roskdbench.suite.declared import Declared, first_line
 
+UNKNOWN = "unknown"
+"""The type of an error about a name that nothing has; its message says the name."""
 NESTED = "nested"
 """The type of an error whose context holds the errors of what a name stands for."""
 
@@ -68,7 +70,7 @@ class Plugged(Declared):
         if not isinstance(named, Mapping):
             raise UserError(f"write a {cls.family} as its name, or as a mapping with the key {cls.family}")
         if cls.family not in named:
-            raise UserError(f"it does not say which {cls.family}; it needs the key {cls.family}")
+            raise UserError(f"it does not say which {cls.family}; it needs the key '{cls.family}'")
         chosen: type[Self] = registry.find(cls.family, str(named[cls.family])).thing
         settings = {key: setting for key, setting in named.items() if key != cls.family}
         return chosen.model_validate(settings, context={"registry": registry})
@@ -91,7 +93,7 @@ def one_of(base: type[Base]) -> Any:
         try:
             return base.read(value, registry_of(info))
         except UserError as error:
-            raise ValueError(str(error)) from None
+            raise PydanticCustomError(UNKNOWN, "{reason}", {"reason": str(error)}) from None
         except ValidationError as error:
             chosen = registry_of(info).find(base.family, _name_in(base, value)).thing
             known = [base.family, *chosen.model_fields]

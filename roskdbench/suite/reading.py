@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from roskdbench.bundled import bundled
 from roskdbench.errors import UserError, nearest
 from roskdbench.plugins import Registry
-from roskdbench.suite.plugged import NESTED
+from roskdbench.suite.plugged import NESTED, UNKNOWN
 from roskdbench.suite.problems import LOCATION_KEYS
 from roskdbench.suite.schema import Suite
 
@@ -238,7 +238,7 @@ def _sentence(error: ErrorDetails, document: _Document) -> str:
     reason = error["msg"].removeprefix("Value error, ")
     if kind == "value_error" and not dotted:
         return f"{place}: {reason}"
-    shown = "" if isinstance(given, dict | list) else f" (it is {given!r})"
+    shown = "" if isinstance(given, dict | list) or kind == UNKNOWN else f" (it is {given!r})"
     return f"{place}: {dotted or 'the suite'}: {reason[:1].lower()}{reason[1:]}{shown}"
 
 

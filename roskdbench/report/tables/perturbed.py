@@ -129,12 +129,17 @@ def _verdicts(layout: Layout, measure: str) -> dict[Key, str]:
 
 
 def curves(layout: Layout, measure: str) -> dict[Facts, dict[float, Facts]]:
-    """Perturbations by what they have in common and by radius, where there are several radii."""
+    """Perturbations by what they have in common and by radius, where there are several radii or a sweep of one."""
+    asked = {each.facts for each in getattr(layout.measures[measure], "chosen", ())}
     found: dict[Facts, dict[float, Facts]] = {}
     for facts in perturbations(layout, measure):
         if facts.radius is not None:
             found.setdefault(facts._replace(radius=None), {})[facts.radius] = facts
-    return {shape: radii for shape, radii in found.items() if len(radii) > 1}
+    return {
+        shape: radii
+        for shape, radii in found.items()
+        if len(radii) > 1 or (asked and not asked.issuperset(radii.values()))
+    }
 
 
 def _by_radius(layout: Layout, measure: str) -> Table | None:
