@@ -1,7 +1,9 @@
 """Going through a suite's experiments, cell by cell."""
 
+import gc
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import product
 
 from pydantic import TypeAdapter
@@ -33,6 +35,26 @@ def plan(
             raise UserError(f"the suite has no experiment '{name}'; {nearest(name, suite.experiments)}")
     planned = Plan(suite, located=located or {})
     factory = JobFactory(suite, registry, planned.jobs, planned.located)
+    with _without_looking_for_garbage():
+        _fill(planned, factory, chosen)
+    return planned
+
+
+@contextmanager
+def _without_looking_for_garbage() -> Iterator[None]:
+    """A plan is many small objects that all stay, and none of them are circles."""
+    looked = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if looked:
+            gc.enable()
+
+
+def _fill(planned: Plan, factory: JobFactory, chosen: Collection[str]) -> None:
+    """Plan the chosen experiments, or all of them."""
+    suite, registry = planned.suite, factory.registry
     for name, experiment in suite.experiments.items():
         if not chosen or name in chosen:
             rows = _rows(name, experiment, suite, registry)
@@ -42,7 +64,6 @@ def plan(
             planned.measures[name] = measures
             substitute = _substitute(measures_read(measures.values()), registry, suite)
             planned.cells += _cells(name, experiment, rows, Measured(measures), substitute, factory)
-    return planned
 
 
 def measures_read(measures: Iterable[object]) -> set[str]:
