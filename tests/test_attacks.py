@@ -22,7 +22,7 @@ from roskdbench.measures.attacks import Attacks
 from roskdbench.measuring import SAME_OF_ALL
 from roskdbench.measuring.attacks.attacking import Target, attack, logits_of, robust
 from roskdbench.measuring.attacks.checks import checks, zero_gradients
-from roskdbench.measuring.attacks.gradient import FgsmAttacker, PgdAttacker, random_start, unit, within
+from roskdbench.measuring.attacks.gradient import FgsmAttacker, PgdAttacker, input_gradient, random_start, unit, within
 from roskdbench.measuring.attacks.measured import name_of
 from roskdbench.measuring.attacks.objective import attack_loss, direction
 from roskdbench.measuring.attacks.square import squares
@@ -233,21 +233,21 @@ class Scaled(nn.Module):
         return self.factor * self.model(images)
 
 
-def test_a_model_that_is_very_sure_is_attacked_all_the_same(learnt):
-    model, images, _ = learnt
-    sure = Scaled(model)
-    pixels = torch.from_numpy(images[:100]).float() / 255
-    labels = sure(pixels).argmax(1)  # what it says now
-    theirs = torchattacks.PGDL2(sure, eps=0.5, alpha=0.125, steps=20)(pixels, labels)
-    ours = PgdAttacker(sure, "single-label", "l2", 0.5, 0.125, 20, generator=torch.Generator().manual_seed(0))(
-        pixels, labels
-    )
-    plain = PgdAttacker(model, "single-label", "l2", 0.5, 0.125, 20, generator=torch.Generator().manual_seed(0))(
-        pixels, labels
-    )
-    kept = [float((sure(each).argmax(1) == labels).float().mean()) for each in (ours, plain, theirs)]
-    assert kept[0] == pytest.approx(kept[1], abs=0.1)
-    assert kept[2] > kept[0] + 0.3
+def test_a_model_that_is_very_sure_is_attacked_all_the_same():
+    """A linear model whose every decision can be turned within the radius, as it is and ten thousand times as sure."""
+    model = Linear("single-label").float()
+    sure = Scaled(model, 1e4)
+    pixels = torch.rand(100, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    labels = model(pixels).argmax(1)  # what it says now
+    theirs = torchattacks.PGDL2(sure, eps=3.0, alpha=0.75, steps=20, random_start=False)(pixels, labels)
+
+    def ours(attacked):
+        generator = torch.Generator().manual_seed(0)
+        return PgdAttacker(attacked, "single-label", "l2", 3.0, 0.75, 20, generator=generator)(pixels, labels)
+
+    kept = [float((sure(each).argmax(1) == labels).float().mean()) for each in (ours(sure), ours(model), theirs)]
+    assert kept[0] == kept[1] == 0
+    assert kept[2] > 0.8
 
 
 # The ball
@@ -469,10 +469,38 @@ def test_images_made_for_another_model_are_tried(learnt):
     assert "images made for Baseline I are not stronger" in names
 
 
-def test_zero_gradients_are_counted(learnt):
-    model, images, targets = learnt
-    assert zero_gradients(target_of(model, images, targets, 30)) == 0
-    assert zero_gradients(target_of(Coarse(model), images, targets, 30)) == 1
+class Flat(nn.Module):
+    """A model whose gradient is zero, by construction, where the mean pixel is below a half."""
+
+    def forward(self, images):
+        risen = functional.relu(images.flatten(1).mean(1) - 0.5)
+        return torch.stack([1 + 0 * risen, risen, -risen], 1)
+
+
+def test_zero_gradients_are_counted():
+    images = np.full((30, 8, 8, 3), 200, np.uint8).transpose(0, 3, 1, 2)
+    images[:6] = 20
+    targets = np.arange(30) % 3
+    assert zero_gradients(target_of(Flat(), images, targets, 30)) == pytest.approx(6 / 30)
+    assert zero_gradients(target_of(Flat(), images[6:], targets, 24)) == 0
+
+
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_where_a_sure_models_loss_is_rounded_to_zero_pgd_moves_all_the_same(norm):
+    """Far from a wrong decision the usual loss has no gradient at all, and ours is as long as ever."""
+    sure = Linear("single-label", scale=1e4).float()
+    generator = torch.Generator().manual_seed(0)
+    pixels = (torch.rand(20, 3, 8, 8, generator=generator) * 255).to(torch.uint8).numpy()
+    scores = sure(torch.from_numpy(pixels).float() / 255)[:, 1]
+    targets = (scores > 0).long().numpy()
+    assert scores.abs().min() > 200  # exp(-200) is no float32
+    assert zero_gradients(target_of(sure, pixels, targets, 20)) == 1
+    images, labels = torch.from_numpy(pixels).float() / 255, torch.from_numpy(targets)
+    gradient = input_gradient(sure, "single-label", "ce", images, labels)[1]
+    assert (gradient.flatten(1).abs().amax(1) > 1).all()
+    attacked = PgdAttacker(sure, "single-label", norm, RADII[norm], RADII[norm] / 4, 10)(images, labels)
+    before, after = (attack_loss("single-label", "ce", sure(each).detach(), labels) for each in (images, attacked))
+    assert (after > before + 100).all()
 
 
 # Ensembles and suites

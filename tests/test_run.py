@@ -418,6 +418,24 @@ def test_ctrl_c_of_a_terminal_reaches_workers_that_start_too(tiny, tmp_path):
     assert "Traceback" not in err
 
 
+def test_every_worker_is_deaf_to_ctrl_c_from_its_first_moment(tmp_path):
+    """Also the first of a process, before which Python starts a tracker that lets Ctrl-C through again."""
+    code = (
+        "import sys; from pathlib import Path; from roskdbench.executors.processes import ProcessExecutor\n"
+        "from roskdbench.store import Store\n"
+        "if __name__ == '__main__':\n"
+        "    executor = ProcessExecutor(Store.at(Path(sys.argv[1])), (), 2)\n"
+        "    for _ in range(2):\n"
+        "        status = Path(f'/proc/{executor._hire().process.pid}/status').read_text()\n"
+        "        print(int(status.partition('SigBlk:')[2].split()[0], 16) >> 1 & 1)\n"
+        "    executor.close()\n"
+    )
+    (tmp_path / "hire.py").write_text(code)
+    line = [sys.executable, str(tmp_path / "hire.py"), str(tmp_path / "store")]
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "1"]
+
+
 def _starting(parent):
     """Workers of a process that there are."""
     found = []
