@@ -22,7 +22,8 @@ from roskdbench.engine.bank import fill
 from roskdbench.engine.device import ComputeConfig
 from roskdbench.engine.examples import Examples, batches, epoch_order
 from roskdbench.engine.networks import Classifier
-from roskdbench.engine.training import Recipe, Seeds, Training
+from roskdbench.engine.recipe import Recipe, Seeds
+from roskdbench.engine.training import Training
 from roskdbench.method import Exponential, Method
 
 TEACHERS, FINDINGS, SIDE = 5, 8, 28

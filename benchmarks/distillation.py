@@ -34,7 +34,8 @@ from roskdbench.engine.bank import fill
 from roskdbench.engine.device import ComputeConfig
 from roskdbench.engine.examples import Examples
 from roskdbench.engine.networks import Classifier, build
-from roskdbench.engine.training import Recipe, Seeds, Training
+from roskdbench.engine.recipe import Recipe, Seeds
+from roskdbench.engine.training import Training
 from roskdbench.method import EachTeacher, Exponential, Method
 from roskdbench.suite.augmentation import PRESETS
 

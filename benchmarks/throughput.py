@@ -22,7 +22,7 @@ from torch.nn import functional
 from roskdbench.data.phantoms import draw_lesions
 from roskdbench.engine.device import ComputeConfig, prepare
 from roskdbench.engine.examples import Examples
-from roskdbench.engine.training import Recipe
+from roskdbench.engine.recipe import Recipe
 from roskdbench.suite.augmentation import PRESETS
 
 CLASSES, STEM = 8, "auto"  # the small-image stem below 64 pixels

@@ -7,7 +7,11 @@ from traceback import walk_tb
 
 
 class UserError(Exception):
-    """A mistake in the input. The command line prints it as one line and exits with 2."""
+    """A mistake in the input. The command line prints it as one line and exits with 2; a notebook shows the line."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a traceback."""
+        return [str(self)]
 
 
 class PlacedError(UserError):
@@ -39,7 +43,15 @@ def refusal(error: OSError) -> str:
 def nearest(word: str, known: Iterable[str]) -> str:
     """The end of an error sentence: the closest known word, or the list of them."""
     names = sorted(known)
-    close = get_close_matches(word, names, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean '{close[0]}'?"
-    return f"known: {', '.join(names)}" if names else "none are known"
+    return _closest(word, names, 1) or (f"known: {', '.join(names)}" if names else "none are known")
+
+
+def nearest_three(word: str, known: Iterable[str]) -> str:
+    """The end of an error sentence where too many words are known to list them; empty if none is close."""
+    return _closest(word, sorted(known), 3)
+
+
+def _closest(word: str, names: list[str], count: int) -> str:
+    close = get_close_matches(word, names, n=count, cutoff=0.6)
+    *others, last = map(repr, close or [""])
+    return f"did you mean {', '.join(others)}{' or ' if others else ''}{last}?" if close else ""

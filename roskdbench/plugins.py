@@ -83,15 +83,15 @@ class Registry:
             return _chosen(family, self.families[family])
         return self.families[family]
 
-    def find(self, family: str, name: str) -> Entry:
-        """The one of that name; a UserError if there is none, or two."""
+    def find(self, family: str, name: str, understood: Iterable[str] = ()) -> Entry:
+        """The one of that name; a UserError if there is none, or two. It suggests what else is `understood`, too."""
         if clash := self.clashes.get((family, name)):
             raise UserError(clash)
         there = self.of(family)
         if name not in there:
             broken = f" (could not be loaded: {'; '.join(self.broken)})" if self.broken else ""
             silent = f" (no @register in {', '.join(self.silent)})" if self.silent else ""
-            raise UserError(f"unknown {family} '{name}'; {nearest(name, there)}{broken}{silent}")
+            raise UserError(f"unknown {family} '{name}'; {nearest(name, {*there, *understood})}{broken}{silent}")
         return there[name]
 
 

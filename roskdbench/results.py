@@ -6,12 +6,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from roskdbench.artifact import RECORD, DamagedArtifactError
 from roskdbench.errors import UserError, nearest
 from roskdbench.plan import Cell, Plan, fingerprints_of, plan
 from roskdbench.plugins import discover
 from roskdbench.runs import last_located, planned_again, reasons_in, run_name, runs
 from roskdbench.statistics.draws_file import read_draws
-from roskdbench.store import RECORD, DamagedArtifactError, Store
+from roskdbench.store import Store
 from roskdbench.suite import find_suite, read_suite
 from roskdbench.suite.experiments import EVERY_CELL
 from roskdbench.values import Facts, from_blocks

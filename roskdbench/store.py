@@ -16,66 +16,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 
+from roskdbench.artifact import CHECKSUMS, DIVERGED, RECORD, Artifact, DamagedArtifactError, damage, sizes
 from roskdbench.errors import UserError, refusal
 from roskdbench.fingerprint import canonical_json, file_digest
 
-CHECKSUMS = "checksums.json"
-RECORD = "job.json"
-DIVERGED = "diverged.json"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-LOST = {errno.ENOENT: f"{CHECKSUMS} is missing", errno.EIO: "the disk does not give its bytes back"}
 FULL_IN_WORDS = re.compile(r"No space left|\d+ requested and \d+ written")  # safetensors, numpy
 NO_ROOM = 1 << 16  # bytes free on a disk that counts as full
 
 
-class DamagedArtifactError(Exception):
-    """An artifact whose bytes are not those that were written. It has been set aside; make it again."""
-
-    def __init__(self, artifact_fingerprint: str, reason: str) -> None:
-        super().__init__(artifact_fingerprint, reason)
-        self.fingerprint, self.reason = artifact_fingerprint, reason
-
-    def __str__(self) -> str:
-        return f"artifact {self.fingerprint[:12]} is damaged ({self.reason}); it was set aside"
-
-
 class StoreFullError(UserError):
     """The store cannot take more; nothing half-written is left."""
-
-
-class Artifact:
-    """A complete artifact, read-only, whose checksums were verified when it was opened."""
-
-    def __init__(self, fingerprint: str, path: Path) -> None:
-        self.fingerprint, self.path = fingerprint, path
-
-    def file(self, name: str) -> Path:
-        """The path of one payload file."""
-        return self.path / name
-
-    def json(self, name: str) -> Any:
-        """One JSON payload file, parsed."""
-        return json.loads((self.path / name).read_text("utf-8"))
-
-    def array(self, name: str) -> NDArray[Any]:
-        """One npy payload file, memory-mapped; writes stay in memory and never reach the file."""
-        array: NDArray[Any] = np.load(self.path / name, mmap_mode="c", allow_pickle=False)
-        return array
-
-    def arrays(self, name: str) -> dict[str, NDArray[Any]]:
-        """All arrays of one npz payload file."""
-        with np.load(self.path / name, allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive.files}
-
-    @property
-    def record(self) -> dict[str, Any]:
-        """What made the artifact: spec, inputs, environment, seconds, peak memory."""
-        record: dict[str, Any] = self.json(RECORD)
-        return record
 
 
 class Store:
@@ -110,7 +63,7 @@ class Store:
         path = self.path(fingerprint)
         try:
             listed = json.loads((path / CHECKSUMS).read_bytes())
-            there = _sizes(path)
+            there = sizes(path)
             return all(there.get(name) == size for name, (size, _) in listed.items())
         except (OSError, ValueError, TypeError, AttributeError):
             return False
@@ -124,7 +77,7 @@ class Store:
         """The artifact, its bytes verified once per process; if they differ, it is set aside: DamagedArtifactError."""
         path = self.path(fingerprint)
         if fingerprint not in self._verified or not path.is_dir():
-            reason = _damage(path)
+            reason = damage(path)
             if reason:
                 self.set_aside(fingerprint)
                 raise DamagedArtifactError(fingerprint, reason)
@@ -279,33 +232,6 @@ def reserve(file: BinaryIO, size: int) -> None:
     """Give an open file its full size on the disk, so that a full disk is an error here and not half-way."""
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(file.fileno(), 0, size)
-
-
-def _damage(path: Path) -> str | None:
-    """What is wrong with the artifact's files, or None."""
-    try:
-        listed = json.loads((path / CHECKSUMS).read_bytes())
-        there = _sizes(path)
-        for name, (size, digest) in listed.items():
-            if name not in there:
-                return f"{name} is missing"
-            if there[name] != size:
-                return f"{name} is {there[name]} bytes instead of {size}"
-            if file_digest(path / name) != digest:
-                return f"{name} has other bytes than were written"
-    except (ValueError, TypeError, AttributeError):
-        return f"{CHECKSUMS} cannot be read"
-    except OSError as error:
-        if error.errno not in LOST:
-            raise
-        return LOST[error.errno]
-    return None
-
-
-def _sizes(folder: Path) -> dict[str, int]:
-    """The bytes of each file in a folder."""
-    with os.scandir(folder) as files:
-        return {file.name: file.stat().st_size for file in files}
 
 
 def _same_file(descriptor: int, path: Path) -> bool:

@@ -10,11 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from roskdbench.artifact import RECORD, DamagedArtifactError
 from roskdbench.errors import UserError, nearest
 from roskdbench.plan import plan
 from roskdbench.plugins import Registry
 from roskdbench.runs import last_located, planned_again, runs
-from roskdbench.store import RECORD, DamagedArtifactError, Store
+from roskdbench.store import Store
 from roskdbench.suite import find_suite, read_suite
 
 ROOMS = {

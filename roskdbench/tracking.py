@@ -7,11 +7,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, Self
 
+from roskdbench.artifact import DamagedArtifactError
 from roskdbench.errors import UserError, one_line
 from roskdbench.executors import Event, Finished
 from roskdbench.plan import Cell, Plan, fingerprints_of
 from roskdbench.runs import run_name
-from roskdbench.store import DamagedArtifactError, Store
+from roskdbench.store import Store
 from roskdbench.values import Facts, MetricValue, from_blocks
 from roskdbench.walk import Progress, Watcher
 

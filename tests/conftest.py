@@ -15,16 +15,18 @@ import torch
 from hypothesis import settings
 
 from roskdbench import plugins
+from roskdbench.artifact import CHECKSUMS, RECORD
 from roskdbench.data.phantoms import draw_chest, draw_lesions
 from roskdbench.data.problem import Labels
 from roskdbench.engine.device import prepare
 from roskdbench.engine.examples import Examples
 from roskdbench.engine.networks import build
-from roskdbench.engine.training import Recipe, Seeds, Training
+from roskdbench.engine.recipe import Recipe, Seeds
+from roskdbench.engine.training import Training
 from roskdbench.plan import plan
 from roskdbench.plugins import discover
 from roskdbench.runs import write_record
-from roskdbench.store import CHECKSUMS, RECORD, Store
+from roskdbench.store import Store
 from roskdbench.suite import read_suite
 from roskdbench.suite.augmentation import PRESETS
 from roskdbench.walk import Progress, run

@@ -125,7 +125,7 @@ def test_a_tampered_number_is_named(copy):
     rewrite(copy / RESULTS, raise_one)
     done = command("leaderboard", "verify", copy)
     assert done.returncode == 1
-    assert "no: RoS-KD on lesion (main, fold 0, seed 0): f1-macro (clean) is 0.99 on the board" in done.stdout
+    assert "no: RoS-KD on lesion (main, fold 0, seed 0), scores: f1-macro (clean) is 0.99 on the board" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,8 @@ from roskdbench.engine.device import ComputeConfig
 from roskdbench.engine.examples import batches, epoch_order
 from roskdbench.engine.networks import build, keep_resolution, load_network, save_weights
 from roskdbench.engine.precision import MARGIN, Case, choose
-from roskdbench.engine.training import DivergedError, Recipe, Training
+from roskdbench.engine.recipe import Recipe
+from roskdbench.engine.training import DivergedError, Training
 from roskdbench.engine.validation import ValidationSet
 from roskdbench.engine.views import views
 from roskdbench.errors import UserError

@@ -15,7 +15,8 @@ from scipy import stats
 from roskdbench import Equal, Exponential, Method, OneHot, UserError, register
 from roskdbench.checking import check_method
 from roskdbench.engine.checkpoint import Checkpoint
-from roskdbench.engine.training import Recipe, Training
+from roskdbench.engine.recipe import Recipe
+from roskdbench.engine.training import Training
 from roskdbench.method import Batch, Dirichlet, Setting, Weigher, code_identity, make_method
 from roskdbench.method.losses import hard_losses, mixture_divergence
 from roskdbench.plan import plan

@@ -18,7 +18,8 @@ from roskdbench.datasets.phantom_lesion import PhantomLesion
 from roskdbench.engine import networks
 from roskdbench.engine.examples import Examples
 from roskdbench.engine.prediction import logits_for
-from roskdbench.engine.training import Recipe, Seeds, Training
+from roskdbench.engine.recipe import Recipe, Seeds
+from roskdbench.engine.training import Training
 from roskdbench.measuring.scores import auc
 from roskdbench.method import Method
 from roskdbench.suite.augmentation import PRESETS

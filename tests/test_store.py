@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from safetensors import SafetensorError
 
+from roskdbench import artifact as artifact_module
 from roskdbench import store as store_module
+from roskdbench.artifact import CHECKSUMS, DamagedArtifactError
 from roskdbench.errors import UserError
-from roskdbench.store import CHECKSUMS, DamagedArtifactError, Store, StoreFullError
+from roskdbench.store import Store, StoreFullError
 
 PRINT = "ab" + "0" * 62
 
@@ -215,7 +217,7 @@ def test_bytes_that_the_disk_does_not_give_back_are_damage(store, monkeypatch):
     def refuse(path):
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(store_module, "file_digest", refuse)
+    monkeypatch.setattr(artifact_module, "file_digest", refuse)
     with pytest.raises(DamagedArtifactError, match="the disk does not give its bytes back"):
         Store(store.root).open(PRINT)
     assert PRINT not in store

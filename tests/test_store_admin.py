@@ -9,11 +9,12 @@ import time
 import pytest
 from conftest import command
 
+from roskdbench.artifact import DamagedArtifactError
 from roskdbench.errors import UserError
 from roskdbench.plan import plan
 from roskdbench.plugins import discover
 from roskdbench.runs import run_name, write_record
-from roskdbench.store import DamagedArtifactError, Store
+from roskdbench.store import Store
 from roskdbench.store_admin import damaged, garbage, kept, needed, runs_of, size, take_away
 from roskdbench.suite import read_suite
 

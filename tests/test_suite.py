@@ -72,7 +72,11 @@ def test_the_defaults_of_the_protocol_are_the_papers(written):
             "measures: [score]",
             "mine.yaml:10: experiments.table1.measures.0: unknown measure 'score'; did you mean 'scores'?",
         ),
-        ("noise: [own]", "students: [resnet81]", "timm has no model 'resnet81'; did you mean 'resnet18'?"),
+        (
+            "noise: [own]",
+            "students: [resnet81]",
+            "timm has no model 'resnet81'; did you mean 'resnet18', 'resnet61q' or 'resnet51q'?",
+        ),
         (
             "noise: [own]",
             "measures: [{measure: attacks, attacks: [pdg linf 1/255]}]",

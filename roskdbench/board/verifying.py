@@ -117,6 +117,7 @@ def _compare(
     measure: Measure,
 ) -> None:
     who = f"{measurement.measure}, {measurement.subject}{f' {measurement.member}' if measurement.member else ''}"
+    named = f"{_name(cell)}, {measurement.measure}"
     if not rows:
         verdict.objections.append(f"{_name(cell)}: its results are missing ({who})")
         return
@@ -131,21 +132,21 @@ def _compare(
             if measure.trusted(row[METRIC]):
                 trusted += 1
             else:
-                verdict.objections.append(f"{_name(cell)}: {_text(place)} is no number of its predictions")
+                verdict.objections.append(f"{named}: {_text(place)} is no number of its predictions")
             continue
         value, count = left.pop(place)
         verdict.recomputed += 1
         if row[COUNT] != count:
             verdict.objections.append(
-                f"{_name(cell)}: {_text(place)} is of {row[COUNT]} samples on the board; its predictions are of {count}"
+                f"{named}: {_text(place)} is of {row[COUNT]} samples on the board; its predictions are of {count}"
             )
         if not _same(row[VALUE], value):
             verdict.objections.append(
-                f"{_name(cell)}: {_text(place)} is {row[VALUE]:.6g} on the board; its predictions give "
+                f"{named}: {_text(place)} is {row[VALUE]:.6g} on the board; its predictions give "
                 f"{'nothing' if value is None else format(value, '.6g')}"
             )
     verdict.trusted += trusted
-    verdict.objections += [f"{_name(cell)}: {_text(place)} is missing" for place in left]
+    verdict.objections += [f"{named}: {_text(place)} is missing" for place in left]
     if measure.perturbs and not any(measure.trusted(row[METRIC]) and row[VALUE] in (0.0, 1.0) for row in rows):
         verdict.objections.append(f"{_name(cell)}: the checks of its attacks are missing")
 

@@ -103,7 +103,8 @@ def _train(method: Method, problem: str, interrupted: bool = False) -> Arrays:
 def _run(method: Method, problem: str, checkpoint: "Checkpoint", report: Callable[[float, str], None]) -> Arrays:
     from roskdbench.engine.device import prepare
     from roskdbench.engine.examples import Examples
-    from roskdbench.engine.training import Recipe, Seeds, Training
+    from roskdbench.engine.recipe import Recipe, Seeds
+    from roskdbench.engine.training import Training
 
     images, labels = _problem(problem)
     teachers = len(method.teachers.slots(Protocol(), 0.4))

@@ -21,11 +21,12 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from roskdbench.artifact import DamagedArtifactError
 from roskdbench.data.catalogue import Images
 from roskdbench.data.decoding import Decoder, PixelForm, without_warnings
 from roskdbench.data.problem import IMAGES
 from roskdbench.fingerprint import canonical_json, fingerprint
-from roskdbench.store import DamagedArtifactError, Store, reserve
+from roskdbench.store import Store, reserve
 
 DIGESTS = "digests.npy"
 DECODING = 1  # raised by one when the same file gives other pixels than before

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from roskdbench.artifact import DamagedArtifactError
 from roskdbench.data.cache import (
     CachedImages,
     UnreadableImagesError,
@@ -24,7 +25,7 @@ from roskdbench.data.decoding import PixelForm
 from roskdbench.data.problem import IMAGES, Labels, Problem
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import fingerprint
-from roskdbench.store import DamagedArtifactError, Store
+from roskdbench.store import Store
 from roskdbench.suite.problems import ProblemSpec, RealProblem
 
 ANY_SHARE = 1.0

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from roskdbench.engine.device import ComputeConfig
 from roskdbench.engine.examples import Examples, batches, epoch_order
 from roskdbench.engine.networks import Classifier
-from roskdbench.engine.training import Recipe, ReportProgress, Seeds
+from roskdbench.engine.recipe import Recipe, Seeds
+from roskdbench.engine.training import ReportProgress
 
 
 def fill(

@@ -10,7 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from roskdbench.errors import UserError, nearest
+from roskdbench.errors import UserError, nearest_three
 from roskdbench.fingerprint import canonical_json
 from roskdbench.plugins import Registry
 from roskdbench.suite.protocol import SMALL_IMAGE
@@ -72,7 +72,9 @@ def build(
     name, options = architecture["model"], architecture["options"]
     own = registry.of("network").get(name) if registry else None
     if own is None and not timm.is_model(name):
-        raise UserError(f"timm has no model '{name}'; {nearest(name, timm.list_models())}")
+        raise UserError(
+            f"timm has no model '{name}'; {nearest_three(name, timm.list_models()) or 'see timm.list_models()'}"
+        )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:

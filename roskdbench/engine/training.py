@@ -1,7 +1,7 @@
 """The one training loop. Teachers and students, every method, single-label and multi-label go through here."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, update_bn
 
@@ -18,13 +17,11 @@ from roskdbench.engine.device import ComputeConfig
 from roskdbench.engine.examples import Examples, batches, epoch_order
 from roskdbench.engine.networks import Classifier
 from roskdbench.engine.prediction import predict_samples
+from roskdbench.engine.recipe import Recipe, Seeds
 from roskdbench.engine.validation import ValidationSet
 from roskdbench.fingerprint import seed_for
 from roskdbench.method import Batch, Mean, Method, Setting, Weigher
-from roskdbench.suite.augmentation import Step
 from roskdbench.suite.problems import Task
-
-_STEPS = TypeAdapter[Sequence[Step]](list[Step])
 
 Asked = Callable[[Tensor], Tensor | tuple[Tensor, Tensor]]
 """Gives logits, or logits and features."""
@@ -41,54 +38,6 @@ steps, where the method asked for weights.
 
 class DivergedError(Exception):
     """The loss, or a weight, stopped being a finite number."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is trained, as the protocol says."""
-
-    epochs: int
-    batch: int
-    lr: float
-    momentum: float
-    weight_decay: float
-    milestones: tuple[int, ...]
-    factor: float
-    augmentation: Sequence[Step]
-    views: int | None
-
-    @classmethod
-    def of(cls, spec: Mapping[str, Any]) -> "Recipe":
-        """From a job's spec."""
-        steps = _STEPS.validate_python(spec["augmentation"])
-        return cls(**{**spec, "milestones": tuple(spec["milestones"]), "augmentation": steps})
-
-    def learning_rate(self, epoch: int) -> float:
-        """The step schedule: multiplied by `factor` at each milestone that has come."""
-        return self.lr * self.factor ** sum(epoch >= milestone for milestone in self.milestones)
-
-    def view_of(self, epoch: int) -> int:
-        """Which view of a sample is met in an epoch."""
-        return epoch % self.views if self.views else epoch
-
-    @property
-    def view_count(self) -> int:
-        """How many views there are in all."""
-        return min(self.views or self.epochs, self.epochs)
-
-
-@dataclass(frozen=True)
-class Seeds:
-    """Where the randomness of a training comes from, each purpose for itself."""
-
-    order: int
-    views: int
-    method: int
-
-    @classmethod
-    def of(cls, *training: Any) -> "Seeds":
-        """The seeds of a training, such as `Seeds.of("student", seed)`."""
-        return cls(*(seed_for(what, *training) for what in ("order", "views", "method")))
 
 
 @dataclass

@@ -5,11 +5,12 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from roskdbench.artifact import DamagedArtifactError
 from roskdbench.errors import UserError, one_line
 from roskdbench.executors.events import Damaged, Event, Failed, Finished, Lost, Progressed
 from roskdbench.job import Job
 from roskdbench.jobs import execute
-from roskdbench.store import DamagedArtifactError, Store, StoreFullError
+from roskdbench.store import Store, StoreFullError
 
 QUIET = 0.1  # seconds between two progress events of a job
 

@@ -14,7 +14,7 @@ def run(context: JobContext) -> None:
     from roskdbench.engine.bank import fill
     from roskdbench.engine.device import prepare
     from roskdbench.engine.networks import load_network
-    from roskdbench.engine.training import Recipe
+    from roskdbench.engine.recipe import Recipe
     from roskdbench.jobs import networks
 
     device, problem, spec = prepare(), context.problem(), context.spec

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from roskdbench.artifact import Artifact
 from roskdbench.data.problem import Problem
 from roskdbench.job import Job
 from roskdbench.plugins import Registry, discover
-from roskdbench.store import Artifact, Store
+from roskdbench.store import Store
 
 
 @dataclass

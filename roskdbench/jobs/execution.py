@@ -11,11 +11,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from roskdbench.artifact import DIVERGED
 from roskdbench.engine import GPU_SHARERS
 from roskdbench.fingerprint import canonical_json
 from roskdbench.job import Job
 from roskdbench.jobs.context import JobContext
-from roskdbench.store import DIVERGED, Store
+from roskdbench.store import Store
 
 LIBRARIES = ("roskdbench", "torch", "torchvision", "timm", "numpy", "scipy", "pillow", "safetensors")
 

@@ -23,7 +23,8 @@ def run(context: JobContext) -> None:
     from roskdbench.engine.examples import Examples
     from roskdbench.engine.networks import build
     from roskdbench.engine.prediction import features_for
-    from roskdbench.engine.training import Recipe, Seeds, Training
+    from roskdbench.engine.recipe import Recipe, Seeds
+    from roskdbench.engine.training import Training
     from roskdbench.method import Method
 
     device, problem = prepare(), context.problem()

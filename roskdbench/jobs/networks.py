@@ -7,19 +7,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from roskdbench.artifact import Artifact
 from roskdbench.data.problem import Problem
 from roskdbench.engine import networks
 from roskdbench.engine.device import ComputeConfig
 from roskdbench.engine.examples import Examples
 from roskdbench.engine.networks import Classifier
-from roskdbench.engine.training import DivergedError, Seeds, Training
+from roskdbench.engine.recipe import Seeds
+from roskdbench.engine.training import DivergedError, Training
 from roskdbench.engine.validation import ValidationSet
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import canonical_json, seed_for
 from roskdbench.jobs.context import JobContext
 from roskdbench.measuring.tested import Tested
 from roskdbench.plugins import Registry
-from roskdbench.store import Artifact
 
 LAST = "last.safetensors"
 AVERAGED = "averaged.safetensors"

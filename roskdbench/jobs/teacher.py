@@ -13,7 +13,8 @@ def run(context: JobContext) -> str | None:
     """
     from roskdbench.engine.checkpoint import Checkpoint
     from roskdbench.engine.device import prepare
-    from roskdbench.engine.training import Recipe, Seeds, Training
+    from roskdbench.engine.recipe import Recipe, Seeds
+    from roskdbench.engine.training import Training
     from roskdbench.jobs import networks
     from roskdbench.method import Method
 

@@ -20,7 +20,8 @@ def run(context: JobContext) -> str | None:
     """
     from roskdbench.engine.checkpoint import Checkpoint
     from roskdbench.engine.device import prepare
-    from roskdbench.engine.training import Recipe, Training
+    from roskdbench.engine.recipe import Recipe
+    from roskdbench.engine.training import Training
     from roskdbench.jobs import networks
 
     device, problem, spec = prepare(), context.problem(), context.spec

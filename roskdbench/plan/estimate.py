@@ -5,9 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from roskdbench.artifact import RECORD
 from roskdbench.job import Job
 from roskdbench.plan.graph import Plan, fingerprints_of
-from roskdbench.store import RECORD, Store
+from roskdbench.store import Store
 
 ENOUGH = 1.0  # seconds that jobs must have taken together before their speed says anything
 

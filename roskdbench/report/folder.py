@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 
+from roskdbench.artifact import DamagedArtifactError
 from roskdbench.errors import UserError, refusal
 from roskdbench.plugins import Registry
 from roskdbench.report.figures.drawing import draw_all
 from roskdbench.report.table import Table
 from roskdbench.results import Results
-from roskdbench.store import DamagedArtifactError, Store
+from roskdbench.store import Store
 
 
 def make_folder(folder: Path) -> None:

@@ -6,7 +6,7 @@ An attack is one class in one file. A suite names it by a mapping or as tables d
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, get_args
 
@@ -129,6 +129,13 @@ class Attack(Plugged):
         for part in rest:
             given |= _setting(part)
         return given
+
+    @classmethod
+    def also_understood(cls) -> Iterable[str]:
+        """The attacks of torchattacks."""
+        from roskdbench.suite.libraries import packaged_attacks
+
+        return packaged_attacks()
 
 
 def _setting(part: str) -> dict[str, Any]:

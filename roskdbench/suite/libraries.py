@@ -3,11 +3,12 @@
 import ast
 import re
 import sys
-from difflib import get_close_matches
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from roskdbench.errors import nearest_three
 
 _REGISTERED = re.compile(r"^@register_model\s*\ndef (\w+)", re.MULTILINE)
 
@@ -20,8 +21,7 @@ def model_objection(name: str) -> str | None:
     timm: Any = sys.modules.get("timm")  # a method file may have registered a network of its own
     if timm is not None and timm.is_model(name):
         return None
-    close = get_close_matches(architecture, _models(), n=1)
-    return f"timm has no model '{name}'; " + (f"did you mean '{close[0]}'?" if close else "see timm.list_models()")
+    return f"timm has no model '{name}'; {nearest_three(architecture, _models()) or 'see timm.list_models()'}"
 
 
 @cache

@@ -4,7 +4,7 @@ In YAML it is a name, or a mapping that has the name under the family's own key,
 `{measure: landscape, points: 21}`. Which names there are says the registry that the suite is read with.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import (
@@ -55,6 +55,11 @@ class Plugged(Declared):
         """What a text in place of a mapping means: the name alone."""
         return {cls.family: text}
 
+    @classmethod
+    def also_understood(cls) -> Iterable[str]:
+        """Names that `from_text` takes beside those of the family, to be suggested where a name is not known."""
+        return ()
+
     def declaration(self) -> dict[str, Any]:
         """What is not as it is by default: a setting that is added later leaves old fingerprints as they are."""
         return self.model_dump(mode="json", exclude_defaults=True)
@@ -71,7 +76,7 @@ class Plugged(Declared):
             raise UserError(f"write a {cls.family} as its name, or as a mapping with the key {cls.family}")
         if cls.family not in named:
             raise UserError(f"it does not say which {cls.family}; it needs the key '{cls.family}'")
-        chosen: type[Self] = registry.find(cls.family, str(named[cls.family])).thing
+        chosen: type[Self] = registry.find(cls.family, str(named[cls.family]), cls.also_understood()).thing
         settings = {key: setting for key, setting in named.items() if key != cls.family}
         return chosen.model_validate(settings, context={"registry": registry})
 

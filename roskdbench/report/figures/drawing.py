@@ -14,12 +14,13 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure as Picture
 
+from roskdbench.artifact import Artifact
 from roskdbench.data.problem import Problem
 from roskdbench.plan import Cell, Plan
 from roskdbench.plugins import Registry, keep
 from roskdbench.report.layout import Layout, layout_of
 from roskdbench.results import Results
-from roskdbench.store import Artifact, Store
+from roskdbench.store import Store
 from roskdbench.suite.measure import Measure
 
 # Okabe and Ito's palette with a brown for its yellow, which is too pale on white.

@@ -8,13 +8,13 @@ from matplotlib.colors import BoundaryNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from roskdbench.artifact import Artifact
 from roskdbench.measures.landscape import Landscape
 from roskdbench.plan import Cell
 from roskdbench.report.figures.drawing import Drawing, figure
 from roskdbench.report.layout import text_of, varying_axes
 from roskdbench.report.legend import below
 from roskdbench.results import Results
-from roskdbench.store import Artifact
 
 PANEL = 1.7  # inches
 ACROSS = 4  # panels

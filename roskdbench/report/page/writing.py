@@ -13,6 +13,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from roskdbench.artifact import DamagedArtifactError
 from roskdbench.errors import UserError, refusal
 from roskdbench.plugins import Registry
 from roskdbench.report.figures.drawing import draw_all, figures_of
@@ -22,7 +23,7 @@ from roskdbench.report.page.links import PageLinks
 from roskdbench.report.table import Estimate, Table, Value
 from roskdbench.results import Results
 from roskdbench.statistics.comparison import Difference
-from roskdbench.store import DamagedArtifactError, Store
+from roskdbench.store import Store
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -1,0 +1,60 @@
+"""How a network is trained, as the protocol says, and where the randomness of a training comes from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from roskdbench.fingerprint import seed_for
+from roskdbench.suite.augmentation import Step
+
+_STEPS = TypeAdapter[Sequence[Step]](list[Step])
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained, as the protocol says."""
+
+    epochs: int
+    batch: int
+    lr: float
+    momentum: float
+    weight_decay: float
+    milestones: tuple[int, ...]
+    factor: float
+    augmentation: Sequence[Step]
+    views: int | None
+
+    @classmethod
+    def of(cls, spec: Mapping[str, Any]) -> "Recipe":
+        """From a job's spec."""
+        steps = _STEPS.validate_python(spec["augmentation"])
+        return cls(**{**spec, "milestones": tuple(spec["milestones"]), "augmentation": steps})
+
+    def learning_rate(self, epoch: int) -> float:
+        """The step schedule: multiplied by `factor` at each milestone that has come."""
+        return self.lr * self.factor ** sum(epoch >= milestone for milestone in self.milestones)
+
+    def view_of(self, epoch: int) -> int:
+        """Which view of a sample is met in an epoch."""
+        return epoch % self.views if self.views else epoch
+
+    @property
+    def view_count(self) -> int:
+        """How many views there are in all."""
+        return min(self.views or self.epochs, self.epochs)
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Where the randomness of a training comes from, each purpose for itself."""
+
+    order: int
+    views: int
+    method: int
+
+    @classmethod
+    def of(cls, *training: Any) -> "Seeds":
+        """The seeds of a training, such as `Seeds.of("student", seed)`."""
+        return cls(*(seed_for(what, *training) for what in ("order", "views", "method")))
