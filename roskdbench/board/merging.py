@@ -91,8 +91,7 @@ def _plugin_files(board: Board, registry: Registry) -> list[Path]:
     used |= {("network", each.model) for each in _networks(board.suite)}
     for name in board.suite.experiments:
         for measure in measures_of(board.suite, name, registry).values():
-            used |= {("measure", measure.name), ("metric", getattr(measure, "metric", ""))}
-            used |= {("attack", attack.name) for attack in getattr(measure, "attacks", ())}
+            used |= measure.mentioned()
     entries = [registry.of(family)[name] for family, name in used if name in registry.of(family)]
     return sorted({Path(entry.origin) for entry in entries if not entry.bundled and entry.in_file})
 

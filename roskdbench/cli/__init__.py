@@ -36,7 +36,7 @@ for panel, commands in COMMANDS.items():
 app.add_typer(data.app, name="data", rich_help_panel="Work")
 app.add_typer(store.app, name="store", rich_help_panel="Look")
 app.add_typer(leaderboard.app, name="leaderboard", rich_help_panel="Work")
-app.add_typer(new.app, name="new")
+app.add_typer(new.app, name="new", rich_help_panel="Work")
 
 
 @app.callback(invoke_without_command=True)

@@ -72,18 +72,16 @@ def _list(family: str, folders: Folders) -> None:
 
 def _line(family: str, entry: "Entry") -> str:
     """What something is, in a line."""
+    from roskdbench.suite.declared import first_sentence
+
     thing: Any = entry.thing
     if family == "figure":
         return str(thing.caption)
     if family == "metric":
-        return _first_line(thing.statistic)
+        return first_sentence(thing.statistic)
     if family == "format":
-        return _first_line(thing.write)
-    return _first_line(thing) if family == "network" else str(thing.summary())
-
-
-def _first_line(function: Any) -> str:
-    return (function.__doc__ or "").strip().partition("\n")[0]
+        return first_sentence(thing.write)
+    return first_sentence(thing) if family == "network" else str(thing.summary())
 
 
 def suites() -> None:

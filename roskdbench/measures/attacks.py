@@ -108,6 +108,10 @@ class Attacks(Measure):
         found = max(flat, key=lambda attack: attack.radius) if flat else climbs[0] if climbs else usual
         return found.model_copy(update={"loss": "ce"})
 
+    def mentioned(self) -> set[tuple[str, str]]:
+        """Itself and its attacks."""
+        return super().mentioned() | {(each.family, each.name) for each in self.chosen}
+
     def code(self) -> dict[str, str]:
         """That of attacks which are plugins."""
         found = super().code()

@@ -42,6 +42,15 @@ class MetricMeasure(Measure):
         """The one."""
         return [self._column]
 
+    @property
+    def result_name(self) -> str:
+        """The metric's name."""
+        return self.metric
+
+    def mentioned(self) -> set[tuple[str, str]]:
+        """Itself and the metric."""
+        return super().mentioned() | {("metric", self.metric)}
+
     def code(self) -> dict[str, str]:
         """That of the metric's function."""
         return code_of(self._column.statistic)

@@ -16,7 +16,7 @@ from roskdbench.method.parts import Part
 from roskdbench.method.teachers import NoTeachers, Teachers
 from roskdbench.method.weighting import Equal, Weighting
 from roskdbench.source import is_ours, source_digest
-from roskdbench.suite.declared import Declared, first_line
+from roskdbench.suite.declared import Declared, first_sentence
 
 if TYPE_CHECKING:
     import torch
@@ -79,12 +79,12 @@ class Method(Declared, metaclass=_DeclaredByValue):
     @classmethod
     def title(cls) -> str:
         """What tables call the method: its docstring up to the colon."""
-        return first_line(cls).partition(":")[0].strip() or cls.name
+        return first_sentence(cls).partition(":")[0].strip() or cls.name
 
     @classmethod
     def summary(cls) -> str:
-        """What it is, in a line: the docstring's first line after the colon."""
-        before, _, after = first_line(cls).partition(":")
+        """What it is, in a line: the docstring's first sentence after the colon."""
+        before, _, after = first_sentence(cls).partition(":")
         return (after or before).strip()
 
     def declaration(self) -> dict[str, Any]:

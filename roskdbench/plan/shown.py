@@ -3,6 +3,7 @@
 from collections import Counter
 
 from roskdbench.errors import PlacedError, nearest
+from roskdbench.measures.metric import MetricMeasure
 from roskdbench.plugins import Registry
 from roskdbench.suite import Suite
 from roskdbench.suite.experiments import EVERY_CELL
@@ -21,12 +22,12 @@ def measures_of(suite: Suite, experiment: str, registry: Registry) -> dict[str, 
     found = [scores]
     for metric in shown_metrics(suite, experiment):
         if metric not in known:
-            if metric not in registry.of("metric") and (EVERY_CELL, metric) not in registry.clashes:
+            if metric not in registry.of("metric") and ("metric", metric) not in registry.clashes:
                 every = {*known, *registry.of("metric")}
                 own = suite.experiments[experiment].shown is not None
                 keys = ("experiments", experiment, "shown") if own else ("protocol", "shown")
                 raise PlacedError(f"unknown metric '{metric}'; {nearest(metric, every)}", keys)
-            found.append(Measure.read({"measure": "metric", "metric": metric}, registry))
+            found.append(MetricMeasure.model_validate({"metric": metric}, context={"registry": registry}))
     found += suite.experiments[experiment].measures
     return _named(found)
 
@@ -35,7 +36,7 @@ def _named(measures: list[Measure]) -> dict[str, Measure]:
     named: dict[str, Measure] = {}
     times = Counter[str]()
     for measure in measures:
-        name = getattr(measure, "metric", measure.name)
+        name = measure.result_name
         times[name] += 1
         named[name if times[name] == 1 else f"{name} {times[name]}"] = measure
     return named

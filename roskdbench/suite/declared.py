@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from textwrap import dedent
@@ -59,6 +60,7 @@ def _texts(declared: type[Declared]) -> dict[str, str]:
     return found
 
 
-def first_line(declared: type) -> str:
-    """The first line of a class's docstring, which says its title and, after a colon, what it is."""
-    return (inspect.getdoc(declared) or "").strip().partition("\n")[0]
+def first_sentence(declared: object) -> str:
+    """The first sentence of a docstring, which says a title and, after a colon, what it is. Without its full stop."""
+    paragraph = (inspect.getdoc(declared) or "").strip().partition("\n\n")[0]
+    return re.split(r"\.\s|\.$", " ".join(paragraph.split()), maxsplit=1)[0]

@@ -105,6 +105,15 @@ class Measure(Plugged):
         """The columns of the table of scores."""
         return self.columns
 
+    @property
+    def result_name(self) -> str:
+        """What its numbers stand under in results."""
+        return self.name
+
+    def mentioned(self) -> set[tuple[str, str]]:
+        """What it needs of plugins, by family and name: itself, and what its settings name."""
+        return {(self.family, self.name)}
+
     def code(self) -> dict[str, str]:
         """Digests of the files outside roskdbench whose code it runs."""
         found = code_of(type(self))

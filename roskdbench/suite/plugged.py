@@ -21,7 +21,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from roskdbench.errors import UserError
 from roskdbench.plugins import Registry, bundled_registry
 from roskdbench.source import code_of
-from roskdbench.suite.declared import Declared, first_line
+from roskdbench.suite.declared import Declared, first_sentence
 
 UNKNOWN = "unknown"
 """The type of an error about a name that nothing has; its message says the name."""
@@ -42,12 +42,12 @@ class Plugged(Declared):
     @classmethod
     def title_of(cls) -> str:
         """What it is called: its docstring up to the colon."""
-        return first_line(cls).partition(":")[0].strip() or cls.name
+        return first_sentence(cls).partition(":")[0].strip() or cls.name
 
     @classmethod
     def summary(cls) -> str:
-        """What it is, in a line: the docstring's first line after the colon."""
-        before, _, after = first_line(cls).partition(":")
+        """What it is, in a line: the docstring's first sentence after the colon."""
+        before, _, after = first_sentence(cls).partition(":")
         return (after or before).strip()
 
     @classmethod
