@@ -6,13 +6,14 @@ import json
 
 import numpy as np
 import pytest
-from conftest import TINY, command
+from conftest import ROOT, TINY, command
 
 from roskdbench.board.adding import board_of
 from roskdbench.board.content import read_board, write_board
 from roskdbench.board.readme import page
 from roskdbench.board.verifying import verify
-from roskdbench.plugins import discover
+from roskdbench.checking.named import CHECKED, check_named
+from roskdbench.plugins import FAMILIES, discover
 from roskdbench.report.formats.comma_separated import as_csv
 from roskdbench.report.formats.latex import latex
 from roskdbench.report.page.writing import write_page
@@ -423,3 +424,22 @@ def test_results_have_a_column_for_every_fact(folder):
         "main-attacks", "main-attacks-2", "main-attacks-classes", "main-attacks-2-classes",
     ]  # fmt: skip
     assert json.loads(json.dumps(sorted(set(results.frame["subject"])))) == ["student"]
+
+
+def test_the_examples_of_contributing_keep_their_contracts(tmp_path):
+    """Every block of CONTRIBUTING.md as a user would paste it: each is found, and what can be checked is kept."""
+    blocks = (ROOT / "CONTRIBUTING.md").read_text("utf-8").split("```python\n")[1:]
+    for number, block in enumerate(blocks):
+        (tmp_path / f"example_{number}.py").write_text(block.split("```")[0])
+    registry = discover([tmp_path])
+    assert (registry.broken, registry.silent, registry.clashes) == ([], [], {})
+    own = {
+        (family, name)
+        for family in FAMILIES
+        for name, entry in registry.of(family).items()
+        if entry.origin.startswith(str(tmp_path))
+    }
+    assert {family for family, _ in own} == set(FAMILIES)
+    for family, name in sorted(own):
+        if family in CHECKED:
+            assert [verdict for verdict in check_named(registry, name) if verdict[1] is not None] == []
