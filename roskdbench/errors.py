@@ -52,6 +52,7 @@ def nearest_three(word: str, known: Iterable[str]) -> str:
 
 
 def _closest(word: str, names: list[str], count: int) -> str:
-    close = get_close_matches(word, names, n=count, cutoff=0.6)
+    same = [name for name in names if name.lower() == word.lower()]
+    close = same or get_close_matches(word, names, n=count, cutoff=0.6)
     *others, last = map(repr, close or [""])
     return f"did you mean {', '.join(others)}{' or ' if others else ''}{last}?" if close else ""

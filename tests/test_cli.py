@@ -175,7 +175,10 @@ MISTAKES = {
         ["report", "--store", "FINISHED", "--out", "bad.yaml"],
         "cannot write to bad.yaml",
     ),
-    "a name that cannot be a method's": (["new", "method", "My Method"], "'My Method' cannot name a method"),
+    "a name that cannot be a method's": (
+        ["new", "method", "My Method"],
+        "'My Method' names no new method",
+    ),
     "a method to check that is not there": (["check", "ros"], "nothing is registered as 'ros'; did you mean 'ros-kd'?"),
 }
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.special import softmax
-from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
+from sklearn.metrics import accuracy_score, precision_recall_fscore_support, roc_auc_score
 
 from roskdbench.measuring.scores import auc, score_table
 from roskdbench.statistics.bootstrap import auc_draws, score_draws, weights_of_groups
@@ -74,6 +74,9 @@ def test_a_draw_is_what_scikit_learn_makes_of_its_weights(task):
         areas = [roc_auc_score(indicator[:, c], ranked[:, c], sample_weight=weight) for c in range(4)]
         assert [found[f"auc|{name}"][draw] for name in CLASSES] == pytest.approx(areas, abs=1e-6)
         assert found["auc-macro"][draw] == pytest.approx(np.mean(areas), abs=1e-6)
+        if task == "single-label":
+            wanted = accuracy_score(truth, decided, sample_weight=weight)
+            assert found["accuracy"][draw] == pytest.approx(wanted, abs=1e-6)
 
 
 @pytest.mark.parametrize("task", ["single-label", "multi-label"])
@@ -85,6 +88,7 @@ def test_draws_have_the_scores_in_their_middle_and_a_name_for_each(task):
         if name not in drawn:
             assert "macro" not in name
             assert "auc" not in name
+            assert name != "accuracy"
             continue
         draws = drawn[name]
         low, high = interval(draws, 0.999)

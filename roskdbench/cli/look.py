@@ -49,7 +49,7 @@ def _list(family: str, folders: Folders) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from roskdbench.plugins import discover
+    from roskdbench.plugins import FAMILIES, discover
 
     registry = discover(folders or [])
     grid = Table(box=None, padding=(0, 2, 0, 0))
@@ -62,7 +62,7 @@ def _list(family: str, folders: Folders) -> None:
     if registry.of(family):
         screen.print(grid)
     else:
-        screen.print(f"No plugin adds a {family}.")
+        screen.print(f"There are no {FAMILIES[family].plural}: a plugin can add them.")
     for (clashing, _), sentence in registry.clashes.items():
         if clashing == family:
             screen.print(sentence, style="red", markup=False, soft_wrap=True)

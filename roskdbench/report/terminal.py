@@ -1,5 +1,7 @@
 """Tables for a terminal: one under the other for each problem, so that they fit in eighty columns."""
 
+from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 
 from rich.console import Group, RenderableType
@@ -11,7 +13,9 @@ from roskdbench.report.formats.text import bounds, plain_number, signed
 from roskdbench.report.table import Table, Value
 from roskdbench.statistics.comparison import Difference
 
+WIDTH = 80  # letters
 WIDE = 7  # columns
+LABEL = 12  # letters that a method's name has at least
 SHORT = 6  # letters of a heading where there are more, unless two were the same
 
 
@@ -19,7 +23,7 @@ def terminal_table(table: Table) -> RenderableType:
     """The table and its notes."""
     problems = dict.fromkeys(column.group for column in table.columns)
     notes = [Text(f"· {note}", style="dim") for note in table.notes]
-    grids = [part for problem in problems for part in (_grid(table, problem), Text(""))]
+    grids = [part for problem in problems for grid in _grids(table, problem) for part in (grid, Text(""))]
     return Group(Text(table.title, style="bold"), *grids, *notes, Text(""))
 
 
@@ -44,30 +48,42 @@ def class_table(name: str, root: Path, labels: Labels, remark: str) -> Renderabl
     return Group(*lines)
 
 
-def _grid(table: Table, problem: str) -> Grid:
+def _grids(table: Table, problem: str) -> Iterator[Grid]:
+    """The problem's columns, in as many grids as it takes."""
     chosen = [number for number, column in enumerate(table.columns) if column.group == problem]
-    grid = Grid(
-        title=Text(problem),
-        title_justify="left",
-        title_style="bold cyan",
-        box=None,
-        padding=(0, 1, 0, 0),
-        header_style="bold underline",
-    )
-    for label in table.labels:
-        grid.add_column(label, min_width=12 if label == "method" else 4)
     brief = len(chosen) > WIDE
     headings = [table.columns[number].heading for number in chosen]
     letters = _letters(headings) if brief else None
-    for number in chosen:
-        column = table.columns[number]
-        heading = column.source or column.heading[:letters]
-        grid.add_column(Text(heading), justify="right", style="dim" if column.source else "", no_wrap=True)
-    for labels, cells in table.rows:
-        if all(cells[number] is None for number in chosen):
-            continue
-        grid.add_row(*(Text(label) for label in labels), *(_text(cells[number], brief) for number in chosen))
-    return grid
+    rows = [
+        (labels, {number: _text(cells[number], brief) for number in chosen})
+        for labels, cells in table.rows
+        if any(cells[number] is not None for number in chosen)
+    ]
+    shown = {number: (table.columns[number].source or table.columns[number].heading[:letters]) for number in chosen}
+    widths = {number: max(len(shown[number]), *(len(cells[number]) for _, cells in rows), 0) + 1 for number in chosen}
+    labelled = sum(
+        max(LABEL if label == "method" else 4, *(len(labels[place]) for labels, _ in rows), 0) + 1
+        for place, label in enumerate(table.labels)
+    )
+    while chosen:
+        fitting = sum(total <= WIDTH - labelled for total in accumulate(widths[number] for number in chosen))
+        part, chosen = chosen[: max(1, fitting)], chosen[max(1, fitting) :]
+        grid = Grid(
+            title=Text(problem),
+            title_justify="left",
+            title_style="bold cyan",
+            box=None,
+            padding=(0, 1, 0, 0),
+            header_style="bold underline",
+        )
+        for label in table.labels:
+            grid.add_column(label, min_width=LABEL if label == "method" else 4)
+        for number in part:
+            style = "dim" if table.columns[number].source else ""
+            grid.add_column(Text(shown[number]), justify="right", style=style, no_wrap=True)
+        for labels, cells in rows:
+            grid.add_row(*(Text(label) for label in labels), *(cells[number] for number in part))
+        yield grid
 
 
 def _letters(headings: list[str]) -> int:

@@ -43,8 +43,8 @@ def score_draws(
     average: str = "macro",
     draws: int = DRAWS,
 ) -> Draws:
-    """Precision, recall and F1 by one of `score_table`'s averages, and the areas, over draws of the test part's groups.
-    Thresholds stay as tuned.
+    """Precision, recall and F1 by one of `score_table`'s averages, the areas and, for single-label, accuracy, over
+    draws of the test part's groups. Thresholds stay as tuned.
     """
     truth = indicators(targets["test"], len(classes)) == 1
     counted = np.ones_like(truth) if known is None else np.asarray(known["test"], dtype=bool)
@@ -67,7 +67,10 @@ def score_draws(
         found: Draws = {}
         for suffix, chosen in decisions.items():
             found |= _decision_draws(truth, chosen, f"{average}{suffix}", average, clusters, weights)
-        areas = auc_draws(truth, ranked, counted, weights[:, clusters])
+        drawn = weights[:, clusters]  # how often each sample is in each draw
+        if task == "single-label":
+            found["accuracy"] = drawn @ (decisions[""] & truth).any(-1) / drawn.sum(1)
+        areas = auc_draws(truth, ranked, counted, drawn)
         found |= {key("auc", name): areas[:, c] for c, name in enumerate(classes)}
         found["auc-macro"] = _mean_of_defined(areas)
         parts.append(found)

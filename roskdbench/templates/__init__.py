@@ -16,7 +16,7 @@ def write_plugin(family: str, name: str, folder: Path) -> list[Path]:
     """Write the two files into `folder`; a UserError if the name cannot be one or a file is there already."""
     module = name.replace("-", "_")
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name) or keyword.iskeyword(module):
-        raise UserError(f"'{name}' cannot name a {family}: use small letters, digits and single hyphens, like my-own")
+        raise UserError(f"'{name}' names no new {family}: use small letters, digits and single hyphens, like my-own")
     if name in discover().of(family):
         raise UserError(f"there is a {family} '{name}' already; give yours another name")
     words = name.split("-")
