@@ -368,6 +368,19 @@ def test_headings_that_begin_alike_stay_apart_where_they_are_cut():
     assert heads == ["Pneumon", "Pneumot", "Effusio", "Mass", "Nodule", "Edema", "Fibrosi", "Hernia"]
 
 
+@pytest.mark.parametrize("count", [1, 3, 5, 12])
+def test_a_table_of_many_differences_shows_every_number_and_whose_it_is_in_eighty_columns(count):
+    columns = [TableColumn("lesion", f"m{n}", f"Metric {n}") for n in range(count)]
+    cells = {who: [Difference(0.1 + n / 100, -0.2, 0.3, 0.5) for n in range(count)] for who in ("Baseline III", "Mine")}
+    screen = Console(file=io.StringIO(), width=80)
+    screen.print(terminal_table(Table("t", "t", ["method"], columns, [([who], row) for who, row in cells.items()])))
+    lines = screen.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    for who in cells:
+        shown = " ".join(line for line in lines if line.startswith(who))
+        assert [f"+.{100 + 10 * n} [-.200, +.300]" in shown for n in range(count)] == [True] * count
+
+
 def test_phantoms_are_called_phantoms(results):
     for text in (markdown([score_table(results, "table1")]), latex([score_table(results, "table1")])):
         assert "are phantoms: drawn images" in text
