@@ -175,7 +175,7 @@ MISTAKES = {
     "no data": (["named.safetensors", "--problem", "isic2019"], "problem 'isic2019' needs its data"),
     "a network of no name": (
         ["named.safetensors", "--problem", PROBLEM, "--model", "test_resnat"],
-        "timm has no model 'test_resnat'; did you mean 'test_resnet'?",
+        "timm has no model 'test_resnat'; did you mean 'test_resnet', 'test_nfnet' or 'test_maxvit'?",
     ),
     "grey levels": (["named.safetensors", "--problem", PROBLEM, "--attack", "pgd linf 8"], "say 8/255"),
     "a file for a folder": (
