@@ -102,7 +102,7 @@ def test_methods_of_a_folder_are_found_and_a_broken_one_hides_no_other(tmp_path,
     (tmp_path / "unparsable.py").write_text("def (:\n")
     registry = discover([tmp_path])
     assert registry.of("method")["half"].thing.title() == "Half"
-    assert registry.of("method")["half"].thing.summary() == "half of the labels' loss."
+    assert registry.of("method")["half"].thing.summary() == "half of the labels' loss"
     assert len(registry.broken) == 2
     assert "broken.py: ModuleNotFoundError: No module named 'nothing_like_this'" in registry.broken[0]
     assert "unparsable.py: SyntaxError" in registry.broken[1]
