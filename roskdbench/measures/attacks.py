@@ -10,7 +10,7 @@ from pydantic import PositiveInt, model_validator
 
 from roskdbench.attacks.fgsm import Fgsm
 from roskdbench.attacks.pgd import Pgd
-from roskdbench.measures.scores import COLUMNS
+from roskdbench.measures.scores import COLUMNS, stored_scores
 from roskdbench.measuring import SAME_OF_ALL
 from roskdbench.plugins import register
 from roskdbench.source import code_of
@@ -146,13 +146,13 @@ class Attacks(Measure):
         samples, order = arrays.pop("samples"), np.argsort(test)
         return {"chosen": order[np.searchsorted(test, samples, sorter=order)], **arrays}
 
+    def named_perturbations(self) -> Sequence[Facts]:
+        """Its attacks; those of the sweep make curves."""
+        return [each.facts for each in self.chosen]
+
     def stored_names(self, protocol: Protocol) -> dict[str, list[str]]:
         """As the scores."""
-        averaged = {
-            metric: [f"{metric}-{protocol.average}{at}" for at in ("", f"@{protocol.threshold}")]
-            for metric in ("precision", "recall", "f1")
-        }
-        return {**averaged, "auc": ["auc-macro"], "accuracy": ["accuracy"]}
+        return stored_scores(protocol)
 
     def table_columns(self, protocol: Protocol, shown: Sequence[str]) -> Sequence[Column]:
         """What its table of perturbations has."""

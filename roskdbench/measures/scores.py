@@ -26,6 +26,15 @@ COLUMNS = {
 }
 
 
+def stored_scores(protocol: Protocol) -> dict[str, list[str]]:
+    """What the score of each column is stored as: by the protocol's average, for several findings at its threshold."""
+    averaged = {
+        metric: [f"{metric}-{protocol.average}{at}" for at in ("", f"@{protocol.threshold}")]
+        for metric in ("precision", "recall", "f1")
+    }
+    return {**averaged, "auc": ["auc-macro"], "accuracy": ["accuracy"]}
+
+
 @register("scores")
 class Scores(Measure):
     """Scores: precision, recall, F1 and per-class AUC on the test part."""
@@ -35,11 +44,7 @@ class Scores(Measure):
 
     def stored_names(self, protocol: Protocol) -> dict[str, list[str]]:
         """By the protocol's average, and for several findings at its threshold."""
-        averaged = {
-            metric: [f"{metric}-{protocol.average}{at}" for at in ("", f"@{protocol.threshold}")]
-            for metric in ("precision", "recall", "f1")
-        }
-        return {**averaged, "auc": ["auc-macro"], "accuracy": ["accuracy"]}
+        return stored_scores(protocol)
 
     def table_columns(self, protocol: Protocol, shown: Sequence[str]) -> Sequence[Column]:
         """Those that are shown; and again against corrected labels, where the data have such."""

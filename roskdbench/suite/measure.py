@@ -114,6 +114,10 @@ class Measure(Plugged):
         """What it needs of plugins, by family and name: itself, and what its settings name."""
         return {(self.family, self.name)}
 
+    def named_perturbations(self) -> Sequence[Facts]:
+        """The perturbations that its settings name one by one, each a row of its table; without any, all are rows."""
+        return ()
+
     def code(self) -> dict[str, str]:
         """Digests of the files outside roskdbench whose code it runs."""
         found = code_of(type(self))

@@ -56,8 +56,7 @@ def _stem(layout: Layout, measure: str) -> str:
 
 def _listed(layout: Layout, measure: str) -> list[Facts]:
     """The perturbations that a table has a row for: those that are asked for by name, and not a curve's."""
-    asked = [each.facts for each in getattr(layout.measures[measure], "chosen", ())]
-    return asked or perturbations(layout, measure)
+    return list(layout.measures[measure].named_perturbations()) or perturbations(layout, measure)
 
 
 def _perturbed(layout: Layout, measure: str, source: ComparisonSource | None) -> Table:
@@ -130,7 +129,7 @@ def _verdicts(layout: Layout, measure: str) -> dict[Key, str]:
 
 def curves(layout: Layout, measure: str) -> dict[Facts, dict[float, Facts]]:
     """Perturbations by what they have in common and by radius, where there are several radii or a sweep of one."""
-    asked = {each.facts for each in getattr(layout.measures[measure], "chosen", ())}
+    named = set(layout.measures[measure].named_perturbations())
     found: dict[Facts, dict[float, Facts]] = {}
     for facts in perturbations(layout, measure):
         if facts.radius is not None:
@@ -138,7 +137,7 @@ def curves(layout: Layout, measure: str) -> dict[Facts, dict[float, Facts]]:
     return {
         shape: radii
         for shape, radii in found.items()
-        if len(radii) > 1 or (asked and not asked.issuperset(radii.values()))
+        if len(radii) > 1 or (named and not named.issuperset(radii.values()))
     }
 
 
