@@ -9,8 +9,10 @@ STORE ?= roskdbench-store
 
 .PHONY: demo test check test-anywhere lint clean
 
-# Files whose tests train nothing: --train-nothing holds them to it.
-TRAIN_NOTHING := $(addprefix tests/test_,$(addsuffix .py,cache decoding fingerprint labelfile losses scores splits statistics store suite views house))
+# Files whose tests train nothing, and those of rooms without torch: the options hold them to it.
+files = $(addprefix tests/test_,$(addsuffix .py,$(1)))
+WITHOUT_TORCH := $(call files,cache calibration decoding fingerprint house labelfile real_labels scores splits statistics store suite)
+TRAIN_NOTHING := $(call files,libraries losses views)
 
 demo: $(VENV)/installed
 	$(BIN)/roskdbench run quick --store $(STORE)
@@ -21,6 +23,7 @@ test: $(VENV)/installed-for-tests
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: lint
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --without-torch $(WITHOUT_TORCH)
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --train-nothing $(TRAIN_NOTHING)
 
 test-anywhere: $(VENV)/installed-for-tests

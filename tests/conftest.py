@@ -1,4 +1,4 @@
-"""A tiny suite, tiny networks and a store that was run once, for all tests."""
+"""A tiny suite and a store that was run once, for all tests. Nothing here imports torch before a test needs it."""
 
 import fcntl
 import os
@@ -9,26 +9,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 from hypothesis import settings
 
 from roskdbench import plugins
 from roskdbench.artifact import CHECKSUMS, RECORD
-from roskdbench.data.phantoms import draw_chest, draw_lesions
-from roskdbench.data.problem import Labels
-from roskdbench.engine.device import prepare
-from roskdbench.engine.examples import Examples
-from roskdbench.engine.networks import build
-from roskdbench.engine.recipe import Recipe, Seeds
-from roskdbench.engine.training import Training
 from roskdbench.plan import plan
 from roskdbench.plugins import discover
 from roskdbench.runs import write_record
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
-from roskdbench.suite.augmentation import PRESETS
 from roskdbench.walk import Progress, run
 
 settings.register_profile("suite", deadline=None, derandomize=True)
@@ -75,6 +65,18 @@ MEASURED = TINY.replace(
 
 def pytest_addoption(parser):
     parser.addoption("--train-nothing", action="store_true", help="a test that trains fails")
+    parser.addoption("--without-torch", action="store_true", help="a test that imports torch fails")
+
+
+def pytest_configure(config):
+    if config.getoption("--without-torch"):
+        sys.meta_path.insert(0, _NoTorch())
+
+
+class _NoTorch:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "torchvision", "timm"):
+            raise ImportError(f"{name} was imported by a test of a room without torch")
 
 
 @pytest.fixture(autouse=True)
@@ -83,6 +85,8 @@ def _trains_only_where_it_may(request, monkeypatch):
         raise AssertionError("this test trains, and is among those that do not")
 
     if request.config.getoption("--train-nothing"):
+        from roskdbench.engine.training import Training
+
         monkeypatch.setattr(Training, "run", refuse)
 
 
@@ -101,11 +105,15 @@ def _plugins_of_a_test_end_with_it():
 
 @pytest.fixture(scope="session")
 def device():
+    from roskdbench.engine.device import prepare
+
     return prepare()
 
 
 @pytest.fixture
 def cpu():
+    import torch
+
     torch.set_num_threads(1)
     return torch.device("cpu")
 
@@ -148,13 +156,13 @@ def payloads(store, plan):
 
 
 def command(*arguments, cwd=None, **variables):
-    """`roskdbench …` in a process of its own."""
+    """`roskdbench …` in a process of its own, which starts no workers unless it is told to: they cost seconds each."""
     return subprocess.run(
         [sys.executable, "-m", "roskdbench", *map(str, arguments)],
         capture_output=True,
         text=True,
         cwd=cwd,
-        env={**os.environ, "COLUMNS": "120", **variables},
+        env={**os.environ, "COLUMNS": "120", "ROSKDBENCH_WORKERS": "1", **variables},
         check=False,
     )
 
@@ -188,30 +196,3 @@ def moved_and_spread(run_of, precision):
     assert not exact.equals(rounded)  # the precision was really another
     moved, spread = (rounded - exact).mean(axis=1), exact.std(axis=1, ddof=1)
     return ((moved**2).mean() ** 0.5, (spread**2).mean() ** 0.5)
-
-
-ARCHITECTURE = {"model": "resnet18", "options": {"channels": [8, 8, 8, 8], "layers": [1, 1, 1, 1]}}
-
-
-def tiny_network(channels=3, classes=8, seed=0, size=28, stem="standard", architecture=ARCHITECTURE):
-    statistics = {"mean": [0.5] * channels, "deviation": [0.25] * channels}
-    return build(architecture, channels, classes, size, stem, statistics, seed)
-
-
-def tiny_problem(task="single-label", samples=72, seed=0):
-    classes = tuple("abcdefgh")
-    if task == "single-label":
-        images, targets, groups = draw_lesions(samples, 28, seed)
-    else:
-        images, targets, groups = draw_chest(samples, 28, seed)
-    return images, Labels(task, classes, targets, groups)
-
-
-def tiny_examples(task="single-label", samples=72, device=None):
-    images, labels = tiny_problem(task, samples)
-    place = device or torch.device("cpu")
-    return Examples.place(images, labels.targets, np.arange(samples), place), labels
-
-
-RECIPE = Recipe(4, 16, 0.05, 0.9, 2e-4, (3,), 0.1, PRESETS["light"], None)
-SEEDS = Seeds(order=11, views=22, method=33)

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 import torchattacks
-from conftest import TINY, command, tiny_network
+from conftest import TINY, command
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny import tiny_network
 from torch import nn
 from torch.nn import functional
 

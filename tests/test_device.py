@@ -7,12 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from conftest import MEASURED, RECIPE, SEEDS, payloads, tiny_examples, tiny_network
+from conftest import MEASURED, payloads
 from pretended_gpu import OnGpu, pretended_gpu
+from tiny import RECIPE, SEEDS, tiny_examples, tiny_network
 
+from roskdbench.engine import GPU_SHARERS
 from roskdbench.engine.bank import fill
 from roskdbench.engine.device import ComputeConfig, prepare
 from roskdbench.engine.training import Training
+from roskdbench.jobs.execution import environment
 from roskdbench.measuring.attacks.gradient import PgdAttacker
 from roskdbench.measuring.attacks.search import Found, search
 from roskdbench.method import Method, make_method
@@ -159,6 +162,14 @@ def test_an_attack_waits_no_more_with_more_steps_and_a_search_once_a_step():
             search(pgd, images, labels, Found(images.clone(), torch.zeros(6, dtype=torch.bool, device=device)))
             assert len(waits) <= steps + 2  # the first look, and one behind the last step
     assert counts[0] == counts[1]
+
+
+def test_a_record_says_how_many_workers_share_the_gpu(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "NVIDIA X")
+    monkeypatch.setenv(GPU_SHARERS, "4")
+    where = environment()
+    assert (where["device"], where["sharing"]) == ("NVIDIA X", "4")
 
 
 def test_a_suite_with_every_measure_gives_the_bytes_of_the_cpu(tmp_path):

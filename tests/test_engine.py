@@ -11,7 +11,7 @@ from math import inf
 import numpy as np
 import pytest
 import torch
-from conftest import ARCHITECTURE, RECIPE, SEEDS, tiny_examples, tiny_network, tiny_problem
+from tiny import ARCHITECTURE, RECIPE, SEEDS, tiny_examples, tiny_network, tiny_problem
 from torch._dynamo.exc import TorchDynamoException
 from torch.nn import functional
 
@@ -499,8 +499,15 @@ class TestCompiling:
         reason="torch's compiler writes vector code, also for none",
     )
     def test_a_compiled_training_learns_the_same_and_resumes_to_the_bit(self, tmp_path, cpu):
+        kept, stopped = tmp_path / "kept", tmp_path / "stopped"
+
+        def copy_at_three_quarters(done, note):
+            if done == 1.0:  # the checkpoint is still the one of the epoch before
+                shutil.copytree(kept, stopped)
+
+        compiled = {"bank": [filled_bank()], "mean": RunningMean(), "config": ComputeConfig(compiled=True)}
         whole = training(
-            method=Distilled(), bank=[filled_bank()], mean=RunningMean(), config=ComputeConfig(compiled=True)
+            method=Distilled(), checkpoint=Checkpoint(kept, share=inf), report=copy_at_three_quarters, **compiled
         )
         calls = []
         asked, whole._ask_in_full = (
@@ -514,15 +521,15 @@ class TestCompiling:
         assert whole.history["loss"] == pytest.approx(eager.history["loss"], rel=1e-3)
         assert whole.network.state_dict().keys() == eager.network.state_dict().keys()
 
-        kept = {
-            "checkpoint": Checkpoint(tmp_path, share=inf),
-            "mean": RunningMean(),
-            "config": ComputeConfig(compiled=True),
-        }
-        with pytest.raises(StopError):
-            training(method=Distilled(), bank=[filled_bank()], report=stop_at(0.75), **kept).run()
-        resumed = training(method=Distilled(), bank=[filled_bank()], **kept)
+        done = []
+        resumed = training(
+            method=Distilled(),
+            checkpoint=Checkpoint(stopped, share=inf),
+            report=lambda share, note: done.append(share),
+            **compiled,
+        )
         resumed.run()
+        assert done == [1.0]
         assert_same(weights(whole.network), weights(resumed.network))
         assert_same(weights(whole.averaged), weights(resumed.averaged))
 

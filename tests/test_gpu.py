@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from conftest import MEASURED, RECIPE, SEEDS, moved_and_spread, payloads, tiny_examples, tiny_network
+from conftest import MEASURED, moved_and_spread, payloads
+from tiny import RECIPE, SEEDS, tiny_examples, tiny_network
 
 import roskdbench as rb
 from roskdbench.engine.bank import fill

@@ -4,11 +4,12 @@ import loss_landscapes
 import numpy as np
 import pytest
 import torch
-from conftest import TINY, command, tiny_network
+from conftest import TINY, command
 from hypothesis import given
 from hypothesis import strategies as st
 from loss_landscapes.metrics.sl_metrics import Loss
 from scipy.special import log_softmax
+from tiny import tiny_network
 from torch import nn
 from torch.nn import functional
 

@@ -9,8 +9,9 @@ from math import inf
 import numpy as np
 import pytest
 import torch
-from conftest import RECIPE, ROOT, SEEDS, tiny_examples, tiny_network
+from conftest import ROOT
 from scipy import stats
+from tiny import RECIPE, SEEDS, tiny_examples, tiny_network
 
 from roskdbench import Equal, Exponential, Method, OneHot, UserError, register
 from roskdbench.checking import check_method

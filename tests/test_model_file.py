@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import timm
 import torch
-from conftest import command, tiny_network
+from conftest import command
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save_file
+from tiny import tiny_network
 
 from roskdbench.attacks.fgsm import Fgsm as FgsmSpec
 from roskdbench.attacks.pgd import Pgd as PgdSpec

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from conftest import ARCHITECTURE
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import StandardScaler
+from tiny import ARCHITECTURE
 
 from roskdbench.data.phantoms import draw_chest, draw_lesions
 from roskdbench.data.phantoms.chest import PREVALENCE, WITHOUT_FINDING

@@ -6,11 +6,9 @@ from dataclasses import fields, replace
 
 import pytest
 
-from roskdbench.engine import GPU_SHARERS
 from roskdbench.errors import UserError
 from roskdbench.job import Job
 from roskdbench.jobs.context import JobContext
-from roskdbench.jobs.execution import environment
 from roskdbench.jobs.trajectory import method_of
 from roskdbench.plan import plan
 from roskdbench.plan.estimate import Speed, alone, speeds
@@ -301,13 +299,11 @@ def test_hours_come_from_the_nearest_thing_that_is_known():
     assert not Speed("another").known
 
 
-def test_the_hours_of_a_gpu_that_workers_share_are_counted_once(tmp_path, monkeypatch):
+def test_the_hours_of_a_gpu_that_workers_share_are_counted_once(tmp_path):
     """Four workers on one GPU, ten seconds each for what alone takes 2.5."""
-    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "NVIDIA X")
-    monkeypatch.setenv(GPU_SHARERS, "4")
     store = Store.at(tmp_path)
-    record = {"kind": "teacher", "network": "small", "cost": 100.0, "seconds": 10.0, "environment": environment()}
+    made_on = {"device": "NVIDIA X", "sharing": "4"}
+    record = {"kind": "teacher", "network": "small", "cost": 100.0, "seconds": 10.0, "environment": made_on}
     with store.writing("ab" * 32, record):
         pass
     (speed,) = speeds(store)

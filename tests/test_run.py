@@ -135,7 +135,7 @@ def test_kill_9_at_any_moment_changes_no_byte(undisturbed, tmp_path, workers):
         str(workers),
     ]
     kills = 0
-    while kills < 6:
+    while kills < 4:
         there = steps_taken(folder)
         process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         further = moments.randint(1, 3)

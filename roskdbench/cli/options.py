@@ -42,7 +42,11 @@ StoreFolder = Annotated[
 ]
 Workers = Annotated[
     int | None,
-    typer.Option(min=1, help="Jobs at a time. Default: one for each core, or as many as a GPU's memory takes."),
+    typer.Option(
+        min=1,
+        envvar="ROSKDBENCH_WORKERS",
+        help="Jobs at a time. Default: one for each core, or as many as a GPU's memory takes.",
+    ),
 ]
 
 
