@@ -1,6 +1,7 @@
 """The whole suite as on other machines, one after the other, and a table of how it went: `make test-anywhere`.
 
-Each line names an instruction set, a load and a Python. Words after the command go to pytest.
+Each line names an instruction set, a load, a Python, or other seeds for all that is drawn at random. Words after the
+command go to pytest.
 """
 
 import os
@@ -8,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -18,15 +20,32 @@ def limited(aten: str, onednn: str) -> dict[str, str]:
     return {"ATEN_CPU_CAPABILITY": aten, "ONEDNN_MAX_CPU_ISA": onednn}
 
 
-def runs() -> list[tuple[str, str, dict[str, str], int]]:
-    """Of each run: a name, the Python, its variables, how many busy loops run beside it."""
+@dataclass
+class Way:
+    """How the suite is run once."""
+
+    name: str
+    python: str = ""
+    variables: dict[str, str] = field(default_factory=dict)
+    busy_loops: int = 0
+    options: tuple[str, ...] = ()
+
+
+def ways() -> list[Way]:
+    """All that this machine has."""
     flags = Path("/proc/cpuinfo").read_text("utf-8").split() if Path("/proc/cpuinfo").exists() else []
-    found = [("native", "", {}, 0), ("SSE4.1", "", limited("default", "SSE41"), 0)]
-    found += [("AVX2", "", limited("avx2", "AVX2"), 0)] if "avx2" in flags else []
-    found += [("AVX512", "", limited("avx512", "AVX512_CORE"), 0)] if "avx512f" in flags else []
-    found += [("two busy loops", "", {}, 2)]
-    found += [(each, each, {}, 0) for each in ("python3.11", "python3.13") if shutil.which(each)]
-    return found
+    found = [Way("native"), Way("SSE4.1", variables=limited("default", "SSE41"))]
+    found += [Way("AVX2", variables=limited("avx2", "AVX2"))] if "avx2" in flags else []
+    found += [Way("AVX512", variables=limited("avx512", "AVX512_CORE"))] if "avx512f" in flags else []
+    found += [Way("two busy loops", busy_loops=2)]
+    found += [Way(f"other seeds {salt}", options=("--reseed", salt)) for salt in "123"]
+    return found + [Way(each, each) for each in ("python3.11", "python3.13") if runs(each)]
+
+
+def runs(python: str) -> bool:
+    """Whether there is such a Python, and not only a stand-in of its name."""
+    found = shutil.which(python)
+    return found is not None and subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode == 0
 
 
 def installed(python: str) -> str:
@@ -42,20 +61,27 @@ def installed(python: str) -> str:
 
 def main() -> int:
     table, well = [], True
-    for name, python, variables, loops in runs():
-        line = [installed(python), "-m", "pytest", "--numprocesses", "auto", "--dist", "loadfile", *sys.argv[1:]]
-        busy = [subprocess.Popen(BUSY) for _ in range(loops)]
+    for way in ways():
+        line = [installed(way.python), "-m", "pytest", "--numprocesses", "auto", "--dist", "loadfile", *way.options]
+        busy = [subprocess.Popen(BUSY) for _ in range(way.busy_loops)]
         started = time.monotonic()
         try:
             done = subprocess.run(
-                line, cwd=ROOT, env=os.environ | variables, stdout=subprocess.PIPE, text=True, check=False
+                [*line, *sys.argv[1:]],
+                cwd=ROOT,
+                env=os.environ | way.variables,
+                stdout=subprocess.PIPE,
+                text=True,
+                check=False,
             )
         finally:
             for each in busy:
                 each.kill()
         well = well and done.returncode == 0
         said = [each for each in done.stdout.splitlines() if each.startswith(("FAILED", "ERROR"))]
-        table.append(f"{name:16} {(time.monotonic() - started) / 60:5.1f} min  {done.stdout.strip().splitlines()[-1]}")
+        table.append(
+            f"{way.name:16} {(time.monotonic() - started) / 60:5.1f} min  {done.stdout.strip().splitlines()[-1]}"
+        )
         print("\n".join([table[-1], *said]), flush=True)
     print("\n".join(["", *table]))
     return 0 if well else 1

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from roskdbench import plugins
+from roskdbench import fingerprint, plugins
 from roskdbench.artifact import CHECKSUMS, RECORD
 from roskdbench.plan import plan
 from roskdbench.plugins import discover
@@ -66,9 +66,15 @@ MEASURED = TINY.replace(
 def pytest_addoption(parser):
     parser.addoption("--train-nothing", action="store_true", help="a test that trains fails")
     parser.addoption("--without-torch", action="store_true", help="a test that imports torch fails")
+    parser.addoption("--reseed", default="", help="all that is drawn at random in this process is drawn otherwise")
 
 
 def pytest_configure(config):
+    if salt := config.getoption("--reseed"):
+        plain = fingerprint.seed_for
+        for name, module in list(sys.modules.items()):
+            if name.startswith("roskdbench") and hasattr(module, "seed_for"):
+                module.seed_for = lambda *purpose: plain("tests", salt, *purpose)
     if config.getoption("--without-torch"):
         sys.meta_path.insert(0, _NoTorch())
 

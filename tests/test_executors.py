@@ -18,6 +18,7 @@ from roskdbench.errors import UserError
 from roskdbench.executors import Damaged, ExecutorConfig, Lost, config
 from roskdbench.executors import attempt as attempts
 from roskdbench.executors.config import default_devices, default_workers, visible_as
+from roskdbench.executors.deterministic_cpu import variables
 from roskdbench.executors.processes import DEVICES, ProcessExecutor
 from roskdbench.executors.shipping import make_private, packed, unpacked
 from roskdbench.plan import plan
@@ -365,3 +366,36 @@ def _rays(folder):
             if name.read_text().strip() in ("raylet", "gcs_server"):
                 found += [name for line in [(name.parent / "cmdline").read_bytes()] if folder.encode() in line]
     return found
+
+
+def test_one_instruction_set_for_all_processors_whatever_the_environment_asks_for(tmp_path):
+    """Each of these lots of native code has its own last digits on a processor that has them all."""
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    lots = (
+        {},
+        {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41"},
+        {"NPY_DISABLE_CPU_FEATURES": "X86_V4"},
+    )
+    made = plan(read_suite(str(tmp_path / "tiny.yaml")), discover())
+    found = []
+    for number, lot in enumerate(lots):
+        store = tmp_path / str(number)
+        done = command("run", tmp_path / "tiny.yaml", "--deterministic-cpu", "--store", store, **lot)
+        assert done.returncode == 0, done.stderr
+        found.append(payloads(Store(store), made))
+        records = [Store(store).open(each).record for each in made.jobs if made.jobs[each].trains]
+        assert {each["environment"]["instructions"] for each in records} == {
+            "one for all x86-64 processors (--deterministic-cpu)"
+        }
+    assert found[0] == found[1] == found[2]
+
+
+def test_one_instruction_set_is_for_the_processors_of_this_machine(monkeypatch):
+    with pytest.raises(UserError, match="--deterministic-cpu is for --executor local, and this is slurm"):
+        ExecutorConfig(kind="slurm", deterministic_cpu=True)
+    monkeypatch.setattr(config, "default_devices", lambda: ["0"])
+    with pytest.raises(UserError, match="computes on the processor; --devices says cuda:0"):
+        ExecutorConfig(devices=("cuda:0",), deterministic_cpu=True)
+    monkeypatch.setattr("platform.machine", lambda: "arm64")
+    with pytest.raises(UserError, match="for x86-64 processors, and this is arm64"):
+        variables()

@@ -90,6 +90,14 @@ SlurmOptions = Annotated[
         rich_help_panel=WHERE,
     ),
 ]
+DeterministicCpu = Annotated[
+    bool,
+    typer.Option(
+        "--deterministic-cpu",
+        help="Keep to one instruction set, so that different x86-64 processors give the same bytes. Slower.",
+        rich_help_panel=WHERE,
+    ),
+]
 Only = Annotated[
     list[str] | None, typer.Option("--only", metavar="EXPERIMENT", help="Just this experiment. Repeatable.")
 ]

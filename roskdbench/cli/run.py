@@ -8,6 +8,7 @@ from roskdbench.cli.options import (
     STORE,
     Address,
     Data,
+    DeterministicCpu,
     Devices,
     Executor,
     ExecutorKind,
@@ -36,6 +37,7 @@ def run(
     devices: Devices = None,
     address: Address = None,
     slurm: SlurmOptions = None,
+    deterministic_cpu: DeterministicCpu = False,
     only: Only = None,
     data: Data = None,
     settings: Settings = None,
@@ -61,7 +63,12 @@ def run(
 
     screen = console()
     config = ExecutorConfig(
-        executor.value, workers, devices.split(",") if devices else (), address, _pairs("--slurm", slurm or [])
+        executor.value,
+        workers,
+        devices.split(",") if devices else (),
+        address,
+        _pairs("--slurm", slurm or []),
+        deterministic_cpu,
     )
     session = Session(suite, store, folders or [], only or [], data or [], settings or [], config)
     registry = registry_found(folders)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from roskdbench.errors import UserError
+from roskdbench.executors.deterministic_cpu import variables
 from roskdbench.executors.events import Event, Executor
 from roskdbench.executors.inline import InlineExecutor
 from roskdbench.executors.processes import ProcessExecutor
@@ -45,17 +46,22 @@ class ExecutorConfig:
     """Of a Ray cluster; without one, Ray is started on this machine."""
     options: Mapping[str, str] = field(default_factory=dict)
     """Of Slurm, by submitit's names."""
+    deterministic_cpu: bool = False
+    """Whether workers keep to one instruction set for all x86-64 processors, so that bytes can be compared."""
 
     def __post_init__(self) -> None:
         for option, kind, value in (
             ("--devices", "local", self.devices),
             ("--address", "ray", self.address),
             ("--slurm", "slurm", self.options),
+            ("--deterministic-cpu", "local", self.deterministic_cpu),
         ):
             if value and kind != self.kind:
                 raise UserError(f"{option} is for --executor {kind}, and this is {self.kind}")
         for device in self.devices:
             visible_as(device)
+            if self.deterministic_cpu and device != "cpu":
+                raise UserError(f"--deterministic-cpu computes on the processor; --devices says {device}")
 
     def start(self, store: Store, plugin_folders: tuple[Path, ...], tell: Callable[[Event], None]) -> Executor:
         """Make the executor. Progress of a job in this very process goes to `tell`."""
@@ -67,6 +73,8 @@ class ExecutorConfig:
             from roskdbench.executors.slurm import SlurmExecutor
 
             return SlurmExecutor(store, plugin_folders, tell, self.workers, self.options)
+        if self.deterministic_cpu:
+            return ProcessExecutor(store, plugin_folders, self.workers or cores(), [visible_as("cpu")], variables())
         visible = [visible_as(device) for device in self.devices] or default_devices()
         workers = self.workers or default_workers(visible)
         if workers == 1 and not self.devices:

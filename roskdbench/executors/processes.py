@@ -10,6 +10,7 @@ from itertools import cycle, islice
 from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from roskdbench.engine import GPU_SHARERS
@@ -33,14 +34,19 @@ class _Worker:
 class ProcessExecutor:
     """Up to `workers` processes, started when they are first needed. One that dies is replaced.
 
-    `visible` are values of CUDA_VISIBLE_DEVICES, which workers are spread over.
+    `visible` are values of CUDA_VISIBLE_DEVICES, which workers are spread over; `variables` are set for each of them.
     """
 
     def __init__(
-        self, store: Store, plugin_folders: tuple[Path, ...], workers: int, visible: Sequence[str] = ()
+        self,
+        store: Store,
+        plugin_folders: tuple[Path, ...],
+        workers: int,
+        visible: Sequence[str] = (),
+        variables: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._store, self._plugin_folders, self._limit = store, plugin_folders, workers
-        self._visible = visible
+        self._visible, self._variables = visible, variables
         self._context = get_context("spawn")
         self._workers: list[_Worker] = []
 
@@ -104,7 +110,7 @@ class ProcessExecutor:
         taken = [worker.visible for worker in self._workers]
         visible = min(self._visible, key=taken.count) if self._visible else None
         seen = {} if visible is None else {DEVICES: visible, GPU_SHARERS: self._sharing(visible)}
-        with _environment(dict.fromkeys(ONE_THREAD, "1") | seen), _deaf_to_ctrl_c():
+        with _environment({**dict.fromkeys(ONE_THREAD, "1"), **seen, **self._variables}), _deaf_to_ctrl_c():
             process.start()
             worker = _Worker(process, ours, visible)
             self._workers.append(worker)  # in here, so that an interrupt does not leave a worker that nobody ends

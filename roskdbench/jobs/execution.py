@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from roskdbench.artifact import DIVERGED
-from roskdbench.engine import GPU_SHARERS
+from roskdbench.engine import DETERMINISTIC_CPU, GPU_SHARERS
 from roskdbench.fingerprint import canonical_json
 from roskdbench.job import Job
 from roskdbench.jobs.context import JobContext
@@ -82,6 +82,8 @@ def instructions() -> str:
     """The instruction set that torch computes with on this processor, and what oneDNN is held to, if it is."""
     import torch
 
+    if os.environ.get(DETERMINISTIC_CPU):
+        return "one for all x86-64 processors (--deterministic-cpu)"
     limit = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA")
     found = str(torch.backends.cpu.get_cpu_capability())
     return f"{found} (oneDNN: {limit})" if limit else found
