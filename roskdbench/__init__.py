@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from roskdbench.report.figures.drawing import figure as figure
     from roskdbench.report.formats.registering import report_format as report_format
     from roskdbench.suite.attack import Attack as Attack
+    from roskdbench.suite.corruption import Corruption as Corruption
     from roskdbench.suite.measure import Column as Column
     from roskdbench.suite.measure import Measure as Measure
     from roskdbench.suite.metric import metric as metric
@@ -56,6 +57,7 @@ _MODULES = {
     "report.figures.drawing": ["figure"],
     "report.formats.registering": ["report_format"],
     "suite.attack": ["Attack"],
+    "suite.corruption": ["Corruption"],
     "suite.measure": ["Column", "Measure"],
     "suite.metric": ["metric"],
     "suite.network": ["network"],

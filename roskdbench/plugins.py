@@ -1,4 +1,5 @@
-"""Finding what can be added: methods, measures, metrics, datasets, attacks, networks, report formats and figures.
+"""Finding what can be added: methods, measures, metrics, datasets, attacks, corruptions, networks, report formats and
+figures.
 
 Each is declared in one file, bundled or a user's, and known by its family and name. Files of a user are looked for in
 the folders that a command names, in ROSKDBENCH_PLUGINS, and in installed packages (entry points `roskdbench.plugins`).
@@ -43,6 +44,7 @@ FAMILIES = {
         Family("metric", "metrics", "roskdbench.metrics"),
         Family("dataset", "datasets", "roskdbench.datasets"),
         Family("attack", "attacks", "roskdbench.attacks"),
+        Family("corruption", "corruptions", "roskdbench.corruptions"),
         Family("network", "networks"),
         Family("format", "formats", "roskdbench.report.formats"),
         Family("figure", "figures", "roskdbench.report.figures"),
@@ -109,12 +111,16 @@ def keep(family: str, name: str, thing: Thing, module: str) -> Thing:
 
 
 def register(name: str) -> Callable[[type[Thing]], type[Thing]]:
-    """Make a class known under a name: `@register("my-method")` above a Method, Measure, Dataset or Attack."""
+    """Make a class known under a name: `@register("my-method")` above a Method, Measure, Dataset, Attack
+    or Corruption.
+    """
 
     def take(thing: type[Thing]) -> type[Thing]:
         family = getattr(thing, "family", None)
         if not isinstance(thing, type) or family not in FAMILIES:
-            raise TypeError(f"@register('{name}') is for classes that inherit from Method, Measure, Dataset or Attack")
+            raise TypeError(
+                f"@register('{name}') is for classes that inherit from Method, Measure, Dataset, Attack or Corruption"
+            )
         thing.name = name  # type: ignore[attr-defined]
         return keep(family, name, thing, thing.__module__)
 

@@ -132,6 +132,24 @@ def two_layers(channels, classes, size, width=8):
         torch.nn.Linear(16 * width, classes),
     )
 '''
+CORRUPTION = '''
+from roskdbench import Corruption, register
+
+
+@register("smudge")
+class Smudge(Corruption):
+    """Smudge: a grey square somewhere."""
+
+    strengths: list[float] = [0.1, 0.2, 0.3, 0.4, 0.5]
+
+    def corrupt(self, images, strength, uniforms):
+        size = images.shape[-1]
+        side = max(1, round(strength * size))
+        changed = images.clone()
+        for number, (row, column) in enumerate((uniforms(2) * (size - side)).long().tolist()):
+            changed[number, :, row : row + side, column : column + side] = 0.5
+        return changed
+'''
 FORMAT = '''
 from roskdbench import report_format
 
@@ -310,6 +328,28 @@ def test_an_attack_is_one_file(folder):
     path.write_text(ATTACK.replace("== 0).to", "== 1).to"))
     results, progress = computed(folder, measures)
     assert {results.plan.jobs[each].group for each in progress.state} == {"attacks"}
+
+
+def test_a_corruption_is_one_file(folder):
+    path = add(folder, CORRUPTION)
+    measures = "experiments.main.measures=[{measure: corruptions, images: 12, corruptions: [smudge, gamma]}]"
+    results, _ = computed(folder, measures)
+    tables, text, document, index = everywhere(results, folder)
+    table = next(table for table in tables if table.name == "main-corruptions")
+    assert table.labels[-1] == "corruption"
+    severities = [f"corruptions {severity}" for severity in (1, 2, 3, 4, 5)]
+    assert list(dict.fromkeys(labels[-1] for labels, _ in table.rows)) == ["none", "corruptions", *severities]
+    assert "/ corruptions 5" in text
+    for shown in (document, index):
+        assert "the mean over smudge, gamma" in shown
+    numbers = results.frame[(results.frame["perturbation"] == "smudge") & (results.frame["metric"] == "accuracy")]
+    assert sorted(set(numbers["severity"])) == [1, 2, 3, 4, 5]
+    verdict = verified(results, folder)
+    assert verdict.objections == []
+    assert verdict.trusted == 0
+    path.write_text(CORRUPTION.replace("= 0.5", "= 0.25"))
+    results, progress = computed(folder, measures)
+    assert {results.plan.jobs[each].group for each in progress.state} == {"corruptions"}
 
 
 def test_a_network_of_ones_own_is_teacher_and_student_and_its_code_counts(folder):

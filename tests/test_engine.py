@@ -418,7 +418,7 @@ def test_an_unknown_network_is_answered_with_the_nearest():
 
 
 def test_weights_come_back_from_their_file(tmp_path):
-    from conftest import ARCHITECTURE
+    from tiny import ARCHITECTURE
 
     network = tiny_network(seed=3).eval()
     facts = {"architecture": ARCHITECTURE, "channels": 3, "classes": 8, "size": 28, "stem": "standard"}

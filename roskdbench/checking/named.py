@@ -11,12 +11,13 @@ from roskdbench.errors import UserError, nearest, one_line
 from roskdbench.fingerprint import canonical_json
 from roskdbench.plugins import Registry
 from roskdbench.suite.attack import Attack
+from roskdbench.suite.corruption import SEVERITIES, Corruption
 from roskdbench.suite.measure import Column, Measure
 from roskdbench.suite.problems import Task
 
 SAMPLES = 72
 TASKS: tuple[Task, ...] = ("single-label", "multi-label")
-CHECKED = ("method", "measure", "metric", "dataset", "attack", "network")
+CHECKED = ("method", "measure", "metric", "dataset", "attack", "corruption", "network")
 
 
 def check_named(registry: Registry, name: str) -> Iterator[Verdict]:
@@ -126,6 +127,35 @@ def _attack(registry: Registry, name: str) -> Iterator[Verdict]:
             yield f"pixels stay from 0 to 1 {where}", None if inside else "some do not"
 
 
+def _corruption(registry: Registry, name: str) -> Iterator[Verdict]:
+    import torch
+
+    from roskdbench.measuring.corruptions import corrupted
+
+    kind: type[Corruption] = registry.find("corruption", name).thing
+    if any(each.is_required() for each in kind.model_fields.values()):
+        yield "it can be tried without settings", "it has settings without a default; strengths needs five numbers"
+        return
+    corruption, (images, _) = Corruption.read({"corruption": name}, registry), _images("single-label")
+    samples = torch.arange(len(images)) * 7
+    together = [corrupted(corruption, severity, images, samples) for severity in SEVERITIES]
+    again = [corrupted(corruption, severity, images, samples) for severity in SEVERITIES]
+    same = all(map(torch.equal, together, again))
+    yield "it is deterministic", None if same else "two runs differ; draw from `uniforms`"
+    one = [corrupted(corruption, severity, images[2:3], samples[2:3]) for severity in SEVERITIES]
+    near = all(bool((each[2:3] - alone).abs().max() <= 1 / 255) for each, alone in zip(together, one, strict=True))
+    yield "an image alone is corrupted as in a batch", None if near else "it depends on its neighbours"
+    shape = all(each.shape == images.shape and bool(each.isfinite().all()) for each in together)
+    yield "it gives images of the same shape, all numbers finite", None if shape else "it does not"
+    change = [float((each - images).abs().mean()) for each in together]
+    yield (
+        "it changes images, at severity 5 the most",
+        None
+        if change[0] > 0 and max(change) == change[-1]
+        else (f"the mean change by severity is {', '.join(f'{each:.3g}' for each in change)}"),
+    )
+
+
 def _network(registry: Registry, name: str) -> Iterator[Verdict]:
     import torch
 
@@ -182,4 +212,11 @@ def _images(task: Task) -> Any:
     return images, targets if task == "single-label" else torch.nn.functional.one_hot(targets, 8)
 
 
-CHECKS = {"measure": _measure, "metric": _metric, "dataset": _dataset, "attack": _attack, "network": _network}
+CHECKS = {
+    "measure": _measure,
+    "metric": _metric,
+    "dataset": _dataset,
+    "attack": _attack,
+    "corruption": _corruption,
+    "network": _network,
+}

@@ -25,6 +25,7 @@ COMMANDS: dict[str, list[Callable[..., None]]] = {
         look.metrics,
         look.datasets,
         look.attacks,
+        look.corruptions,
         look.networks,
         look.formats,
         look.figures,

@@ -8,7 +8,9 @@ from roskdbench.cli.options import Folders, console, registry_found
 
 
 def check(
-    name: Annotated[str, typer.Argument(help="The name of a method, measure, metric, dataset, attack or network.")],
+    name: Annotated[
+        str, typer.Argument(help="The name of a method, measure, metric, dataset, attack, corruption or network.")
+    ],
     folders: Folders = None,
 ) -> None:
     """Try something on phantoms for some seconds and say whether it keeps the contract."""

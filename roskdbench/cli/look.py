@@ -1,4 +1,4 @@
-"""What there is: methods, measures, metrics, datasets, attacks, networks, formats, figures, suites; and the schema."""
+"""What there is: methods, measures and all else that can be added; suites; and the schema."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,11 @@ def metrics(folders: Folders = None) -> None:
 def attacks(folders: Folders = None) -> None:
     """List the attacks there are, besides those of torchattacks."""
     _list("attack", folders)
+
+
+def corruptions(folders: Folders = None) -> None:
+    """List the corruptions of test images there are."""
+    _list("corruption", folders)
 
 
 def networks(folders: Folders = None) -> None:

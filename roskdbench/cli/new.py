@@ -1,4 +1,4 @@
-"""`new method`, `new measure`, `new metric`, `new dataset`, `new attack`: a file of one's own to start from."""
+"""`new method`, `measure`, `metric`, `dataset`, `attack`, `corruption`: a file of one's own to start from."""
 
 from pathlib import Path
 from typing import Annotated
@@ -40,6 +40,12 @@ def dataset(name: Name, folder: Into = PLUGINS) -> None:
 def attack(name: Name, folder: Into = PLUGINS) -> None:
     """Write an attack to start from."""
     _write("attack", name, folder)
+
+
+@app.command()
+def corruption(name: Name, folder: Into = PLUGINS) -> None:
+    """Write a corruption of test images to start from."""
+    _write("corruption", name, folder)
 
 
 def _write(family: str, name: str, folder: Path) -> None:

@@ -28,7 +28,8 @@ Folders = Annotated[
         "--plugins",
         "--methods",
         metavar="DIR",
-        help="A folder with methods, measures, metrics, datasets, attacks or networks of your own. Repeatable.",
+        help="A folder with methods, measures, metrics, datasets, attacks, corruptions or networks of your own. "
+        "Repeatable.",
     ),
 ]
 StoreFolder = Annotated[

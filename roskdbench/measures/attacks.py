@@ -56,6 +56,8 @@ class Attacks(Measure):
     reads: ClassVar[tuple[Reads, ...]] = ("predictions", "model", "substitute")
     heading: ClassVar[str] = "under attack"
     perturbs: ClassVar[bool] = True
+    perturbed_by: ClassVar[str] = "attack"
+    checks_itself: ClassVar[bool] = True
 
     preset: Literal["paper"] | None = None
     attacks: list[AnyAttack] = []

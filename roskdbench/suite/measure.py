@@ -78,6 +78,10 @@ class Measure(Plugged):
     """What stands above its columns, after the problem's name; nothing if empty."""
     perturbs: ClassVar[bool] = False
     """Whether it has scores under perturbations, which are a table of their own."""
+    perturbed_by: ClassVar[str] = "perturbation"
+    """What that table calls a perturbation."""
+    checks_itself: ClassVar[bool] = False
+    """Whether it checks its perturbations, too: what `verdicts` names is then there, as 0 or 1."""
     drawn_only: ClassVar[frozenset[str]] = frozenset()
     """Settings that change pictures and no number."""
 

@@ -9,7 +9,7 @@ from string import Template
 from roskdbench.errors import UserError, refusal
 from roskdbench.plugins import FAMILIES, discover
 
-OFFERED = ("method", "measure", "metric", "dataset", "attack")
+OFFERED = ("method", "measure", "metric", "dataset", "attack", "corruption")
 
 
 def write_plugin(family: str, name: str, folder: Path) -> list[Path]:

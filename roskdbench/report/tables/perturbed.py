@@ -61,7 +61,8 @@ def _listed(layout: Layout, measure: str) -> list[Facts]:
 
 def _perturbed(layout: Layout, measure: str, source: ComparisonSource | None) -> Table:
     declared, attacks = layout.measures[measure], _listed(layout, measure)
-    headings = {column.metric: column.heading for column in layout.columns[measure]} | COST
+    headings = {column.metric: column.heading for column in layout.columns[measure]}
+    headings |= {each: text for each, text in COST.items() if declared.checks_itself or each != CHECKS}
     columns: list[TableColumn] = []
     for problem in layout.problems:
         own = [cell for cell in layout.cells if cell.problem == problem]
@@ -71,7 +72,7 @@ def _perturbed(layout: Layout, measure: str, source: ComparisonSource | None) ->
             if source and any(source.number(cell, each, metric) for cell in own for each in conditions):
                 columns.append(TableColumn(problem, metric, heading, source=source.source))
     title = f"{layout.title}: {declared.heading or measure}"
-    table = Table(_stem(layout, measure), title, [*layout.labels, "attack"], columns)
+    table = Table(_stem(layout, measure), title, [*layout.labels, declared.perturbed_by], columns)
     verdicts = _verdicts(layout, measure)
     for facts in (USUAL, *attacks):
         condition = Condition(measure, facts=facts)
@@ -168,7 +169,7 @@ def _by_radius(layout: Layout, measure: str) -> Table | None:
     table = Table(
         f"{_stem(layout, measure)}-radii",
         f"{layout.title}: F1 by radius",
-        [*layout.labels, "attack"],
+        [*layout.labels, layout.measures[measure].perturbed_by],
         columns,
     )
     for row in layout.rows:
@@ -193,9 +194,10 @@ def _by_class(layout: Layout, measure: str) -> Table | None:
     if not classes:
         return None
     values = _class_values(layout, part)
-    title = f"{layout.title}: F1 lost {layout.measures[measure].heading or measure}, by class"
+    declared = layout.measures[measure]
+    title = f"{layout.title}: F1 lost {declared.heading or measure}, by class"
     columns = [TableColumn(problem, label, label) for problem, label in classes]
-    table = Table(f"{_stem(layout, measure)}-classes", title, [*layout.labels, "attack"], columns)
+    table = Table(f"{_stem(layout, measure)}-classes", title, [*layout.labels, declared.perturbed_by], columns)
     for facts in attacks:
         for row in layout.rows:
             found: list[Value] = []

@@ -1,0 +1,24 @@
+"""Images with too little contrast."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from roskdbench.plugins import register
+from roskdbench.suite.corruption import Corruption, Strengths, Uniforms
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@register("contrast")
+class Contrast(Corruption):
+    """Contrast: pixels drawn towards the mean of their image."""
+
+    strengths: Strengths = [0.7, 0.5, 0.35, 0.25, 0.15]
+    """What is left of the distance from the mean."""
+
+    def corrupt(self, images: Tensor, strength: float, uniforms: Uniforms) -> Tensor:
+        """The mean is each channel's."""
+        mean = images.mean((2, 3), keepdim=True)
+        return mean + strength * (images - mean)
