@@ -24,11 +24,13 @@ FULL = 255
 
 
 def corrupted(corruption: Corruption, severity: int, images: Tensor, samples: Tensor) -> Tensor:
-    """The images at a severity, rounded to grey levels as files have them. The same for every model and seed."""
+    """The images at a severity, rounded to grey levels as files have them. The same for every model and seed; an image
+    has the same random numbers at every severity.
+    """
     seed = seed_for("corruption", corruption.name)
 
     def draws(count: int) -> Tensor:
-        return uniforms(seed, severity, samples, count)
+        return uniforms(seed, 0, samples, count)
 
     worse = corruption.corrupt(images, corruption.strengths[severity - 1], draws)
     return (worse.clamp(0, 1) * FULL).round() / FULL
