@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from roskdbench.errors import UserError as UserError
     from roskdbench.method import Averaging as Averaging
     from roskdbench.method import Batch as Batch
+    from roskdbench.method import BernoulliMean as BernoulliMean
+    from roskdbench.method import BernoulliSum as BernoulliSum
     from roskdbench.method import Dirichlet as Dirichlet
     from roskdbench.method import EachTeacher as EachTeacher
     from roskdbench.method import Equal as Equal
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from roskdbench.method import RunningMean as RunningMean
     from roskdbench.method import Setting as Setting
     from roskdbench.method import Single as Single
+    from roskdbench.method import SoftLoss as SoftLoss
+    from roskdbench.method import Softmax as Softmax
     from roskdbench.method import Teachers as Teachers
     from roskdbench.method import Weigher as Weigher
     from roskdbench.method import Weighting as Weighting
@@ -66,6 +70,8 @@ _MODULES = {
     "method": [
         "Averaging",
         "Batch",
+        "BernoulliMean",
+        "BernoulliSum",
         "Dirichlet",
         "EachTeacher",
         "Equal",
@@ -82,6 +88,8 @@ _MODULES = {
         "RunningMean",
         "Setting",
         "Single",
+        "SoftLoss",
+        "Softmax",
         "Teachers",
         "Weigher",
         "Weighting",

@@ -24,26 +24,36 @@ def overlapping_subsets(
     ratio: float,
     construction: str,
     seed: int,
+    fixed_size: bool = False,
 ) -> Members:
-    """Which of the N training samples each of `count` subsets holds. [k, N]"""
-    check_overlap(construction, count, ratio)
+    """Which of the N training samples each of `count` subsets holds. [k, N]
+
+    Those of a fixed size hold N/k each at any overlap, and leave the more out the more they overlap.
+    """
+    check_overlap(construction, count, ratio, fixed_size)
+    if fixed_size:
+        return _core_of_fixed_size(strata, groups, count, ratio, seed_for("subsets", seed))
     return CONSTRUCTIONS[construction](strata, groups, count, ratio, seed_for("subsets", seed))
 
 
-def check_overlap(construction: str, count: int, ratio: float) -> None:
+def check_overlap(construction: str, count: int, ratio: float, fixed_size: bool = False) -> None:
     """A UserError for a construction that is not known or a ratio that it cannot reach."""
     if construction not in CONSTRUCTIONS:
         raise UserError(f"unknown overlap construction '{construction}'; {nearest(construction, CONSTRUCTIONS)}")
     if not 0.0 <= ratio <= 1.0:
         raise UserError(f"an overlap of {ratio:g} is not a ratio; it lies between 0 and 1")
+    if fixed_size and construction != "core":
+        raise UserError(f"subsets of a fixed size are built from a common core; construction '{construction}' is not")
     if construction == "ring" and count > 1 and ratio > 1 - 1 / count + 1e-12:
         raise UserError(
             f"ring windows of {count} subsets overlap by at most {1 - 1 / count:g}, not {ratio:g}; use 'core'"
         )
 
 
-def subset_share(construction: str, count: int, ratio: float) -> float:
+def subset_share(construction: str, count: int, ratio: float, fixed_size: bool = False) -> float:
     """The size of each subset as a share of the training set."""
+    if fixed_size:
+        return 1 / count
     if construction == "core":
         return 1 / (count * (1 - ratio) + ratio)
     if construction == "ring":
@@ -65,6 +75,15 @@ def _core_global(strata: NDArray[np.uint8], groups: NDArray[np.int64], count: in
 def _core_and_rest(strata: NDArray[np.uint8], groups: NDArray[np.int64], count: int, core: float, seed: int) -> Members:
     part = allocate(strata, groups, [core, *[(1 - core) / count] * count], seed)
     return np.stack([(part == 0) | (part == own) for own in range(1, count + 1)])
+
+
+def _core_of_fixed_size(
+    strata: NDArray[np.uint8], groups: NDArray[np.int64], count: int, ratio: float, seed: int
+) -> Members:
+    """N/k each, of which p is common; what nobody needs is left out."""
+    core, own = ratio / count, (1 - ratio) / count
+    part = allocate(strata, groups, [core, *[own] * count, 1 - core - own * count], seed)
+    return np.stack([(part == 0) | (part == index) for index in range(1, count + 1)])
 
 
 def _borrow(strata: NDArray[np.uint8], groups: NDArray[np.int64], count: int, ratio: float, seed: int) -> Members:

@@ -1,7 +1,7 @@
 """How a network is trained, as the protocol says, and where the randomness of a training comes from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -31,6 +31,11 @@ class Recipe:
         """From a job's spec."""
         steps = _STEPS.validate_python(spec["augmentation"])
         return cls(**{**spec, "milestones": tuple(spec["milestones"]), "augmentation": steps})
+
+    def stretched(self, factor: float) -> "Recipe":
+        """The same schedule over more epochs, or fewer."""
+        epochs = max(1, round(self.epochs * factor))
+        return replace(self, epochs=epochs, milestones=tuple(max(1, round(each * factor)) for each in self.milestones))
 
     def learning_rate(self, epoch: int) -> float:
         """The step schedule: multiplied by `factor` at each milestone that has come."""

@@ -81,6 +81,7 @@ class Training:
         self._ask_in_full = self.config.in_training(self._ask)
         self.learning, self.held_out = self._set_apart(self.method.weighting.held_out)
         self.weigher = self._begin_weigher()
+        self.soft_scale = self._soft_scale()
 
     def run(self) -> None:
         """Train to the last epoch, going on from the checkpoint if there is one."""
@@ -147,6 +148,8 @@ class Training:
                 seed=self.seeds.method,
                 weigher=self.weigher,
                 student=self.predict,
+                soft_loss=self.method.soft_loss,
+                soft_scale=self.soft_scale,
                 pooled_features=features,
                 held_out=(lambda: self._held_out_batch(epoch, step)) if len(self.held_out) else None,
             )
@@ -210,6 +213,17 @@ class Training:
         seed = seed_for("weigher", self.seeds.method)
         setting = Setting(len(self.bank), classes, self.network.feature_width, self.device, seed)
         return self.method.weighting.begin(setting)
+
+    def _soft_scale(self) -> float:
+        """What the soft loss is multiplied by so that its gradient starts as long as the hard one's; from the first
+        epoch's views, so that a training that goes on finds the same.
+        """
+        soft_loss = self.method.soft_loss
+        if not (soft_loss.balanced and self.bank):
+            return 1.0
+        targets = self.examples.targets[self.examples.samples]
+        divisor = soft_loss.divisor(self.method.temperature)
+        return soft_loss.balance(self.task, self._teacher_logits(0), targets, divisor)
 
     def _reestimate(self, averaged: AveragedModel) -> None:
         """BatchNorm statistics of the averaged weights, by a pass over the last epoch's views."""

@@ -17,6 +17,12 @@ def run(context: JobContext) -> None:
     targets = context.inputs["labels"].arrays("labels.npz")["targets"]
     strata = indicators(targets[train], len(labels.classes))
     members = overlapping_subsets(
-        strata, labels.groups[train], spec["count"], spec["ratio"], spec["construction"], spec["seed"]
+        strata,
+        labels.groups[train],
+        spec["count"],
+        spec["ratio"],
+        spec["construction"],
+        spec["seed"],
+        spec.get("fixed_size", False),
     )
     np.savez(context.folder / "members.npz", members=members.astype(np.uint8))

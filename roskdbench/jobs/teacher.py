@@ -19,19 +19,21 @@ def run(context: JobContext) -> str | None:
     from roskdbench.method import Method
 
     device, problem, spec = prepare(), context.problem(), context.spec
-    samples = context.training_part()
+    samples, recipe = context.training_part(), Recipe.of(spec["recipe"])
     if "subsets" in context.inputs:
         members = context.inputs["subsets"].arrays("members.npz")["members"]
-        samples = samples[members[spec["subset"]] == 1]
+        whole, samples = len(samples), samples[members[spec["subset"]] == 1]
+        if spec.get("steps") == "equal":
+            recipe = recipe.stretched(whole / max(1, len(samples)))
     described = networks.facts(context, problem)
     purpose = ("teacher", spec["position"], spec["seed"])
     training = Training(
         task=problem.labels.task,
-        method=Method(),
+        method=Method.model_validate({"soft_loss": spec["soft_loss"]} if "soft_loss" in spec else {}),
         network=networks.fresh(context, described, *purpose),
         examples=networks.examples(context, problem, samples, device),
         bank=[],
-        recipe=Recipe.of(spec["recipe"]),
+        recipe=recipe,
         seeds=Seeds.of(*purpose),
         config=networks.compute_config(context),
         checkpoint=Checkpoint(context.partial),

@@ -6,6 +6,7 @@ from roskdbench.method.contract import Method, code_identity
 from roskdbench.method.making import make_method
 from roskdbench.method.matching import EachTeacher, Matching, Mixture
 from roskdbench.method.parts import Part
+from roskdbench.method.soft_loss import BernoulliMean, BernoulliSum, SoftLoss, Softmax
 from roskdbench.method.teachers import (
     NoTeachers,
     OnAllData,
@@ -28,6 +29,8 @@ from roskdbench.method.weighting import (
 __all__ = [
     "Averaging",
     "Batch",
+    "BernoulliMean",
+    "BernoulliSum",
     "Dirichlet",
     "EachTeacher",
     "Equal",
@@ -46,6 +49,8 @@ __all__ = [
     "RunningMean",
     "Setting",
     "Single",
+    "SoftLoss",
+    "Softmax",
     "Subset",
     "TeacherSlot",
     "Teachers",

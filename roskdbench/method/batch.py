@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import seed_for
+from roskdbench.method.soft_loss import BernoulliMean, SoftLoss
 from roskdbench.suite.problems import Task
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class Batch:
     seed: int
     weigher: Weigher
     student: Callable[[torch.Tensor], torch.Tensor]
+    soft_loss: SoftLoss = field(default_factory=BernoulliMean)
+    soft_scale: float = 1.0  # what `soft_loss` asks the soft part to be multiplied by
     pooled_features: torch.Tensor | None = None  # [B, F]
     held_out: Callable[[], tuple[torch.Tensor, torch.Tensor]] | None = None
 
@@ -67,22 +70,22 @@ class Batch:
         return _generator(self.seed, "epoch", self.epoch)
 
     def hard_loss(self) -> torch.Tensor:
-        """Cross-entropy with the labels: softmax for single-label, the mean of binary ones for multi-label."""
-        from roskdbench.method import losses
-
-        return losses.hard_losses(self.task, self.student_logits, self.targets).mean()
+        """Cross-entropy with the labels: softmax for single-label, binary ones for multi-label, taken together as the
+        suite's soft loss says.
+        """
+        return self.soft_loss.hard(self.task, self.student_logits, self.targets).mean()
 
     def divergences(self, temperature: float) -> torch.Tensor:
         """KL(q_m || p) of the student p from each teacher q_m for each example, [K, B]."""
-        from roskdbench.method import losses
-
-        return losses.divergences(self.task, self.teacher_logits, self.student_logits, temperature)
+        divisor = self.soft_loss.divisor(temperature)
+        return self.soft_loss.divergences(self.task, self.teacher_logits, self.student_logits, divisor)
 
     def mixture_divergence(self, temperature: float) -> torch.Tensor:
         """KL(sum_m w_m q_m || p) for each example, [B]."""
-        from roskdbench.method import losses
-
-        return losses.mixture_divergence(self.task, self.teacher_logits, self.weights, self.student_logits, temperature)
+        divisor = self.soft_loss.divisor(temperature)
+        return self.soft_loss.mixture_divergence(
+            self.task, self.teacher_logits, self.weights, self.student_logits, divisor
+        )
 
 
 def _generator(*purpose: int | str) -> torch.Generator:

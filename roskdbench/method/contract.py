@@ -13,6 +13,7 @@ from pydantic._internal._model_construction import ModelMetaclass
 from roskdbench.method.averaging import Averaging, LastWeights, Mean, RunningMean
 from roskdbench.method.matching import EachTeacher, Matching
 from roskdbench.method.parts import Part
+from roskdbench.method.soft_loss import BernoulliMean, SoftLoss
 from roskdbench.method.teachers import NoTeachers, Teachers
 from roskdbench.method.weighting import Equal, Weighting
 from roskdbench.source import is_ours, source_digest
@@ -58,6 +59,8 @@ class Method(Declared, metaclass=_DeclaredByValue):
     weighting: Weighting = Equal()
     matching: Matching = EachTeacher()
     averaging: Averaging = LastWeights()
+    soft_loss: SoftLoss = BernoulliMean()
+    """How the loss from teachers is read for several findings; the protocol's way if left out."""
     temperature: Annotated[float, Field(gt=0)] = 0.5
     """Divides logits before they are compared; the paper prints 0.5, which sharpens."""
     alpha: Annotated[float, Field(ge=0, le=1)] = 0.9
@@ -69,7 +72,9 @@ class Method(Declared, metaclass=_DeclaredByValue):
         if len(batch.teacher_logits) == 0:
             return hard
         soft = self.matching.divergence(batch, self.temperature)
-        return self.alpha * self.temperature**2 * soft + (1 - self.alpha) * hard
+        if self.soft_loss.balanced:
+            return (hard + batch.soft_scale * soft) / 2
+        return self.alpha * self.soft_loss.divisor(self.temperature) ** 2 * soft + (1 - self.alpha) * hard
 
     @property
     def collected_mean(self) -> Mean:
@@ -91,7 +96,10 @@ class Method(Declared, metaclass=_DeclaredByValue):
         """The method's parameters as a suite would write them, every one included."""
         plain = self.model_dump(mode="json")
         parts = {name: getattr(self, name) for name in type(self).model_fields}
-        return plain | {name: part.declaration() for name, part in parts.items() if isinstance(part, Part)}
+        found = plain | {name: part.declaration() for name, part in parts.items() if isinstance(part, Part)}
+        if self.soft_loss == BernoulliMean():
+            del found["soft_loss"]  # a setting that was added later leaves old fingerprints as they are
+        return found
 
     def training_declaration(self) -> dict[str, Any]:
         """The parameters that a student's training depends on: neither whom its teachers learnt from nor what is
@@ -110,6 +118,7 @@ def code_identity(method: Method) -> dict[str, str]:
         "method": method,
         "weighting": method.weighting,
         "matching": method.matching,
+        "soft_loss": method.soft_loss,
         "averaging": method.averaging,
     }
     found = {}

@@ -15,6 +15,10 @@ class Subset:
     count: int
     ratio: float
     index: int
+    fixed_size: bool = False
+    """Whether it has 1/count of the training set at any overlap."""
+    equal_steps: bool = False
+    """Whether its teacher takes as many steps as one on all of the training set."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +68,18 @@ class Overlapping(Teachers):
     """The overlap ratio; the cell's if left out."""
     construction: Literal["core", "core-global", "borrow", "ring"] | None = None
     """How subsets are built; the protocol's way if left out."""
+    steps: Literal["by-epochs", "equal"] | None = None
+    """Whether teachers take as many epochs as on all of the data, or as many steps; the protocol's way if left out."""
+    size: Literal["by-overlap", "fixed"] | None = None
+    """Whether subsets grow with their overlap, or have 1/k of the data; the protocol's way if left out."""
 
     def slots(self, protocol: Protocol, overlap: float) -> list[TeacherSlot]:
         """A slot for each of the protocol's networks, each with its own subset."""
         construction = self.construction or protocol.construction
         ratio = overlap if self.ratio is None else self.ratio
+        size, steps = self.size or protocol.subset_size, self.steps or protocol.subset_steps
         count = len(protocol.teachers)
         return [
-            TeacherSlot(network, Subset(construction, count, ratio, index))
+            TeacherSlot(network, Subset(construction, count, ratio, index, size == "fixed", steps == "equal"))
             for index, network in enumerate(protocol.teachers)
         ]

@@ -4,12 +4,16 @@ from collections.abc import Callable, Mapping
 from functools import cache, wraps
 from typing import Any, Concatenate, ParamSpec
 
+from pydantic import ValidationError
+
 from roskdbench.data.content import Located
+from roskdbench.errors import PlacedError
 from roskdbench.job import Job
+from roskdbench.method import BernoulliMean, SoftLoss
 from roskdbench.plugins import Registry
 from roskdbench.source import code_of
 from roskdbench.suite import Suite
-from roskdbench.suite.protocol import SMALL_IMAGE, NetworkSpec
+from roskdbench.suite.protocol import SMALL_IMAGE, Distillation, NetworkSpec
 
 # Multiply-adds of a forward pass at 224 px against ResNet-18's 1.8 billion; others count as 1.
 RELATIVE_COST = {
@@ -42,6 +46,7 @@ class JobFactory:
             "augmentation": [step.model_dump(mode="json") for step in protocol.augmentation],
             "views": protocol.views,
         }
+        self.hard_loss = hard_loss_of_teachers(protocol.distillation)
         self.precision = "measured" if protocol.precision == "auto" else protocol.precision
         self.view_count = min(protocol.views or protocol.epochs, protocol.epochs)
 
@@ -68,6 +73,20 @@ class JobFactory:
         """The code of a network that is a plugin's."""
         entry = self.registry.of("network").get(network.model)
         return {} if entry is None else {f"network.{name}": code for name, code in code_of(entry.thing).items()}
+
+
+def hard_loss_of_teachers(distillation: Distillation) -> SoftLoss | None:
+    """The protocol's soft loss, where it has a hard loss of its own; else teachers are trained as ever. A PlacedError
+    for a soft loss that is not known.
+    """
+    if distillation.soft_loss is None:
+        return None
+    try:
+        chosen: SoftLoss = SoftLoss.model_validate(distillation.soft_loss)
+    except ValidationError as error:
+        message = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise PlacedError(f"soft_loss: {message}", ("protocol", "distillation", "soft_loss")) from None
+    return None if type(chosen).hard is BernoulliMean.hard else type(chosen)()
 
 
 def memoised(

@@ -31,6 +31,15 @@ class StudentTraining:
         return hash(self.key)
 
 
+def usual_parameters(chosen: type[Method], protocol: Protocol) -> dict[str, Any]:
+    """What the protocol says of distillation, as far as the method's file leaves it open."""
+    return {
+        name: value
+        for name, value in protocol.distillation.parameters.items()
+        if name in chosen.model_fields and chosen.model_fields[name].default == Method.model_fields[name].default
+    }
+
+
 @dataclass(frozen=True)
 class MethodRow:
     """Everything about a method that its cells have in common."""
@@ -43,7 +52,8 @@ class MethodRow:
     @classmethod
     def of(cls, choice: MethodChoice, registry: Registry, protocol: Protocol) -> "MethodRow":
         """The row of a method that can be used under the protocol; a UserError if it cannot."""
-        method = make_method(registry, choice.method, choice.parameters)
+        usual = usual_parameters(registry.find("method", choice.method).thing, protocol)
+        method = make_method(registry, choice.method, {**usual, **choice.parameters})
         mean = method.collected_mean
         warmup = protocol.averaging_warmup if mean.warmup is None else mean.warmup
         objection = method.weighting.objection(protocol.epochs)

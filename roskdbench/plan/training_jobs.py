@@ -12,6 +12,7 @@ from roskdbench.job import Job
 from roskdbench.method import Subset, TeacherSlot
 from roskdbench.plan.factory import BACKWARD, JobFactory, job, memoised, pass_cost
 from roskdbench.plan.method_row import StudentTraining
+from roskdbench.source import code_of
 from roskdbench.suite.noise import NoiseSpec
 from roskdbench.suite.problems import RealProblem
 from roskdbench.suite.protocol import NetworkSpec
@@ -113,19 +114,23 @@ def features(factory: JobFactory, problem: str, images: Job, parts: Job) -> Job:
 
 
 @memoised
-def subsets(factory: JobFactory, base: Base, construction: str, count: int, ratio: float, seed: int) -> Job:
+def subsets(
+    factory: JobFactory, base: Base, construction: str, count: int, ratio: float, fixed_size: bool, seed: int
+) -> Job:
     """The overlapping subsets that teachers learn from."""
     try:
-        check_overlap(construction, count, ratio)
+        check_overlap(construction, count, ratio, fixed_size)
     except UserError as error:
         raise UserError(f"problem '{base.problem}': {error}") from None
     spec = {"construction": construction, "count": count, "ratio": ratio, "seed": seed}
+    if fixed_size:
+        spec["fixed_size"] = True
     return job("subsets", spec, base.inputs, f"subsets of {base.name}")
 
 
 def subsets_of(factory: JobFactory, base: Base, subset: Subset, seed: int) -> Job:
     """The subsets that one of them is among."""
-    return subsets(factory, base, subset.construction, subset.count, subset.ratio, seed)
+    return subsets(factory, base, subset.construction, subset.count, subset.ratio, subset.fixed_size, seed)
 
 
 @memoised
@@ -137,8 +142,14 @@ def teacher(factory: JobFactory, base: Base, slot: TeacherSlot, position: int, s
     if slot.subset is not None:
         inputs["subsets"] = subsets_of(factory, base, slot.subset, seed)
         spec["subset"] = slot.subset.index
-        share *= subset_share(slot.subset.construction, slot.subset.count, slot.subset.ratio)
         suffix = f" (subset {slot.subset.index + 1}, overlap {slot.subset.ratio:g})"
+        if slot.subset.equal_steps:
+            spec["steps"] = "equal"
+        else:
+            subset = slot.subset
+            share *= subset_share(subset.construction, subset.count, subset.ratio, subset.fixed_size)
+    if (hard := factory.hard_loss) is not None:
+        spec["soft_loss"] = hard.declaration()
     once = cost_of(factory, base.problem, network)
     return job(
         "teacher",
@@ -148,7 +159,7 @@ def teacher(factory: JobFactory, base: Base, slot: TeacherSlot, position: int, s
         cost=BACKWARD * factory.samples(base.problem) * share * factory.protocol.epochs * once,
         pass_cost=once,
         network=network.key,
-        code=factory.network_code(network),
+        code={**factory.network_code(network), **({} if hard is None else code_of(type(hard)))},
     )
 
 

@@ -86,6 +86,22 @@ class SplitProtocol(Declared):
         return self
 
 
+class Distillation(Declared):
+    """How students learn from teachers, where neither a method's file nor the suite's row says otherwise."""
+
+    soft_loss: str | dict[str, Any] | None = None
+    """The loss from teachers for several findings: bernoulli-mean (the paper's), bernoulli-sum (labels are summed over,
+    too, also for teachers), softmax; or a mapping with `kind`, `temperature: multiplies` and `balanced: true`.
+    """
+    temperature: Annotated[float, Field(gt=0)] | None = None
+    alpha: Share | None = None
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What is said of it."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
 class Protocol(Declared):
     """What all methods share. The defaults are the paper's."""
 
@@ -99,6 +115,11 @@ class Protocol(Declared):
     """The teacher of methods that have one; the last of `teachers` if left out."""
     construction: Literal["core", "core-global", "borrow", "ring"] = "core"
     """How overlapping subsets are built from the overlap ratio."""
+    subset_steps: Literal["by-epochs", "equal"] = "by-epochs"
+    """Whether a teacher on a subset trains for as many epochs as one on all of the data, or for as many steps."""
+    subset_size: Literal["by-overlap", "fixed"] = "by-overlap"
+    """Whether subsets grow with their overlap so that they cover all of the data, or have 1/k of it at any overlap."""
+    distillation: Distillation = Distillation()
     averaging_warmup: Annotated[int, Field(ge=0)] = 10
     """Epochs before weight averaging starts."""
     augmentation: Augmentation = PRESETS["paper"]
