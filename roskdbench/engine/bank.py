@@ -23,15 +23,25 @@ def fill(
     """Write logits into bank [views, n, C], in the very batches a student will draw, so that each row is to the bit
     what the teacher would say if it were asked in that step.
     """
-    device = examples.device
-    teacher.to(device).eval()
+    teacher.to(examples.device).eval()
     config = config.lay_out(teacher)
     for view in range(recipe.view_count):
-        order = epoch_order(len(examples), view, seeds.order)
-        logits = []
-        for positions in batches(order.to(device, non_blocking=True), recipe.batch):
-            images = config.images(examples.views(positions, view, seeds.views, recipe.augmentation))
-            with torch.no_grad(), config.computing(device):
-                logits.append(teacher(images).float())
-        bank[view, order.numpy()] = torch.cat(logits).cpu().numpy()
+        bank[view] = logits_of_view(teacher, examples, recipe, seeds, view, config)
         report((view + 1) / recipe.view_count, f"view {view + 1}")
+
+
+def logits_of_view(
+    network: Classifier, examples: Examples, recipe: Recipe, seeds: Seeds, view: int, config: ComputeConfig
+) -> NDArray[np.float32]:
+    """What a network in eval mode, laid out for the config, says of a view of every example, in their order. [n, C]"""
+    device = examples.device
+    order = epoch_order(len(examples), view, seeds.order)
+    logits = []
+    for positions in batches(order.to(device, non_blocking=True), recipe.batch):
+        images = config.images(examples.views(positions, view, seeds.views, recipe.augmentation))
+        with torch.no_grad(), config.computing(device):
+            logits.append(network(images).float())
+    together = torch.cat(logits).cpu().numpy()
+    found = np.empty_like(together)
+    found[order.numpy()] = together
+    return found

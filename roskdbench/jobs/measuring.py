@@ -106,6 +106,44 @@ class MeasureContext:
             return [self.network()]
         return [trained(member, "last", self.job.registry) for member in self.job.numbered("member")]
 
+    def history(self) -> dict[str, list[Any]]:
+        """What was noted after each epoch of the model's training."""
+        found: dict[str, list[Any]] = self.job.inputs["model"].json("history.json")
+        return found
+
+    @property
+    def has_teachers(self) -> bool:
+        """Whether the model is a student of teachers."""
+        return "ensemble" in self.job.inputs
+
+    def on_training_views(self) -> "tuple[NDArray[np.float32], list[NDArray[Any]]]":
+        """Logits of the student, and of each of its teachers, for the views of the last epoch."""
+        from roskdbench.engine.bank import logits_of_view
+        from roskdbench.engine.device import ComputeConfig
+        from roskdbench.engine.recipe import Recipe
+        from roskdbench.jobs import networks
+
+        recipe, seeds = Recipe.of(self.job.spec["recipe"]), networks.student_seeds(self.seed)
+        view = recipe.view_of(recipe.epochs - 1)
+        examples = networks.examples(self.job, self.problem, self.split["train"], self.device)
+        network = self.network().to(self.device).eval()
+        student = logits_of_view(network, examples, recipe, seeds, view, ComputeConfig().lay_out(network))
+        return student, [bank.array("logits.npy")[view] for bank in self.job.numbered("bank")]
+
+    def teacher_logits(self) -> "list[NDArray[np.float32]]":
+        """Of each teacher, for the test part."""
+        return [each.arrays("predictions.npz")["test"] for each in self.job.numbered("taught")]
+
+    def ensemble_logits(self) -> "NDArray[np.float32]":
+        """Of the teachers' mean probability, for the test part."""
+        found: NDArray[np.float32] = self.job.inputs["ensemble"].arrays("predictions.npz")["test"]
+        return found
+
+    def baseline_logits(self) -> "NDArray[np.float32] | None":
+        """Of the student that learnt alone, for the test part; None where this is that."""
+        there = self.job.inputs.get("baseline")
+        return None if there is None else there.arrays("predictions.npz")["test"]
+
     def substitute(self) -> "Classifier | None":
         """Another model of the same problem, whose attacked images may mislead this one; None where there is none."""
         from roskdbench.jobs.networks import trained

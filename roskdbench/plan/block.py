@@ -46,7 +46,7 @@ class Block:
         if row.method.trains_student:
             model, reading = self.trajectory(row, student, taught.banks), row.method.averaging.reading
             predictions = training_jobs.predictions(self.factory, self.base, model, reading)
-            own = Subject(row.title, STUDENT, (model,), reading, predictions)
+            own = Subject(row.title, STUDENT, (model,), reading, predictions, teachers=teachers, banks=taught.banks)
         elif teachers:
             predictions = training_jobs.ensemble(self.factory, self.base, teachers)
             own = Subject(row.title, ENSEMBLE, teachers, "last", predictions, is_ensemble=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from roskdbench.job import Job
 from roskdbench.plan.factory import JobFactory, job, memoised
-from roskdbench.plan.training_jobs import Base
+from roskdbench.plan.training_jobs import Base, ensemble, predictions
 from roskdbench.suite.measure import Measure
 from roskdbench.values import STUDENT
 
@@ -27,6 +27,10 @@ class Subject:
     member: int = 0
     """Which of the teachers it is, from 1 on; 0 for the student or the ensemble."""
     is_ensemble: bool = False
+    teachers: tuple[Job, ...] = ()
+    """Whom a student learnt from."""
+    banks: tuple[Job, ...] = ()
+    """And what they say of every view it met."""
 
     @property
     def inputs(self) -> dict[str, Job]:
@@ -62,9 +66,18 @@ def measurement(
         spec["subset"] = subject.subset
     if "substitute" in reads and substitute is not None:
         inputs["substitute"] = substitute
+    if "teachers" in reads and subject.teachers:
+        inputs |= {f"bank.{number}": each for number, each in enumerate(subject.banks)}
+        inputs |= {
+            f"taught.{number}": predictions(factory, base, each, "last") for number, each in enumerate(subject.teachers)
+        }
+        inputs["ensemble"] = ensemble(factory, base, subject.teachers)
+        spec["recipe"] = factory.recipe
+        if substitute is not None:
+            inputs["baseline"] = predictions(factory, base, substitute, "last")
     asks_model = "model" in reads
     samples = factory.samples(base.problem)
-    part = samples * base.train_share if "labels" in reads else samples * (1 - base.train_share)
+    part = samples * base.train_share if {"labels", "teachers"} & set(reads) else samples * (1 - base.train_share)
     once = sum(each.pass_cost for each in subject.models)
     return job(
         "measurement" if asks_model else "evaluation",

@@ -106,8 +106,8 @@ def _rows(name: str, experiment: Experiment, suite: Suite, registry: Registry) -
 
 
 def _substitute(reads: set[str], registry: Registry, suite: Suite) -> MethodRow | None:
-    """Baseline I, whose attacked images are tried on the other models."""
-    if "substitute" not in reads or SUBSTITUTE not in registry.of("method"):
+    """Baseline I, whose attacked images are tried on the other models, and which students are compared with."""
+    if not {"substitute", "teachers"} & reads or SUBSTITUTE not in registry.of("method"):
         return None
     return MethodRow.of(TypeAdapter[MethodChoice](MethodChoice).validate_python(SUBSTITUTE), registry, suite.protocol)
 

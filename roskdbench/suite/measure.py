@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from roskdbench.measuring.predictions import Predictions
     from roskdbench.suite.protocol import Protocol
 
-Reads = Literal["predictions", "model", "labels", "substitute"]
+Reads = Literal["predictions", "model", "labels", "substitute", "teachers"]
 Statistic = Callable[..., float | None]
 """Takes truth, probabilities and decisions, of one class or of all, and gives a number; None where it is undefined."""
 Numbers = Iterable[MetricValue] | Mapping[str, float | None]
