@@ -158,7 +158,7 @@ def test_rows_are_sorted_and_filtered(page, tmp_path):
         const table = document.querySelector("table.sortable");
         const head = [...table.tHead.rows[table.tHead.rows.length - 1].cells];
         const column = head.findIndex((each) => each.textContent.trim().startsWith("F1"));
-        const values = () => [...table.tBodies[0].rows].map((row) => Estimate(row.cells[column].dataset.value));
+        const values = () => [...table.tBodies[0].rows].map((row) => Number(row.cells[column].dataset.value));
         head[column].querySelector("button").click();
         const down = values(), said = head[column].getAttribute("aria-sort");
         head[column].querySelector("button").click();

@@ -11,18 +11,18 @@ from sklearn.metrics import accuracy_score, precision_recall_fscore_support, roc
 from roskdbench.measuring.scores import auc, score_table
 from roskdbench.statistics.bootstrap import auc_draws, score_draws, weights_of_groups
 from roskdbench.statistics.comparison import (
-    agreed,
+    ALONE,
     delong,
     false_discovery,
     false_discovery_levels,
     holm,
     holm_levels,
-    over_folds,
-    over_seeds,
+    over_trainings,
     paired,
+    prior_of,
 )
 from roskdbench.statistics.draws_file import read_draws, write_draws
-from roskdbench.statistics.intervals import interval, over_runs
+from roskdbench.statistics.intervals import interval
 from roskdbench.statistics.ranks import cliques, ranks
 
 CLASSES = tuple("abcd")
@@ -145,32 +145,74 @@ def test_an_interval_covers_what_it_says_and_one_that_ignores_patients_does_not(
 # Runs
 
 
-def test_draws_over_runs_hold_the_spread_between_trainings():
-    random = np.random.default_rng(0)
-    runs = np.array([0.6, 0.7, 0.8])[:, None] + random.normal(0, 0.001, (3, 4000))
-    drawn = over_runs(runs)
-    assert drawn.mean() == pytest.approx(0.7, abs=0.005)
-    assert drawn.std() == pytest.approx(np.std([0.6, 0.7, 0.8], ddof=1) / 3**0.5, rel=0.05)
-    assert np.array_equal(over_runs(runs[:1]), runs[0])
+def trainings(random, runs, rows=7, effect=0.0, shared_part=0.0, spread=0.35):
+    """Differences of several rows in runs of standard deviation 1, give or take, and what a test part that all share
+    adds to each.
+    """
+    scale = np.exp(random.normal(0, spread, rows))
+    found = scale[:, None] * (random.normal(size=(rows, runs)) + effect)
+    return found + scale[:, None] * shared_part * random.normal(size=(rows, 1)), scale
 
 
-@pytest.mark.parametrize("runs", [2, 3, 5])
+@pytest.mark.parametrize("runs", [3, 5])
 @pytest.mark.parametrize("test_part", [0.0, 0.5, 1.0, 2.0])
-def test_over_few_runs_a_difference_of_nothing_is_seldom_sure_and_by_draws_alone_often(runs, test_part):
-    """No difference, but chance in training (standard deviation 1) and in the test part that all runs share."""
-    random = np.random.default_rng(runs)
-    simulations, false, false_by_draws = 1000, 0, 0
-    for _ in range(simulations):
-        found = random.normal(0, 1, runs) + random.normal(0, test_part)
-        drawn = over_runs(found[:, None] + random.normal(0, test_part, 400))
-        by_draws = paired(found.mean(), drawn, 0.95)
-        both = agreed(by_draws, over_seeds(found, 0.95))
-        false_by_draws += by_draws.sure
-        false += both.sure
-        assert both.sure == (by_draws.sure and over_seeds(found, 0.95).sure)
-    assert false / simulations <= 0.08
-    if runs < 5 and test_part == 0:
-        assert false_by_draws / simulations > 0.2
+def test_differences_of_nothing_are_claimed_one_time_in_twenty(runs, test_part):
+    """No difference, but chance in training and in the test part that all runs share, whose variance draws know."""
+    random, claimed, plainly = np.random.default_rng(runs), [], []
+    for _ in range(300):
+        found, scale = trainings(random, runs, shared_part=test_part)
+        prior = prior_of(found.var(1, ddof=1), runs - 1)
+        for own, each in zip(found, scale, strict=True):
+            claimed.append(over_trainings(own, 0.95, fixed=(each * test_part) ** 2, prior=prior).sure)
+            plainly.append(over_trainings(own, 0.95).sure)
+    assert 0.02 <= np.mean(claimed) <= 0.08
+    if test_part >= 1:
+        assert np.mean(plainly) > 0.15  # a t over runs does not see what they share
+
+
+def test_a_difference_of_two_deviations_is_found_over_five_runs():
+    """By moderated variances four times in five where splits share samples, by the plain corrected t half the time."""
+    random, found_so, alone = np.random.default_rng(0), [], []
+    for _ in range(300):
+        found, _ = trainings(random, 5, effect=2.0)
+        prior = prior_of(found.var(1, ddof=1), 4)
+        found_so += [over_trainings(own, 0.95, shared=0.2 / 0.7, prior=prior).sure for own in found]
+        alone += [over_trainings(own, 0.95, shared=0.2 / 0.7).sure for own in found]
+    assert np.mean(found_so) > 0.75
+    assert np.mean(found_so) > np.mean(alone) + 0.1
+
+
+@pytest.mark.parametrize("freedom", [2, 4, 9])
+def test_the_prior_is_the_one_that_variances_were_drawn_from(freedom):
+    """Smyth 2004: 1 / variance is a scaled chi-square of d0 degrees of freedom, and each is seen with d of its own."""
+    random, own, middle = np.random.default_rng(freedom), 6.0, 0.04
+    true = own * middle / random.chisquare(own, 4000)
+    seen = true * random.chisquare(freedom, 4000) / freedom
+    found = prior_of(seen, freedom)
+    assert found.freedom == pytest.approx(own, rel=0.25)
+    assert found.variance == pytest.approx(middle, rel=0.1)
+    assert found.most == 4000 * freedom
+
+
+def test_rows_that_vary_alike_have_one_variance_and_two_rows_say_nothing_of_each_other():
+    random = np.random.default_rng(1)
+    alike = prior_of([0.04, 0.041, 0.039, 0.0402], 4)
+    assert np.isinf(alike.freedom) and alike.most == 16
+    own = random.normal(0.1, 0.5, 5)
+    pooled = over_trainings(own, 0.95, prior=alike)
+    error = (alike.variance / 5) ** 0.5
+    reach = stats.t.ppf(0.975, 16) * error
+    assert (pooled.low, pooled.high) == pytest.approx((own.mean() - reach, own.mean() + reach))
+    assert prior_of([0.04, 0.01], 4) == ALONE
+    assert over_trainings(own, 0.95, prior=ALONE) == over_trainings(own, 0.95)
+
+
+def test_a_run_varies_by_what_its_test_part_gives_it_at_least():
+    values = [0.101, 0.1, 0.099]  # by chance so near each other
+    plain, held = over_trainings(values, 0.95, shared=0.3), over_trainings(values, 0.95, shared=0.3, least=0.01)
+    assert plain.sure and not held.sure
+    reach = stats.t.ppf(0.975, 2) * (0.01 * (1 / 3 + 0.3)) ** 0.5
+    assert held.high - held.value == pytest.approx(reach)
 
 
 # Two methods
@@ -217,12 +259,21 @@ def test_nothing_is_sure_behind_a_step_that_failed(p_values):
 def test_the_corrected_t_is_the_paired_t_where_nothing_is_shared():
     values = [0.02, 0.05, -0.01, 0.03]
     plain = stats.ttest_1samp(values, 0)
-    found = over_folds(values, 0.0, 0.95)
+    found = over_trainings(values, 0.95)
     assert found.p == pytest.approx(plain.pvalue)
     assert (found.low, found.high) == pytest.approx(tuple(plain.confidence_interval(0.95)))
-    assert over_seeds(values, 0.95).p == pytest.approx(plain.pvalue)
-    shared = over_folds(values, 0.5, 0.95)  # three folds: a test part half as large as the training part
+    shared = over_trainings(values, 0.95, shared=0.5)  # three folds: a test part half as large as the training part
     assert (shared.high - shared.low) / (found.high - found.low) == pytest.approx(((1 / 4 + 0.5) / (1 / 4)) ** 0.5)
+
+
+def test_a_test_part_of_known_variance_adds_to_that_of_trainings():
+    """Satterthwaite's degrees of freedom: none of the test part's are estimated from runs."""
+    values = [0.02, 0.05, -0.01, 0.03]
+    trained, fixed = np.var(values, ddof=1) / 4, 3e-4
+    freedom = (trained + fixed) ** 2 / (trained**2 / 3)
+    reach = stats.t.ppf(0.975, freedom) * (trained + fixed) ** 0.5
+    found = over_trainings(values, 0.95, fixed=fixed)
+    assert found.high - found.value == pytest.approx(reach)
 
 
 @given(seed=st.integers(0, 500))

@@ -146,7 +146,7 @@ def collect_garbage(
         screen.print(f"Would go: {summary}.")
         return
     take_away(there, found)
-    screen.print(f"Gone: {summary}. ArtifactInfo: {', '.join(names) or 'nothing'}.", markup=False, soft_wrap=True)
+    screen.print(f"Gone: {summary}. Kept: {', '.join(names) or 'nothing'}.", markup=False, soft_wrap=True)
 
 
 def _store(root: Path) -> "Store":

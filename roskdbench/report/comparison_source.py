@@ -1,4 +1,4 @@
-"""Whose numbers may stand source the measured ones: the paper's, or another run's."""
+"""Whose numbers may stand beside the measured ones: the paper's, or another run's."""
 
 from typing import Protocol
 

@@ -1,4 +1,4 @@
-"""Which tables a report has, and what may stand source their numbers."""
+"""Which tables a report has, and what may stand beside their numbers."""
 
 from pathlib import Path
 
@@ -72,4 +72,4 @@ class OtherRun:
         """Where the columns come from."""
         runs = self._results.plan.suite.experiments.get(experiment)
         count = runs.folds * len(runs.seeds) if runs else 0
-        return [f"ComparisonSource each number: the run {self.source}, mean over {count} runs."]
+        return [f"Beside each number: the run {self.source}, mean over {count} runs."]

@@ -1,11 +1,12 @@
 """What the runs of a row say of it, and of its difference from another: values, draws, intervals.
 
-A row's runs are its folds and seeds. Over folds differences are judged by Nadeau and Bengio's corrected t. Else by
-draws of the test set's groups and of the runs; where there are several runs, the t over them has to agree, for draws of
-a few runs cannot tell how far the next one may lie.
+A row's runs are its folds and seeds. From three runs on methods are judged, by the t over runs: corrected for the
+samples that splits or folds of one data set share, its variances moderated over the rows of the table, and none taken
+for smaller than draws of the test set's groups make it. One or two runs say nothing of the next: there the draws judge
+these very models. `benchmarks/differences.py` shows how often such claims are false, and how often true ones are found.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -14,8 +15,17 @@ from numpy.typing import NDArray
 
 from roskdbench.plan import Cell
 from roskdbench.results import Results
-from roskdbench.statistics.comparison import Difference, agreed, holm, holm_levels, over_folds, over_seeds, paired
-from roskdbench.statistics.intervals import interval, over_runs
+from roskdbench.statistics.comparison import (
+    ALONE,
+    Difference,
+    Prior,
+    holm,
+    holm_levels,
+    over_trainings,
+    paired,
+    prior_of,
+)
+from roskdbench.statistics.intervals import interval
 
 LEVEL = 0.95
 
@@ -37,14 +47,18 @@ Judge = Callable[[float], Difference]
 """Gives a difference with its interval at any level."""
 
 
+FEWEST_RUNS = 3
+"""Of which the t over runs says something of methods."""
+
+
 class Evidence:
     """The draws behind the rows of an experiment, read from the store when they are asked for."""
 
     def __init__(self, results: Results, experiment: str, axes: Sequence[str]) -> None:
         self._results = results
-        self.folds = results.plan.suite.experiments[experiment].folds
-        validation = results.plan.suite.protocol.split.validation
-        self._test_share = (1 / self.folds) / (1 - 1 / self.folds - validation) if self.folds > 1 else 0.0
+        suite = results.plan.suite
+        self.folds = suite.experiments[experiment].folds
+        self._split, self._problems = suite.protocol.split, suite.problems
         self._stacks: dict[tuple[Key, Source], tuple[list[Run], NDArray[np.float64]] | None] = {}
         self._cells: dict[Key, dict[Run, Cell]] = {}
         for cell in results.plan.cells:
@@ -52,17 +66,25 @@ class Evidence:
                 row = (cell.method, *(getattr(cell, axis) for axis in axes), cell.problem)
                 self._cells.setdefault(row, {})[cell.fold, cell.seed] = cell
 
+    def shared(self, row: Key) -> float:
+        """The size of the test part over the training part's where the runs of a row have splits or folds of their own,
+        of one data set; 0 where all have one test part.
+        """
+        if self.folds > 1:
+            return (1 / self.folds) / (1 - 1 / self.folds - self._split.validation)
+        official = getattr(self._problems[str(row[-1])], "split", "ours") == "official"
+        return self._split.test / self._split.train if self._split.per_seed and not official else 0.0
+
     def interval(self, row: Key, values: Values, source: Source) -> tuple[float, float] | None:
         """Where the mean over the row's runs lies. `source` says where the metric's draws are."""
         draws = self._draws(row, sorted(values), source)
         if draws is None:
             return None
-        low, high = interval(over_runs(draws), LEVEL)
-        between = self._between(values)
-        if between:
-            _, lower, higher, _ = between(LEVEL)
-            low, high = max(0.0, min(low, lower)), min(1.0, max(high, higher))
-        return low, high
+        of_runs = self._of_runs(values)
+        if len(of_runs) < FEWEST_RUNS:
+            return interval(draws.mean(0), LEVEL)
+        _, low, high, _ = self._over_runs(row, of_runs, draws, ALONE)(LEVEL)
+        return (max(0.0, low), min(1.0, high)) if _is_share(draws) else (low, high)
 
     def difference(self, one: Key, other: Key, values: Values, others: Values, source: Source) -> Difference | None:
         """Of one row from another in the runs that both have."""
@@ -73,32 +95,45 @@ class Evidence:
         self, one: Key, values: Values, rivals: Mapping[Key, Values], source: Source
     ) -> dict[Key, Difference]:
         """Of one row from each of the others; p-values and intervals are those of Holm's steps over all of them."""
-        judges = {row: self.judge(one, row, values, other, source) for row, other in rivals.items()}
+        prior = self.prior(between(values, each) for each in rivals.values())
+        judges = {row: self.judge(one, row, values, other, source, prior) for row, other in rivals.items()}
         return corrected(judges, holm_levels, holm)
 
-    def judge(self, one: Key, other: Key, values: Values, others: Values, source: Source) -> Judge | None:
+    def prior(self, differences: Iterable[Values]) -> Prior:
+        """What the differences of several rows from one say of the variance of each; of those over most runs."""
+        every = [self._of_runs(each) for each in differences]
+        most = max((len(each) for each in every), default=0)
+        if most < FEWEST_RUNS:
+            return ALONE
+        return prior_of([float(np.var(each, ddof=1)) for each in every if len(each) == most], most - 1)
+
+    def judge(
+        self, one: Key, other: Key, values: Values, others: Values, source: Source, prior: Prior = ALONE
+    ) -> Judge | None:
         """The difference at any level; None where nothing can be said."""
-        runs = sorted(values.keys() & others.keys())
-        each = {run: values[run] - others[run] for run in runs}
-        between = self._between(each)
-        if self.folds > 1:
-            return between
-        draws, against = (self._draws(row, runs, source) for row in (one, other))
+        each = between(values, others)
+        of_runs = self._of_runs(each)
+        draws, against = (self._draws(row, sorted(each), source) for row in (one, other))
         if draws is None or against is None:
             return None
-        drawn = partial(paired, float(np.mean(list(each.values()))), over_runs(draws - against))
-        return partial(_agreed, drawn, between) if between else drawn
+        if len(of_runs) >= FEWEST_RUNS:
+            judge = self._over_runs(one, of_runs, draws - against, prior)
+            return partial(_as_far_as_shares_go, judge) if _is_share(draws) and _is_share(against) else judge
+        return partial(paired, float(np.mean(list(each.values()))), (draws - against).mean(0))
 
-    def _between(self, values: Values) -> Judge | None:
-        """The mean by the t over runs; None where there is one."""
-        if self.folds > 1:
-            # Seeds of one fold share its test part: their mean is one value.
-            folds = [
-                float(np.mean([value for (where, _), value in values.items() if where == fold]))
-                for fold in sorted({fold for fold, _ in values})
-            ]
-            return partial(over_folds, folds, self._test_share) if len(folds) > 1 else None
-        return partial(over_seeds, [values[run] for run in sorted(values)]) if len(values) > 1 else None
+    def _of_runs(self, values: Values) -> list[float]:
+        """A value for each run; over folds, for each fold: seeds of one fold share its test part."""
+        if self.folds == 1:
+            return [values[run] for run in sorted(values)]
+        folds = sorted({fold for fold, _ in values})
+        return [float(np.mean([value for (where, _), value in values.items() if where == fold])) for fold in folds]
+
+    def _over_runs(self, row: Key, values: Sequence[float], draws: NDArray[np.float64], prior: Prior) -> Judge:
+        """The t over runs, with what draws of the test part [R, D] say of the variance."""
+        shared = self.shared(row)
+        if shared:
+            return partial(_t, values, shared, 0.0, float(np.nanvar(draws, axis=1).mean()), prior)
+        return partial(_t, values, 0.0, float(np.nanvar(draws.mean(0))), 0.0, prior)
 
     def same(self, one: Key, other: Key) -> bool:
         """Whether two rows are the same models: a method that does not know an axis has one for all of it."""
@@ -130,10 +165,23 @@ class Evidence:
         return next((draws for job in jobs if (draws := self._results.draws(job, source.names)) is not None), None)
 
 
-def _agreed(one: Judge, other: Judge, level: float) -> Difference:
-    """Both ways, as far as a difference of scores can reach."""
-    value, low, high, p = agreed(one(level), other(level))
+def _t(values: Sequence[float], shared: float, fixed: float, least: float, prior: Prior, level: float) -> Difference:
+    return over_trainings(values, level, shared, fixed, least, prior)
+
+
+def _is_share(draws: NDArray[np.float64]) -> bool:
+    """Whether a score goes from 0 to 1, as far as its draws tell."""
+    return bool(np.nanmin(draws) >= 0 and np.nanmax(draws) <= 1)
+
+
+def _as_far_as_shares_go(judge: Judge, level: float) -> Difference:
+    value, low, high, p = judge(level)
     return Difference(value, max(-1.0, low), min(1.0, high), p)
+
+
+def between(values: Values, others: Values) -> dict[Run, float]:
+    """The differences in the runs that both have."""
+    return {run: values[run] - others[run] for run in sorted(values.keys() & others.keys())}
 
 
 def corrected(

@@ -35,7 +35,7 @@ NOTES = {
     ),
     "table2": (
         "Paper columns: Table II of Jaiswal et al. 2022. It says l2 and 1.28/255 without a definition: its numbers "
-        "stand source each of the three readings.",
+        "stand beside each of the three readings.",
         "The paper's cardio row of Baseline III before attacks repeats Baseline II's of its Table I.",
         "The paper's text has the gains in robustness swapped between the two attacks.",
     ),

@@ -1,5 +1,6 @@
-"""Whether one method differs from another: paired bootstrap, corrected t over folds, corrections for many questions."""
+"""Whether one method differs from another: paired bootstrap, the t over runs, corrections for many questions."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 from roskdbench.statistics.intervals import interval
 
 SMALL = 0.05
+FEWEST_ROWS = 3
+"""Of which variances say something of each other."""
 
 
 class Difference(NamedTuple):
@@ -37,32 +40,88 @@ def paired(value: float, draws: NDArray[np.floating], level: float) -> Differenc
     return Difference(value, low, high, float(p))
 
 
-def over_folds(differences: Sequence[float], test_share: float, level: float) -> Difference:
-    """Nadeau and Bengio's t: folds share training data, so their variance is raised by test over training size."""
-    values = np.asarray(differences, dtype=float)
-    count = len(values)
-    variance = values.var(ddof=1) * (1 / count + test_share)
-    return _by_t(float(values.mean()), float(variance**0.5), count - 1, level)
+class Prior(NamedTuple):
+    """What the variances of several rows say of each: so many degrees of freedom more, around this variance."""
+
+    freedom: float = 0.0
+    variance: float = 0.0
+    most: float = math.inf
+    """Degrees of freedom that all rows have together."""
 
 
-def over_seeds(differences: Sequence[float], level: float) -> Difference:
-    """The paired t over trainings from different seeds; of values themselves, the t interval of their mean."""
-    values = np.asarray(differences, dtype=float)
-    return _by_t(float(values.mean()), float(values.std(ddof=1) / len(values) ** 0.5), len(values) - 1, level)
+ALONE = Prior()
 
 
-def _by_t(mean: float, error: float, freedom: int, level: float) -> Difference:
+def prior_of(variances: Sequence[float], freedom: int) -> Prior:
+    """From the variances of several rows, each with so many degrees of freedom, by Smyth's empirical Bayes (2004,
+    section 6.2): methods differ in how far their runs vary, but not beyond all measure. It takes three rows.
+    """
+    from scipy import special
+
+    known = np.array([each for each in variances if each > 0])
+    if len(known) < FEWEST_ROWS or freedom < 1:
+        return ALONE
+    logs = np.log(known) - special.digamma(freedom / 2) + math.log(freedom / 2)
+    spread = float(logs.var(ddof=1) - special.polygamma(1, freedom / 2))
+    most = float(freedom * len(known))
+    if spread <= 0:  # they vary no more than chance has it: one variance for all
+        return Prior(math.inf, float(np.exp(logs.mean())), most)
+    own = 2 * _trigamma_inverse(spread)
+    middle = float(logs.mean() + special.digamma(own / 2) - math.log(own / 2))
+    return Prior(own, math.exp(middle), most)
+
+
+def _trigamma_inverse(value: float) -> float:
+    """By Newton's steps, which converge from below for any value."""
+    from scipy import special
+
+    found = 0.5 + 1 / value
+    for _ in range(50):
+        trigamma = special.polygamma(1, found)
+        step = trigamma * (1 - trigamma / value) / special.polygamma(2, found)
+        found += step
+        if abs(step) < 1e-10 * found:
+            break
+    return float(found)
+
+
+def over_trainings(
+    values: Sequence[float],
+    level: float,
+    shared: float = 0.0,
+    fixed: float = 0.0,
+    least: float = 0.0,
+    prior: Prior = ALONE,
+) -> Difference:
+    """The t over runs, of differences or of values themselves.
+
+    `shared` is the size of the test part over that of the training part where runs have splits or folds of one data
+    set: they share samples, so that their mean varies by more than their spread says (Nadeau and Bengio 2003). Where
+    all runs have one split, `fixed` is the variance that its test part gives their mean. `least` is what the variance
+    of a run is not taken to be under: what its test part alone gives it. `prior` is what other rows say of it.
+    """
+    found = np.asarray(values, dtype=float)
+    count = len(found)
+    freedom, variance = float(count - 1), float(found.var(ddof=1))
+    if math.isinf(prior.freedom):
+        freedom, variance = prior.most, prior.variance
+    elif prior.freedom:
+        variance = (prior.freedom * prior.variance + freedom * variance) / (prior.freedom + freedom)
+        freedom = min(prior.freedom + freedom, prior.most)
+    trained = max(variance, least) * (1 / count + shared)
+    error = trained + fixed
+    if trained > 0 and fixed > 0:
+        freedom *= (error / trained) ** 2  # Satterthwaite: of the test part's share much is known
+    return _by_t(float(found.mean()), error**0.5, freedom, level)
+
+
+def _by_t(mean: float, error: float, freedom: float, level: float) -> Difference:
     from scipy import special  # quicker to import than scipy.stats
 
     if error == 0:
         return Difference(mean, mean, mean, 1.0 if mean == 0 else 0.0)
     reach = float(special.stdtrit(freedom, (1 + level) / 2)) * error
     return Difference(mean, mean - reach, mean + reach, float(2 * special.stdtr(freedom, -abs(mean) / error)))
-
-
-def agreed(one: Difference, other: Difference) -> Difference:
-    """What two ways say of one difference where both have to hold: the outer ends of their intervals, the larger p."""
-    return Difference(one.value, min(one.low, other.low), max(one.high, other.high), max(one.p, other.p))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

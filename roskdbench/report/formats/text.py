@@ -19,9 +19,8 @@ def signed(value: float) -> str:
 
 
 def bounds(difference: Difference) -> str:
-    """The interval of a difference of scores; any where it reaches as far as scores can differ."""
-    low, high = signed(difference.low), signed(difference.high)
-    return "[any]" if (low, high) == ("-1.000", "+1.000") else f"[{low}, {high}]"
+    """The interval of a difference of scores."""
+    return f"[{signed(difference.low)}, {signed(difference.high)}]"
 
 
 def heading(column: TableColumn) -> str:

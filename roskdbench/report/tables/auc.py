@@ -2,7 +2,7 @@
 
 from roskdbench.plan import Cell
 from roskdbench.report.comparison_source import ComparisonSource
-from roskdbench.report.evidence import Judge, Key, Run, Source, corrected
+from roskdbench.report.evidence import Judge, Key, Run, Source, between, corrected
 from roskdbench.report.layout import CLEAN, Layout, layout_of, number_of, text_of
 from roskdbench.report.paper import published_auc
 from roskdbench.report.table import Estimate, Table, TableColumn, Value
@@ -18,7 +18,7 @@ MEAN = "Mean"
 def auc_table(results: Results, experiment: str, source: ComparisonSource | None = None) -> Table | None:
     """Each class's AUC and their mean, for experiments with folds and for those that repeat Table III.
 
-    ComparisonSource the paper's numbers stand the other rows of its table, on the problem whose classes they are.
+    Beside the paper's numbers stand the other rows of its table, on the problem whose classes they are.
     """
     layout = layout_of(results, experiment)
     values, columns = _areas(layout)
@@ -56,15 +56,21 @@ def auc_differences(results: Results, experiment: str) -> Table | None:
     found: dict[Key, Difference] = {}
     for problem in layout.problems:
         judges: dict[Key, Judge | None] = {}
-        for row in layout.rows:
-            base = (reference, *row[1:])
-            for column in columns:
+        for column in columns:
+            if column.problem != problem:
+                continue
+            source = Source(EVERY_CELL, (f"auc|{column.metric}",))
+            pairs: dict[Key, tuple[Key, dict[Run, float], dict[Run, float]]] = {}
+            for row in layout.rows:
+                base = (reference, *row[1:])
                 one, other = (values.get((*each, problem, column.metric), {}) for each in (row, base))
-                if row != base and column.problem == problem and one and other:
-                    source = Source(EVERY_CELL, (f"auc|{column.metric}",))
-                    judges[*row, problem, column.metric] = layout.evidence.judge(
-                        (*row, problem), (*base, problem), one, other, source
-                    )
+                if row != base and one and other:
+                    pairs[row] = (base, one, other)
+            prior = layout.evidence.prior(between(one, other) for _, one, other in pairs.values())
+            for row, (base, one, other) in pairs.items():
+                judges[*row, problem, column.metric] = layout.evidence.judge(
+                    (*row, problem), (*base, problem), one, other, source, prior
+                )
         if judges:
             found |= corrected(judges, false_discovery_levels, false_discovery)
     if not found:

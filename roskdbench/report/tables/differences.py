@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from roskdbench.report.evidence import Key
+from roskdbench.report.evidence import FEWEST_RUNS, Key
 from roskdbench.report.layout import Condition, Layout, layout_of, text_of
 from roskdbench.report.table import Table, TableColumn, Value
 from roskdbench.results import Results
@@ -17,7 +17,7 @@ from roskdbench.suite.measure import Column
 if TYPE_CHECKING:
     import pandas
 
-FEW = 5  # runs, with fewer of which a t reaches far
+FEW = 5  # runs that find most differences of two standard deviations
 
 
 def comparison_table(results: Results, experiment: str) -> Table | None:
@@ -88,22 +88,16 @@ def turned(difference: Difference) -> Difference:
 
 def _notes(layout: Layout, reference: str) -> list[str]:
     declared, count = layout.declared, len(layout.methods) - 1
-    if declared.folds > 1:
-        how = "Nadeau and Bengio's corrected t over folds"
-    else:
-        how = f"paired bootstrap of the test part's patients or lesions ({DRAWS:,} draws)"
-        if len(declared.seeds) > 1:
-            how += f", of the runs too, and the paired t over {len(declared.seeds)} runs, whichever reaches further"
+    runs = declared.folds * len(declared.seeds)
     lines = [
-        f"Row minus {reference}, with 95 % intervals by {how}, widened by Holm's steps over {count} rows. Bold: the "
-        "interval leaves zero out, and p is .05 at most."
+        f"Row minus {reference}, with 95 % intervals by {_how(layout, runs)}, widened by Holm's steps over {count} "
+        "rows. Bold: the interval leaves zero out, and p is .05 at most."
     ]
-    if declared.folds * len(declared.seeds) == 1:
-        lines.append("One training each: these are differences between trained models, not between methods.")
-    elif declared.folds == 1 and len(declared.seeds) < FEW:
+    if runs < FEWEST_RUNS:
+        each = "One training each" if runs == 1 else "Two trainings each"
         lines.append(
-            f"{len(declared.seeds)} runs say little of the next one, so intervals are wide ([any]: over all there is); "
-            f"{FEW} seeds or more help."
+            f"{each}: these are differences between trained models, not between methods; of methods {FEWEST_RUNS} runs "
+            f"say something, {FEW} more."
         )
     blocks = _blocks(layout)
     if len(blocks) < FEWEST or len(blocks.columns) < LEAST:
@@ -112,6 +106,24 @@ def _notes(layout: Layout, reference: str) -> list[str]:
             f"{len(blocks.columns)} methods; it takes {FEWEST} blocks and {LEAST} methods."
         )
     return lines
+
+
+def _how(layout: Layout, runs: int) -> str:
+    """What the intervals rest on."""
+    draws = f"paired bootstrap of the test part's patients or lesions ({DRAWS:,} draws)"
+    if runs < FEWEST_RUNS:
+        return draws
+    shares = {layout.evidence.shared((*row, problem)) > 0 for row, cells in layout.rows.items() for problem in cells}
+    over = f"{layout.declared.folds} folds" if layout.declared.folds > 1 else f"{runs} runs"
+    ways = []
+    if True in shares:
+        ways.append(
+            f"the t over {over}, corrected for the samples that they share (Nadeau and Bengio 2003), no variance under "
+            f"that of a {draws}"
+        )
+    if False in shares:
+        ways.append(f"the t over {over} together with a {draws} where all runs have one test part")
+    return f"{' and '.join(ways)}; variances are moderated over the rows (Smyth 2004)"
 
 
 def ranking(results: Results, experiment: str) -> tuple[list[str], Ranks] | None:

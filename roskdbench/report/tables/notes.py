@@ -1,5 +1,6 @@
 """The notes under a table: what its numbers are, and what they are not."""
 
+from roskdbench.report.evidence import FEWEST_RUNS
 from roskdbench.report.layout import Layout, layout_of
 from roskdbench.results import Results
 from roskdbench.suite import Suite
@@ -15,7 +16,7 @@ def notes(results: Results, experiment: str) -> list[str]:
     runs = declared.folds * len(declared.seeds)
     lines = [f"Mean ± standard deviation over {runs} runs (folds x seeds)." if runs > 1 else "One run: no spread."]
     lines[0] += f" Averages over classes: {suite.protocol.average}."
-    if runs > 1:
+    if runs >= FEWEST_RUNS:
         lines.append(
             "Bold: better than every other row, with intervals widened by Holm's steps. No bold: no row is shown to be."
         )

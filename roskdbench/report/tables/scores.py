@@ -7,6 +7,7 @@ import numpy as np
 
 from roskdbench.plan import Cell
 from roskdbench.report.comparison_source import ComparisonSource
+from roskdbench.report.evidence import FEWEST_RUNS
 from roskdbench.report.layout import Condition, Layout, layout_of, number_of, text_of
 from roskdbench.report.table import Estimate, Table, TableColumn, Value
 from roskdbench.report.tables.notes import notes
@@ -99,7 +100,7 @@ def _with_interval(number: Estimate, found: tuple[float, float] | None) -> Estim
 
 def _mark_best(table: Table, columns: Sequence[tuple[TableColumn, Shown]], layout: Layout) -> None:
     """Mark the best of a column where it beats every other row beyond doubt: each difference's interval, widened for
-    how many there are, leaves zero out. One run a row decides nothing.
+    how many there are, leaves zero out. One or two runs a row decide nothing.
     """
     for c, (column, shown) in enumerate(columns):
         better = shown.declared.higher_is_better
@@ -108,7 +109,7 @@ def _mark_best(table: Table, columns: Sequence[tuple[TableColumn, Shown]], layou
         what = (column.problem, shown.condition, column.metric)
         runs = {(*key, column.problem): layout.values.get((*key, *what), {}) for key in layout.rows}
         means = {key: float(np.mean(list(each.values()))) for key, each in runs.items() if each}
-        if len(means) < 2 or min(len(runs[key]) for key in means) < 2:
+        if len(means) < 2 or min(len(runs[key]) for key in means) < FEWEST_RUNS:
             continue
         sign = 1 if better else -1
         first = max(means, key=lambda key: sign * means[key])
