@@ -4,7 +4,11 @@ import subprocess
 import sys
 from dataclasses import fields, replace
 
+import numpy as np
 import pytest
+from conftest import TINY, command
+from scipy import special, stats
+from sklearn import metrics
 
 from roskdbench.errors import UserError
 from roskdbench.job import Job
@@ -12,6 +16,7 @@ from roskdbench.jobs.context import JobContext
 from roskdbench.jobs.trajectory import method_of
 from roskdbench.plan import plan
 from roskdbench.plan.estimate import Speed, alone, speeds
+from roskdbench.plan.pull import pulls, share_of_pull
 from roskdbench.plugins import discover
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
@@ -322,3 +327,38 @@ def test_scripts_that_share_nothing_do_every_job_again_for_each_cell(smoke):
     records = [store.open(each).record for each in made.jobs]
     assert known.known
     assert known._seconds["", ""] == pytest.approx(sum(each["seconds"] for each in records if each["network"]))
+
+
+@pytest.mark.parametrize(("temperature", "measured"), [(0.5, 0.16), (1, 0.24), (2, 0.35), (4, 0.42)])
+def test_the_pull_of_a_soft_loss_is_near_what_was_measured_with_trained_teachers(temperature, measured):
+    """Measured on the phantom chest: the gradient at the start in the direction of the labels, against Baseline I's."""
+    assert share_of_pull(temperature, 0.9) == pytest.approx(measured, abs=0.035)
+
+
+def test_the_pull_is_that_of_a_sampled_teacher():
+    """A million findings, one in ten positive, a calibrated teacher with an AUC of .8; gradients at logits of zero."""
+    random = np.random.default_rng(0)
+    positive = random.random(1_000_000) < 0.1
+    apart = 2**0.5 * stats.norm.ppf(0.8)
+    logits = special.logit(0.1) + apart**2 * (positive - 0.5) + apart * random.normal(size=len(positive))
+    assert metrics.roc_auc_score(positive, logits) == pytest.approx(0.8, abs=0.002)
+    assert special.expit(logits).mean() == pytest.approx(0.1, abs=0.002)  # calibrated
+    for temperature, alpha in ((0.5, 0.9), (2.0, 0.7)):
+        soft = temperature * (0.5 - special.expit(logits / temperature))  # of t^2 KL
+        gradient = alpha * soft + (1 - alpha) * (0.5 - positive)
+        apart_by = gradient[~positive].mean() - gradient[positive].mean()  # 1 for the hard loss alone
+        assert share_of_pull(temperature, alpha) == pytest.approx(apart_by, abs=0.003)
+
+
+def test_a_plan_warns_where_students_are_hardly_drawn_towards_labels(tmp_path):
+    (tmp_path / "tiny.yaml").write_text(TINY.replace("phantom-lesion", "phantom-chest"))
+
+    def said(*settings):
+        made = plan(read_suite(str(tmp_path / "tiny.yaml"), settings), discover())
+        return [(each.method, each.is_weak) for each in pulls(made)]
+
+    assert said() == [("Baseline V", True), ("RoS-KD", True)]  # Baseline I has no teachers
+    assert said("protocol.distillation.temperature=4") == [("Baseline V", False), ("RoS-KD", False)]
+    assert said("protocol.distillation.soft_loss={kind: bernoulli-sum, balanced: true}") == []
+    done = command("plan", tmp_path / "tiny.yaml", "--store", tmp_path / "store")
+    assert "Baseline V, RoS-KD are drawn towards labels by about 0.16 of what Baseline I is" in done.stdout

@@ -98,6 +98,29 @@ def print_plan(planned: "Plan", screen: "Console", store: "Store") -> None:
     if guessed:
         screen.print(f"Until its data have been run, a guess: {', '.join(guessed)}.", style="yellow", soft_wrap=True)
 
+    for line in _weak_pulls(planned):
+        screen.print(line, style="yellow", soft_wrap=True, markup=False)
+
+
+def _weak_pulls(planned: "Plan") -> list[str]:
+    """A line for each way of reading the loss in which students are hardly drawn towards labels at the start."""
+    from dataclasses import replace
+
+    from roskdbench.plan.pull import Pull, pulls
+
+    groups: dict[Pull, dict[str, None]] = {}
+    for each in pulls(planned):
+        if each.is_weak:
+            groups.setdefault(replace(each, experiment="", method=""), {})[each.method] = None
+    return [
+        f"{each.problem}: at temperature {each.temperature:g} and alpha {each.alpha:g}, {', '.join(methods)} are drawn "
+        f"towards labels by about {each.share:.2f} of what Baseline I is at the start: a learning rate of {each.lr:g} "
+        f"is as one of {each.lr * each.share:.2g}, for {each.steps:,} steps. They may end before they have learnt; the "
+        "measure fidelity says whether they did. protocol.distillation: {temperature: 2} draws more, "
+        "{soft_loss: {kind: bernoulli-mean, balanced: true}} as much."
+        for each, methods in groups.items()
+    ]
+
 
 def _work(passes: float) -> str:
     for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
