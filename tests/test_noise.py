@@ -10,7 +10,7 @@ from scipy.special import softmax
 from sklearn.cluster import KMeans
 from sklearn.metrics import confusion_matrix
 
-from roskdbench.data.noise import annotators, flips, mislabel_alike, noisy_labels, transition
+from roskdbench.data.noise import annotators, chances_to_flip, flips, mislabel_alike, noisy_labels, transition
 from roskdbench.data.problem import Labels
 from roskdbench.errors import UserError
 from roskdbench.plan import plan
@@ -134,12 +134,48 @@ def test_a_matrix_of_other_classes_is_refused(matrix, said):
 FEATURES = np.random.default_rng(5).normal(size=(MANY, 6)) * [1, 10, 0.1, 1, 1, 1] + 3
 
 
-@pytest.mark.parametrize("rate", [0.1, 0.3, 0.6])
-def test_instance_dependent_noise_flips_at_the_mean_of_a_cut_normal(rate):
+@pytest.mark.parametrize("decided_by", ["chance", "features"])
+@pytest.mark.parametrize("rate", [0.0, 0.02, 0.1, 0.3, 0.6, 0.98, 1.0])
+def test_instance_dependent_noise_flips_as_many_as_were_asked_for(rate, decided_by):
     labels = single()
-    noisy = drawn(Instance(kind="instance", rate=rate), labels, features=FEATURES)
-    wanted = stats.truncnorm.mean((0 - rate) / 0.1, (1 - rate) / 0.1, loc=rate, scale=0.1)
-    assert_close((noisy != labels.targets).mean(), wanted, MANY)
+    noisy = drawn(Instance(kind="instance", rate=rate, decided_by=decided_by), labels, features=FEATURES)
+    assert_close((noisy != labels.targets).mean(), rate, MANY)
+
+
+@pytest.mark.parametrize(("rate", "spread"), [(0.02, 0.1), (0.1, 0.1), (0.5, 0.3), (0.95, 0.1), (0.3, 1.0)])
+def test_chances_to_flip_are_a_cut_normal_of_that_mean(rate, spread):
+    uniforms = np.random.default_rng(0).random(20_000)
+    found = chances_to_flip(uniforms, rate, spread)
+    assert (found >= 0).all() and (found <= 1).all()
+    assert found.mean() == pytest.approx(rate, abs=4 * found.std() / 20_000**0.5)
+    # A normal of that spread: between two points the log density falls as the parabola of one, whatever its middle.
+    places = np.linspace(*np.quantile(found, [0.15, 0.85]), 3)
+    width = (places[1] - places[0]) / 4
+    counts = [((found > place - width) & (found < place + width)).sum() for place in places]
+    bend = np.log(counts[0]) - 2 * np.log(counts[1]) + np.log(counts[2])
+    assert bend == pytest.approx(-(((places[1] - places[0]) / spread) ** 2), abs=0.2)
+
+
+def test_features_may_decide_which_labels_flip():
+    """Those that are drawn most to another class flip most; by chance they flip like the others."""
+    labels = single()
+    scaled = (FEATURES - FEATURES.mean(0)) / FEATURES.std(0)
+    shares = {}
+    for by_features in (False, True):
+        noisy = mislabel_alike(labels.targets, FEATURES, 5, 0.3, 0.2, np.random.default_rng(3), by_features)
+        again = np.random.default_rng(3)
+        again.random(MANY)
+        matrices = again.standard_normal((5, 6, 5)) / np.sqrt(6)
+        drawn_on = np.empty(MANY)
+        for c in range(5):
+            members = labels.targets == c
+            pull = scaled[members] @ matrices[c]
+            pull[:, c] = -np.inf
+            drawn_on[members] = stats.rankdata(pull.max(1)) / members.sum()
+        flipped = noisy != labels.targets
+        shares[by_features] = [flipped[drawn_on > 0.8].mean(), flipped[drawn_on < 0.2].mean()]
+    assert shares[True][0] > shares[True][1] + 0.2
+    assert shares[False][0] == pytest.approx(shares[False][1], abs=0.05)
 
 
 def test_instance_dependent_noise_goes_where_the_features_point():

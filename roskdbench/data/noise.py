@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 from scipy.special import softmax
 from scipy.stats import truncnorm
 
@@ -58,7 +59,15 @@ def noisy_labels(
         case Instance():
             if features is None:
                 raise ValueError("instance-dependent noise without features")
-            noisy = mislabel_alike(targets, features, len(labels.classes), spec.rate, spec.spread, random)
+            noisy = mislabel_alike(
+                targets,
+                features,
+                len(labels.classes),
+                spec.rate,
+                spec.spread,
+                random,
+                by_features=spec.decided_by == "features",
+            )
         case Annotators():
             noisy = annotate(targets, annotators(spec, labels.classes, random), spec.decision, random)
         case ReportLabels():
@@ -148,26 +157,47 @@ def mislabel_alike(
     rate: float,
     spread: float,
     random: np.random.Generator,
+    by_features: bool = False,
 ) -> Classes:
-    """Part-dependent noise: image i flips with probability q_i ~ N(rate, spread) cut to [0, 1], to a class drawn from
-    the softmax of its standardised features times its class's own random matrix, the class itself left out.
+    """Part-dependent noise: image i flips with probability q_i, drawn from a normal distribution cut to [0, 1] of mean
+    `rate`, to a class drawn from the softmax of its standardised features times its class's own random matrix, the
+    class itself left out. By features, the largest q of a class go to the images that are drawn most to another.
     """
-    low, high = (0 - rate) / spread, (1 - rate) / spread
-    chance = truncnorm.ppf(random.random(len(targets)), low, high, loc=rate, scale=spread)
+    chance = chances_to_flip(random.random(len(targets)), rate, spread)
     scaled = (features - features.mean(0)) / np.maximum(features.std(0), 1e-6)
     towards = random.standard_normal((classes, features.shape[1], classes)) / np.sqrt(features.shape[1])
     other = np.zeros((len(targets), classes))
     for c in range(classes):
-        members = targets == c
+        members = np.flatnonzero(targets == c)
         pull = scaled[members] @ towards[c]  # one matrix a class
         pull[:, c] = -np.inf
         other[members] = softmax(pull, axis=1)
+        if by_features:
+            chance[members[np.argsort(pull.max(1), kind="stable")]] = np.sort(chance[members])
     steps = np.cumsum(other, axis=1)
     steps[:, -1] = np.inf
     drawn = (random.random(len(targets))[:, None] >= steps).sum(1)
     fallback = (targets + 1) % classes  # a rounding error may point past the last class
     drawn = np.where((drawn >= classes) | (drawn == targets), fallback, drawn)
     return np.where(random.random(len(targets)) < chance, drawn, targets)
+
+
+def chances_to_flip(uniforms: NDArray[np.float64], rate: float, spread: float) -> NDArray[np.float64]:
+    """Draws from the normal distribution of this spread, cut to [0, 1], that has the mean `rate` once it is cut."""
+    if rate in (0.0, 1.0):
+        return np.full(len(uniforms), rate)
+
+    def excess(middle: float) -> float:
+        low, high = (0 - middle) / spread, (1 - middle) / spread
+        return float(truncnorm.mean(low, high, loc=middle, scale=spread)) - rate
+
+    reach = 1.0
+    while excess(-reach) > 0 or excess(1 + reach) < 0:
+        reach *= 2
+    middle = brentq(excess, -reach, 1 + reach)
+    low, high = (0 - middle) / spread, (1 - middle) / spread
+    found: NDArray[np.float64] = truncnorm.ppf(uniforms, low, high, loc=middle, scale=spread)
+    return found
 
 
 def annotators(spec: Annotators, classes: Sequence[str], random: np.random.Generator) -> list[Matrix]:

@@ -178,19 +178,23 @@ class Confusion(_Noise):
 
 class Instance(_Noise):
     """Images that look alike are mislabelled alike (part-dependent noise, Xia et al. 2020): an image flips with a
-    probability drawn around `rate` and cut to [0, 1] (so that a rate near 0 flips more than it says; the table tells),
-    to where a random projection of its features points, one projection a class. The features are those of a small
-    network trained on the split's training part.
+    probability of its own, drawn from a normal distribution cut to [0, 1] whose mean is `rate`, to where a random
+    projection of its features points, one projection a class. The features are those of a small network trained on the
+    split's training part.
     """
 
     tasks: ClassVar[tuple[str, ...]] = SINGLE
     kind: Literal["instance"]
     rate: Share
     spread: Annotated[float, Field(gt=0, le=1)] = 0.1
-    """Standard deviation of an image's own probability to flip."""
+    """Standard deviation of an image's own probability to flip, before it is cut."""
+    decided_by: Literal["chance", "features"] = "chance"
+    """Which images have the high probabilities: any, as in the paper, or those of each class that are drawn most
+    strongly to another one.
+    """
 
     def _usual_name(self) -> str:
-        return f"instance {self.rate:g}"
+        return f"instance {self.rate:g}" + (", by features" if self.decided_by == "features" else "")
 
 
 class Annotators(_Noise):
