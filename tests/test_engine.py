@@ -641,3 +641,21 @@ def test_a_blow_up_in_the_last_step_is_a_divergence_too(cpu):
 
     with pytest.raises(DivergedError, match="the weights were not finite after the last epoch"):
         training(method=Last()).run()
+
+
+def test_weights_may_be_drawn_as_torchvision_draws_them():
+    """timm's blocks start as identities, torchvision's do not; its convolutions have the spread that theirs have."""
+    import torchvision
+
+    architecture = {"model": "resnet18", "options": {}}
+    statistics = {"mean": [0.5] * 3, "deviation": [0.25] * 3}
+    usual, ours = (
+        build(architecture, 3, 8, 64, "standard", statistics, 0, init=init).body for init in ("timm", "torchvision")
+    )
+    assert all((block.bn2.weight == 0).all() for stage in (usual.layer1, usual.layer4) for block in stage)
+    assert all((block.bn2.weight == 1).all() for stage in (ours.layer1, ours.layer4) for block in stage)
+    theirs = dict(torchvision.models.resnet18(num_classes=8).named_parameters())
+    for name, value in ours.named_parameters():
+        if value.ndim == 4:
+            assert value.shape == theirs[name].shape
+            assert value.std().item() == pytest.approx(theirs[name].std().item(), rel=0.05), name

@@ -63,6 +63,7 @@ def build(
     statistics: Mapping[str, list[float]],
     seed: int,
     registry: Registry | None = None,
+    init: str = "timm",
 ) -> Classifier:
     """A fresh network with weights drawn from the seed: one that a plugin registered, or timm's. A UserError for what
     neither knows or can build.
@@ -94,7 +95,23 @@ def build(
             return Classifier(body, statistics["mean"], statistics["deviation"])
         if stem == "small" or (stem == "auto" and size < SMALL_IMAGE):
             keep_resolution(body)
+        if init == "torchvision":
+            draw_as_torchvision(body)
     return Classifier(body, statistics["mean"], statistics["deviation"])
+
+
+def draw_as_torchvision(body: nn.Module) -> None:
+    """Draw weights anew as torchvision's ResNets have them: convolutions by Kaiming's normal law over outputs, scales
+    of normalisation layers at 1. Linear layers stay.
+    """
+    for each in body.modules():
+        if isinstance(each, nn.Conv2d):
+            nn.init.kaiming_normal_(each.weight, mode="fan_out", nonlinearity="relu")
+            if each.bias is not None:
+                nn.init.zeros_(each.bias)
+        elif isinstance(each, nn.BatchNorm2d | nn.GroupNorm) and each.affine:
+            nn.init.ones_(each.weight)
+            nn.init.zeros_(each.bias)
 
 
 def _tuples(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -78,6 +78,7 @@ def fresh(context: JobContext, described: Mapping[str, Any], *purpose: Any) -> C
         context.inputs["split"].json("statistics.json"),
         seed_for("weights", *purpose),
         context.registry,
+        context.spec.get("init", "timm"),
     )
 
 

@@ -67,6 +67,7 @@ class JobFactory:
             "stem": self.protocol.stem,
             "recipe": self.recipe,
             "precision": self.precision,
+            **({} if self.protocol.init == "timm" else {"init": self.protocol.init}),
         }
 
     def network_code(self, network: NetworkSpec) -> dict[str, str]:

@@ -134,6 +134,10 @@ class Protocol(Declared):
     """
     stem: Literal["auto", "standard", "small"] = "auto"
     """`small` keeps the resolution in the first layers; `auto` takes it for images under 64 pixels."""
+    init: Literal["timm", "torchvision"] = "timm"
+    """How fresh weights are drawn: as timm does for the model (the blocks of its ResNets start as identities: the last
+    normalisation of each has weights of zero), or as torchvision does: convolutions by Kaiming's law, scales at 1.
+    """
     threshold: Literal["tuned", "half"] = "tuned"
     """Multi-label decisions: tuned per class on validation, or 0.5. Both are stored; this one is shown."""
     average: Literal["macro", "micro", "weighted", "f1-of-means"] = "macro"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from roskdbench.report.comparison_source import ComparisonSource
 from roskdbench.report.evidence import Key, Run
-from roskdbench.report.layout import Condition, Layout, facts_of, layout_of, number_of, text_of
+from roskdbench.report.layout import CLEAN, Condition, Layout, facts_of, layout_of, number_of, text_of
 from roskdbench.report.table import Estimate, Table, TableColumn, Value
 from roskdbench.results import FACTS, Results
 from roskdbench.values import GREY_LEVELS, NO_PERTURBATION, USUAL, Facts
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import pandas
 
 LOST, KEPT, CHECKS = "lost", "kept", "checks"
+AT_CHANCE = "at chance"
+CHANCE = 0.5  # of an AUC
 COST = {LOST: "F1 lost", KEPT: "kept", CHECKS: "checks"}
 
 
@@ -73,7 +75,7 @@ def _perturbed(layout: Layout, measure: str, source: ComparisonSource | None) ->
                 columns.append(TableColumn(problem, metric, heading, source=source.source))
     title = f"{layout.title}: {declared.heading or measure}"
     table = Table(_stem(layout, measure), title, [*layout.labels, declared.perturbed_by], columns)
-    verdicts = _verdicts(layout, measure)
+    verdicts, no_better = _verdicts(layout, measure), set(_at_chance(layout))
     for facts in (USUAL, *attacks):
         condition = Condition(measure, facts=facts)
         for key, own_cells in layout.rows.items():
@@ -83,17 +85,30 @@ def _perturbed(layout: Layout, measure: str, source: ComparisonSource | None) ->
                 if column.source:
                     found.append(source.number(there, condition, column.metric) if source and there else None)
                 else:
-                    found.append(
-                        layout.state(key, column.problem, measure)
-                        or _cell(place, column.metric, condition, layout.values, verdicts)
-                    )
+                    state = layout.state(key, column.problem, measure)
+                    if column.metric == KEPT and facts != USUAL and place in no_better:
+                        state = state or AT_CHANCE
+                    found.append(state or _cell(place, column.metric, condition, layout.values, verdicts))
             labels = [text_of(value) for value in key]
             table.rows.append(([*labels, facts.perturbation_label], found))
     numbers = layout.numbers_of(measure)
     table.notes = declared.perturbation_notes(numbers) if len(numbers) else []
+    if any(AT_CHANCE in row for _, row in table.rows):
+        table.notes.append(f"{AT_CHANCE}: the AUC on clean images is not surely above .5, and nothing can be kept.")
     if source and any(column.source for column in columns):
         table.notes += source.notes(layout.results, layout.experiment)
     return table
+
+
+def _at_chance(layout: Layout) -> Iterator[Key]:
+    """Rows and problems where the model is no better than chance to begin with, by the interval of its AUC."""
+    source = layout.source("auc")
+    for row, cells in layout.rows.items():
+        for problem in cells:
+            runs = layout.values.get((*row, problem, CLEAN, "auc"), {})
+            found = layout.evidence.interval((*row, problem), runs, source) if runs else None
+            if found is not None and found[0] <= CHANCE:
+                yield (*row, problem)
 
 
 def _cell(
