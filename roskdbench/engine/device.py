@@ -17,6 +17,7 @@ from roskdbench.errors import UserError
 # One thread a job, whatever the number of workers: with more, sums would come out in another order.
 THREADS = 1
 SAFE_CHANNELS = 8
+KERNELS = "TORCHINDUCTOR_CACHE_DIR"
 
 
 def prepare() -> torch.device:
@@ -80,6 +81,7 @@ class ComputeConfig:
         from torch._inductor import config as inductor_settings
 
         logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it warns where there is no GPU
+        _keep_kernels_apart()
         inductor_settings.compile_threads = 1  # no processes that would outlive this one
         inductor_settings.deterministic = True
         torch.compiler.reset()  # after so many networks of one process the next would not be compiled
@@ -102,3 +104,14 @@ class ComputeConfig:
     def facts(self) -> dict[str, Any]:
         """As JSON."""
         return asdict(self)
+
+
+def _keep_kernels_apart() -> None:
+    """A folder of compiled kernels for each instruction set. torch finds what it compiled by the network alone: kernels
+    written for vectors of another length would write outside their memory.
+    """
+    from torch._inductor.runtime.cache_dir_utils import default_cache_dir
+
+    kept, apart = os.environ.get(KERNELS, default_cache_dir()), f"-{torch.backends.cpu.get_cpu_capability()}"
+    if not kept.endswith(apart):
+        os.environ[KERNELS] = kept + apart
