@@ -15,7 +15,7 @@ from roskdbench.engine.examples import epoch_order
 from roskdbench.engine.training import Training
 from roskdbench.method import BernoulliMean, BernoulliSum, Method, Mixture, RunningMean, Softmax
 
-ALPHA, TEMPERATURE, BATCH = 0.7, 2.0, RECIPE.batch
+ALPHA, TEMPERATURE, BATCH = 0.7, 2.0, 36  # small batches blow rounding up
 
 
 def plain_loss(task, reading, student, teachers, targets):
@@ -76,7 +76,7 @@ def plain_student(task, reading, start, views, orders, bank, targets):
         ("multi-label", Softmax),
     ],
 )
-@pytest.mark.parametrize(("epochs", "apart"), [(1, 1e-3), (2, 1e-2)])
+@pytest.mark.parametrize(("epochs", "apart"), [(1, 1e-3), (2, 3e-3)])
 def test_a_plain_loop_trains_the_same_student(cpu, task, reading, epochs, apart):
     """Step by step they differ by rounding, which random teachers let grow: from the second epoch on visibly."""
     channels = 3 if task == "single-label" else 1
@@ -92,7 +92,7 @@ def test_a_plain_loop_trains_the_same_student(cpu, task, reading, epochs, apart)
         network=network,
         examples=examples,
         bank=bank,
-        recipe=replace(RECIPE, epochs=epochs, milestones=(1,)),
+        recipe=replace(RECIPE, batch=BATCH, epochs=epochs, milestones=(1,)),
         seeds=SEEDS,
         mean=RunningMean(),
     )
@@ -107,7 +107,7 @@ def test_a_plain_loop_trains_the_same_student(cpu, task, reading, epochs, apart)
     for name, value in body.named_parameters():
         torch.testing.assert_close(ours[name].detach(), value.detach(), atol=apart, rtol=0)
     moved = max((value.detach() - start[f"body.{name}"]).abs().max() for name, value in body.named_parameters())
-    assert moved > 0.02  # it has learnt something
+    assert moved > 3 * apart  # it has learnt something
     averaged = dict(trained.averaged.module.body.named_parameters())
     for name, value in mean.items():
         torch.testing.assert_close(averaged[name].detach(), value, atol=apart, rtol=0)
