@@ -76,7 +76,7 @@ def plain_student(task, reading, start, views, orders, bank, targets):
         ("multi-label", Softmax),
     ],
 )
-@pytest.mark.parametrize(("epochs", "apart"), [(1, 1e-3), (2, 3e-3)])
+@pytest.mark.parametrize(("epochs", "apart"), [(1, 1e-3), (2, 2e-3)])
 def test_a_plain_loop_trains_the_same_student(cpu, task, reading, epochs, apart):
     """Step by step they differ by rounding, which random teachers let grow: from the second epoch on visibly."""
     channels = 3 if task == "single-label" else 1
@@ -107,7 +107,7 @@ def test_a_plain_loop_trains_the_same_student(cpu, task, reading, epochs, apart)
     for name, value in body.named_parameters():
         torch.testing.assert_close(ours[name].detach(), value.detach(), atol=apart, rtol=0)
     moved = max((value.detach() - start[f"body.{name}"]).abs().max() for name, value in body.named_parameters())
-    assert moved > 3 * apart  # it has learnt something
+    assert moved > 2 * apart  # it has learnt something
     averaged = dict(trained.averaged.module.body.named_parameters())
     for name, value in mean.items():
         torch.testing.assert_close(averaged[name].detach(), value, atol=apart, rtol=0)
