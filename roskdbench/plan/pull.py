@@ -14,6 +14,7 @@ from roskdbench.plan.graph import Plan
 
 AREA, PREVALENCE = 0.8, 0.1  # of the teacher and of the finding that are reckoned with
 WEAK = 0.3  # of the hard loss's pull: less is worth a warning
+MANY_STEPS = 10_000  # in which a weak pull gets there, too
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Pull:
     @property
     def is_weak(self) -> bool:
         """Whether the training is likely to end before it has learnt."""
-        return self.share < WEAK
+        return self.share < WEAK and self.steps < MANY_STEPS
 
 
 def share_of_pull(temperature: float, alpha: float) -> float:
