@@ -144,7 +144,7 @@ def test_filling_a_bank_waits_once_a_view():
         waits.clear()
         bank = np.zeros((RECIPE.view_count, len(examples), 8), np.float32)
         fill(bank, teacher, examples, RECIPE, SEEDS, ComputeConfig(), lambda done, note: None)
-        assert waits == ["engine/bank.py fill"] * RECIPE.view_count
+        assert waits == ["engine/bank.py logits_of_view"] * RECIPE.view_count
     assert (bank != 0).all()
 
 

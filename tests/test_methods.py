@@ -34,6 +34,7 @@ NAMES = [
     "baseline-iv",
     "baseline-v",
     "deep-ensemble",
+    "deep-ensemble-subset",
     "ros-kd",
 ]
 
