@@ -66,11 +66,16 @@ MEASURED = TINY.replace(
 def pytest_addoption(parser):
     parser.addoption("--train-nothing", action="store_true", help="a test that trains fails")
     parser.addoption("--without-torch", action="store_true", help="a test that imports torch fails")
-    parser.addoption("--reseed", default="", help="all that is drawn at random in this process is drawn otherwise")
+    parser.addoption("--reseed", default="", help="all that is drawn at random is drawn otherwise")
 
 
 def pytest_configure(config):
-    if salt := config.getoption("--reseed"):
+    if (salt := config.getoption("--reseed")) and "RESEED" not in os.environ:  # else sitecustomize has done it
+        there = os.environ.get("PYTHONPATH")
+        os.environ |= {
+            "RESEED": salt,
+            "PYTHONPATH": os.pathsep.join([str(ROOT / "tests" / "reseeding"), *([there] if there else [])]),
+        }
         plain = fingerprint.seed_for
         for name, module in list(sys.modules.items()):
             if name.startswith("roskdbench") and hasattr(module, "seed_for"):

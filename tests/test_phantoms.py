@@ -108,4 +108,4 @@ def test_a_linear_model_on_pixels_stays_well_below_a_small_network(spec, cpu):
     training.run()
     small_network = auc(truth, logits_for(network, problem.images, split.test, torch.device("cpu")))[common].mean()
     print(f"{spec.name}: logistic regression {linear:.3f}, small network {small_network:.3f}")
-    assert small_network > linear + 0.08
+    assert small_network > linear + 0.05  # .11 with these seeds, .07 to .14 with four others

@@ -127,10 +127,10 @@ def test_subsets_have_the_size_of_the_formula(construction, ratio):
     labels = chest_labels()
     members = overlapping_subsets(labels.indicators, labels.groups, 5, ratio, construction, 3)
     expected = subset_share(construction, 5, ratio) * len(labels)
-    tolerance = 0.03 if construction == "borrow" else 0.01  # borrowing draws lots
-    assert members.sum(1) == pytest.approx(expected, rel=tolerance)
+    size, share = (0.03, 0.3) if construction == "borrow" else (0.01, 0.15)  # borrowing draws lots
+    assert members.sum(1) == pytest.approx(expected, rel=size)
     fractions = labels.targets[members[0]].sum(0) / labels.targets.sum(0)
-    assert fractions == pytest.approx(expected / len(labels), rel=0.15)
+    assert fractions == pytest.approx(expected / len(labels), rel=share)
 
 
 @pytest.mark.parametrize("ratio", [0.2, 0.4, 0.8])
