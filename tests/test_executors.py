@@ -349,8 +349,8 @@ def test_ctrl_c_leaves_no_ray_behind(tiny, tmp_path, ray_folder):
         time.sleep(0.1)
     assert _rays(ray_folder)
     process.send_signal(2)
-    said, _ = process.communicate(timeout=200)
-    assert process.returncode == 130
+    said, wrong = process.communicate(timeout=200)
+    assert process.returncode == 130, said + wrong
     assert "the same command goes on from there" in said
     limit = time.monotonic() + 120
     while _rays(ray_folder) and time.monotonic() < limit:
