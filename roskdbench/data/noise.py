@@ -16,10 +16,10 @@ from scipy.stats import truncnorm
 
 from roskdbench.data.problem import Labels
 from roskdbench.errors import UserError
+from roskdbench.suite.confusions import Confusions
 from roskdbench.suite.noise import (
     Annotators,
     Confusion,
-    Confusions,
     Instance,
     NoiseSpec,
     NoNoise,
