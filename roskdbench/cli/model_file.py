@@ -56,9 +56,10 @@ def attack(
     store: StoreFolder = STORE,
 ) -> None:
     """Attack one model, and check whether the attacks can be believed."""
-    measure = {"measure": "attacks", "attacks": attacks or [], "sweep": sweep or [], "images": images}
+    settings = {"attacks": attacks or [], "sweep": sweep or [], "images": images}
     option = " ".join([*(f"--attack '{each}'" for each in attacks or ()), *(f"--sweep {each}" for each in sweep or ())])
-    _measure(checkpoint, problem, measure, option or "the attacks", seed, data, model, out, workers, folders, store)
+    option = option or "the attacks"
+    _measure("attack", checkpoint, problem, settings, option, seed, data, model, out, workers, folders, store)
 
 
 def landscape(
@@ -75,14 +76,15 @@ def landscape(
     store: StoreFolder = STORE,
 ) -> None:
     """Measure the loss around one model's weights; --out draws it."""
-    measure = {"measure": "landscape", "points": points, "images": images}
-    _measure(checkpoint, problem, measure, f"--points {points}", seed, data, model, out, workers, folders, store)
+    settings, option = {"points": points, "images": images}, f"--points {points}"
+    _measure("landscape", checkpoint, problem, settings, option, seed, data, model, out, workers, folders, store)
 
 
 def _measure(
+    command: str,
     checkpoint: Path,
     problem: str,
-    measure: dict[str, Any],
+    settings: dict[str, Any],
     option: str,
     seed: int,
     data: Path | None,
@@ -109,6 +111,8 @@ def _measure(
 
         make_folder(out)
     read = read_model_file(checkpoint, registry, model)
+    named = next(name for name, each in registry.of("measure").items() if each.thing.command == command)
+    measure = {"measure": named, **settings}
     suite = suite_for(problem, measure, option, checkpoint.stem, read.size, seed, registry)
     kept = Store.at(store)
     roots = find_roots(suite.problems, suite.problems, [f"{name}={data}" for name in suite.problems if data])

@@ -57,6 +57,7 @@ class Attacks(Measure):
     heading: ClassVar[str] = "under attack"
     perturbs: ClassVar[bool] = True
     perturbed_by: ClassVar[str] = "attack"
+    command: ClassVar[str] = "attack"
     checks_itself: ClassVar[bool] = True
 
     preset: Literal["paper"] | None = None

@@ -29,6 +29,7 @@ class Landscape(Measure):
     reads: ClassVar[tuple[Reads, ...]] = ("model",)
     subjects: ClassVar[tuple[str, ...]] = (STUDENT,)
     heading: ClassVar[str] = "landscape"
+    command: ClassVar[str] = "landscape"
     drawn_only: ClassVar[frozenset[str]] = frozenset({"clamp"})
     columns: ClassVar[tuple[Column, ...]] = (
         Column("loss", "loss", higher_is_better=False),

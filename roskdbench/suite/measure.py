@@ -82,6 +82,8 @@ class Measure(Plugged):
     """What that table calls a perturbation."""
     checks_itself: ClassVar[bool] = False
     """Whether it checks its perturbations, too: what `verdicts` names is then there, as 0 or 1."""
+    command: ClassVar[str] = ""
+    """The command that takes this measure of a single model file, if there is one."""
     drawn_only: ClassVar[frozenset[str]] = frozenset()
     """Settings that change pictures and no number."""
 
