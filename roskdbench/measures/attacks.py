@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -10,25 +9,20 @@ from pydantic import PositiveInt, model_validator
 
 from roskdbench.attacks.fgsm import Fgsm
 from roskdbench.attacks.pgd import Pgd
-from roskdbench.measures.scores import COLUMNS, stored_scores
+from roskdbench.measures._perturbing import COST_NOTE, Perturbing, images_in
 from roskdbench.measuring import SAME_OF_ALL
 from roskdbench.plugins import register
-from roskdbench.source import code_of
 from roskdbench.suite.attack import Attack, Norm, Radius, refuse_beyond_pixels
-from roskdbench.suite.measure import Column, Measure, Reads
+from roskdbench.suite.measure import Reads
 from roskdbench.suite.plugged import one_of
 from roskdbench.values import GREY_LEVELS, Facts, MetricValue
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    import numpy as np
     import pandas
     from numpy.typing import NDArray
 
     from roskdbench.jobs.measuring import MeasureContext
     from roskdbench.measuring.predictions import Predictions
-    from roskdbench.suite.protocol import Protocol
 
 # The paper's "l2, 1.28/255" as printed; the same number read as l-infinity; and the radius that is usual for l2.
 READINGS: tuple[tuple[Norm, float], ...] = (
@@ -48,14 +42,14 @@ CHECKS = 80  # passes of an image in the checks, and at each radius of a sweep
 
 
 @register("attacks")
-class Attacks(Measure):
+class Attacks(Perturbing):
     """Attacks: the test part attacked; scores before and after, curves over radii, and checks of the attacks
     themselves. The preset `paper` is FGSM and PGD at l2 1.28/255, l_inf 1.28/255 and l2 128/255.
     """
 
     reads: ClassVar[tuple[Reads, ...]] = ("predictions", "model", "substitute")
     heading: ClassVar[str] = "under attack"
-    perturbs: ClassVar[bool] = True
+    file: ClassVar[str] = "attacked.npz"
     perturbed_by: ClassVar[str] = "attack"
     command: ClassVar[str] = "attack"
     checks_itself: ClassVar[bool] = True
@@ -65,8 +59,6 @@ class Attacks(Measure):
     """Attacks besides those of the preset; the preset `paper` if neither is given."""
     sweep: list[Radius] = []
     """Radii of curves: FGSM and PGD in both norms. For l2 they are scaled by the root of the number of pixels."""
-    images: PositiveInt | None = None
-    """How many test images are attacked, the same ones for every method; all of them if left out."""
     checked: PositiveInt = 100
     """How many of them the checks are made on."""
 
@@ -84,6 +76,11 @@ class Attacks(Measure):
         if twice:
             raise ValueError(f"attacks names '{twice[0]}' twice")
         return self
+
+    @property
+    def perturbations(self) -> Sequence[Attack]:
+        """Its attacks."""
+        return self.chosen
 
     @property
     def chosen(self) -> list[Attack]:
@@ -111,17 +108,6 @@ class Attacks(Measure):
         found = max(flat, key=lambda attack: attack.radius) if flat else climbs[0] if climbs else usual
         return found.model_copy(update={"loss": "ce"})
 
-    def mentioned(self) -> set[tuple[str, str]]:
-        """Itself and its attacks."""
-        return super().mentioned() | {(each.family, each.name) for each in self.chosen}
-
-    def code(self) -> dict[str, str]:
-        """That of attacks which are plugins."""
-        found = super().code()
-        for each in self.chosen:
-            found |= code_of(type(each))
-        return found
-
     def compute(self, context: MeasureContext) -> Iterable[MetricValue]:
         """Write attacked.npz (logits [n, C] of each attack, and the samples), pictures.npz and checks.json."""
         from roskdbench.measuring.attacks.measured import measure
@@ -129,41 +115,13 @@ class Attacks(Measure):
         return measure(self, context)
 
     def recompute(self, predictions: Predictions, kept: Mapping[str, NDArray[Any]]) -> list[MetricValue] | None:
-        """Scores before and after each attack, from the attacked images' logits. Thresholds are tuned on clean ones."""
-        from roskdbench.measuring import values_of
-
-        chosen = kept["chosen"]
-        before = predictions.under(chosen, predictions.logits["test"][chosen])
-        found = values_of(before.score_rows())
-        for name, logits in kept.items():
-            if name != "chosen":
-                found += values_of(predictions.under(chosen, logits).score_rows(), Facts(**json.loads(name)))
-        return found
-
-    def kept(self, folder: Path, test: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
-        """Where the attacked samples stand in the test part, and the logits of each attack by its facts."""
-        import numpy as np
-
-        with np.load(folder / "attacked.npz", allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        samples, order = arrays.pop("samples"), np.argsort(test)
-        return {"chosen": order[np.searchsorted(test, samples, sorter=order)], **arrays}
+        """Scores before and after each attack, from the attacked images' logits."""
+        before, after = self.before_and_after(predictions, kept)
+        return before + [value for values in after.values() for value in values]
 
     def named_perturbations(self) -> Sequence[Facts]:
         """Its attacks; those of the sweep make curves."""
         return [each.facts for each in self.chosen]
-
-    def stored_names(self, protocol: Protocol) -> dict[str, list[str]]:
-        """As the scores."""
-        return stored_scores(protocol)
-
-    def table_columns(self, protocol: Protocol, shown: Sequence[str]) -> Sequence[Column]:
-        """What its table of perturbations has."""
-        return [COLUMNS[name] for name in shown if name in COLUMNS]
-
-    def images_of(self, test_samples: float) -> float:
-        """As many as are asked for."""
-        return min(self.images or test_samples, test_samples)
 
     def passes(self, images: int) -> float:
         """Those of the attacks and of the checks."""
@@ -185,11 +143,10 @@ class Attacks(Measure):
         """What was attacked, and which checks failed on what."""
         from roskdbench.measuring.attacks.names import CHECKS
 
-        clean = numbers[(numbers["perturbation"] == "none") & (numbers["metric"] == "auc-macro")]
-        images = ", ".join(f"{count:,}" for count in sorted(set(clean["n"])))
         lines = [
-            f"On {images} test images, the same for every method; radii in grey levels, l2 over the whole image.",
-            "F1 lost: before minus after; kept: the share that is left.",
+            f"On {images_in(numbers)} test images, the same for every method; radii in grey levels, l2 over the whole "
+            "image.",
+            COST_NOTE,
             *(
                 ["Sweep: a single-label image keeps the first form that is decided wrongly, from its radius on."]
                 * bool(self.sweep)

@@ -1,0 +1,96 @@
+"""What measures that perturb test images have in common: scores before and after, from logits that boards keep, too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import PositiveInt
+
+from roskdbench.measures.scores import COLUMNS, stored_scores
+from roskdbench.source import code_of
+from roskdbench.suite.measure import Column, Measure
+from roskdbench.suite.plugged import Plugged
+from roskdbench.values import Facts, MetricValue
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    import pandas
+    from numpy.typing import NDArray
+
+    from roskdbench.measuring.predictions import Predictions
+    from roskdbench.suite.protocol import Protocol
+
+COST_NOTE = "F1 lost: before minus after; kept: the share that is left."
+
+
+class Perturbing(Measure):
+    """A measure of perturbed test images. Its job leaves the logits of each perturbation by its facts, as JSON, and the
+    samples, in the file that it names.
+    """
+
+    perturbs: ClassVar[bool] = True
+    file: ClassVar[str]
+
+    images: PositiveInt | None = None
+    """How many test images are perturbed, the same ones for every method; all of them if left out."""
+
+    @property
+    def perturbations(self) -> Sequence[Plugged]:
+        """What perturbs, each of which may be a plugin's."""
+        raise NotImplementedError
+
+    def mentioned(self) -> set[tuple[str, str]]:
+        """Itself and what perturbs."""
+        return super().mentioned() | {(each.family, each.name) for each in self.perturbations}
+
+    def code(self) -> dict[str, str]:
+        """That of what perturbs, too, where it is a plugin's."""
+        found = super().code()
+        for each in self.perturbations:
+            found |= code_of(type(each))
+        return found
+
+    def before_and_after(
+        self, predictions: Predictions, kept: Mapping[str, NDArray[Any]]
+    ) -> tuple[list[MetricValue], dict[Facts, list[MetricValue]]]:
+        """Scores of the chosen images as they are, and under each perturbation. Thresholds stay those of clean ones."""
+        from roskdbench.measuring import values_of
+
+        chosen = kept["chosen"]
+        before = values_of(predictions.under(chosen, predictions.logits["test"][chosen]).score_rows())
+        worse = {Facts(**json.loads(name)): logits for name, logits in kept.items() if name != "chosen"}
+        after = {
+            facts: values_of(predictions.under(chosen, logits).score_rows(), facts) for facts, logits in worse.items()
+        }
+        return before, after
+
+    def kept(self, folder: Path, test: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+        """Where the perturbed samples stand in the test part, and the logits of each perturbation by its facts."""
+        import numpy as np
+
+        with np.load(folder / self.file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        samples, order = arrays.pop("samples"), np.argsort(test)
+        return {"chosen": order[np.searchsorted(test, samples, sorter=order)], **arrays}
+
+    def stored_names(self, protocol: Protocol) -> dict[str, list[str]]:
+        """As the scores."""
+        return stored_scores(protocol)
+
+    def table_columns(self, protocol: Protocol, shown: Sequence[str]) -> Sequence[Column]:
+        """What its table of perturbations has."""
+        return [COLUMNS[name] for name in shown if name in COLUMNS]
+
+    def images_of(self, test_samples: float) -> float:
+        """As many as are asked for."""
+        return min(self.images or test_samples, test_samples)
+
+
+def images_in(numbers: pandas.DataFrame) -> str:
+    """How many test images were perturbed, on each problem."""
+    clean = numbers[(numbers["perturbation"] == "none") & (numbers["metric"] == "auc-macro")]
+    return ", ".join(f"{count:,}" for count in sorted(set(clean["n"])))
