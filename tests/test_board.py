@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import TINY, command
+from conftest import ROOT, TINY, command
 from sklearn.metrics import f1_score, roc_auc_score
 
 from roskdbench.board.adding import board_of
@@ -474,3 +474,10 @@ def test_a_run_with_gaps_is_no_board(made, tmp_path):
     planned = plan(read_suite(folder / "tiny.yaml", ["experiments.main.seeds=[5]"]), discover())
     with pytest.raises(UserError, match="have no numbers"):
         board_of(collect(planned, store), store, "me", discover())
+
+
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in (ROOT / "leaderboards").glob("*/results.csv")))
+def test_the_boards_that_come_along_can_be_believed(name):
+    """A rule of tables that changes, or a fingerprint, has to reach the boards, too."""
+    done = command("leaderboard", "verify", ROOT / "leaderboards" / name)
+    assert done.returncode == 0, done.stdout + done.stderr
