@@ -494,9 +494,9 @@ class TestCompiling:
             training(config=ComputeConfig(compiled=True), recipe=replace(RECIPE, epochs=1)).run()
             assert len(compiled) == number + 1
 
-    def test_kernels_of_another_instruction_set_are_never_taken(self, monkeypatch, cpu):
+    def test_kernels_of_another_instruction_set_are_never_taken(self, monkeypatch, tmp_path, cpu):
         """torch finds kernels by the network alone: those for vectors of another length write outside their memory."""
-        monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "kernels")
+        monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "kernels"))
         for name in ("AVX2", "AVX512", "AVX512"):
             monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda name=name: name)
             ComputeConfig(compiled=True).in_training(lambda images: images)

@@ -100,9 +100,11 @@ class RayExecutor:
         return event
 
     def close(self) -> None:
-        """Stop the tasks at once: what they were at is found at its last checkpoint."""
-        for task in self._running:
-            self._ray.cancel(task, force=True)
+        """Stop the tasks at once: what they were at is found at its last checkpoint.
+
+        A cluster ends the workers of a run that leaves it. They are not cancelled one by one: Ray ends a process that
+        cancels a task of which the end is on its way.
+        """
         self._running.clear()
         self._ray.shutdown()
 
