@@ -101,6 +101,14 @@ def test_splits_are_disjoint_and_fair_to_every_class(request, problem, seed):
 
 
 @pytest.mark.parametrize("problem", ["skin", "chest"])
+def test_test_parts_of_two_seeds_share_what_chance_has_them_share(request, problem):
+    labels = request.getfixturevalue(problem)
+    one, other, third = (set(holdout(labels, *SHARES.values(), seed).test) for seed in (0, 1, 2))
+    shared = [len(a & b) / len(a) for a, b in ((one, other), (other, third), (third, one))]
+    assert np.mean(shared) == pytest.approx(0.2, abs=0.02)
+
+
+@pytest.mark.parametrize("problem", ["skin", "chest"])
 def test_so_are_three_folds(request, problem):
     labels = request.getfixturevalue(problem)
     splits = [fold(labels, 3, number, 0.1, 0) for number in range(3)]

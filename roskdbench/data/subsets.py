@@ -90,7 +90,7 @@ def _borrow(strata: NDArray[np.uint8], groups: NDArray[np.int64], count: int, ra
     """A partition; each subset then borrows every group outside it with probability p."""
     part = allocate(strata, groups, [1 / count] * count, seed)
     names, group_of = np.unique(groups, return_inverse=True)
-    borrowed = np.random.default_rng(seed).random((count, len(names))) < ratio  # [k, G]
+    borrowed = np.random.default_rng([seed, count]).random((count, len(names))) < ratio  # [k, G], other lots than above
     return np.stack([(part == own) | borrowed[own, group_of] for own in range(count)])
 
 

@@ -9,7 +9,7 @@ from roskdbench.fingerprint import canonical_json
 from roskdbench.job import Kind
 from roskdbench.jobs.context import JobContext
 
-KIND = Kind(revision=1, runs_locally=True)
+KIND = Kind(revision=2, runs_locally=True)
 
 CHUNK_BYTES = 8 << 20  # of pixels; counting takes several times that
 

@@ -7,7 +7,7 @@ from roskdbench.data.subsets import overlapping_subsets
 from roskdbench.job import Kind
 from roskdbench.jobs.context import JobContext
 
-KIND = Kind(revision=1, runs_locally=True)
+KIND = Kind(revision=2, runs_locally=True)
 
 
 def run(context: JobContext) -> None:
