@@ -355,3 +355,21 @@ def test_draws_come_back_from_the_store_as_they_were(tmp_path):
     assert list(found) == list(drawn)
     for name, values in drawn.items():
         np.testing.assert_array_equal(found[name], values)
+
+
+@pytest.mark.parametrize("task", ["single-label", "multi-label"])
+def test_a_class_that_a_draw_does_not_hold_is_left_out_of_its_means(task):
+    """A model without a fault is without one in every draw, also where only one patient of twelve has a class."""
+    groups = np.arange(12)
+    truth = np.where(groups == 0, 2, groups % 2)
+    answers = np.where(truth[:, None] == np.arange(3), 5.0, -5.0).astype(np.float32)
+    targets = truth if task == "single-label" else (truth[:, None] == np.arange(3)).astype(np.uint8)
+    parts = ("test", "validation")
+    draws = score_draws(
+        task, ("a", "b", "c"), dict.fromkeys(parts, targets), dict.fromkeys(parts, answers), groups, 0, draws=200
+    )
+    absent = np.isnan(draws["auc|c"])
+    assert 0.2 < absent.mean() < 0.5  # by chance (11/12)^12 = .35
+    for metric in ("precision", "recall", "f1"):
+        name = f"{metric}-macro" + ("" if task == "single-label" else "@tuned")
+        assert draws[name] == pytest.approx(1.0)

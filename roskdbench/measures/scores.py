@@ -39,7 +39,7 @@ def stored_scores(protocol: Protocol) -> dict[str, list[str]]:
 class Scores(Measure):
     """Scores: precision, recall, F1 and per-class AUC on the test part."""
 
-    revision: ClassVar[int] = 1
+    revision: ClassVar[int] = 2
     columns: ClassVar[tuple[Column, ...]] = tuple(COLUMNS.values())
 
     def stored_names(self, protocol: Protocol) -> dict[str, list[str]]:

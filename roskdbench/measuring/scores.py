@@ -64,10 +64,11 @@ def decision_rows(truth: Flags, chosen: Flags, classes: Sequence[str], suffix: s
     return rows
 
 
-def averages(hits: Any, wanted: Any, given: Any) -> dict[str, tuple[Any, Any, Any]]:
-    """Precision, recall and F1 over classes, from counts [..., C]."""
+def averages(hits: Any, wanted: Any, given: Any, counted: Any = True) -> dict[str, tuple[Any, Any, Any]]:
+    """Precision, recall and F1 over classes, from counts [..., C]. Means of classes are of those that are `counted`."""
     each = precision_recall_f1(hits, wanted, given)
-    macro = tuple(values.mean(-1) for values in each)
+    counted = np.broadcast_to(counted, wanted.shape)
+    macro = tuple((values * counted).sum(-1) / np.maximum(counted.sum(-1), 1) for values in each)
     weight = wanted / np.maximum(wanted.sum(-1, keepdims=True), 1)
     return {
         "macro": macro,

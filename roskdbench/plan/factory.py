@@ -39,16 +39,17 @@ class JobFactory:
         self._jobs = jobs
         self.made: dict[tuple[Any, ...], Job] = {}
         protocol = suite.protocol
+        views = protocol.views if protocol.augmentation else 1  # all would be the same
         self.recipe: Mapping[str, Any] = {
             "epochs": protocol.epochs,
             "batch": protocol.batch,
             **protocol.optimiser.model_dump(mode="json"),
             "augmentation": [step.model_dump(mode="json") for step in protocol.augmentation],
-            "views": protocol.views,
+            "views": views,
         }
         self.hard_loss = hard_loss_of_teachers(protocol.distillation)
         self.precision = "measured" if protocol.precision == "auto" else protocol.precision
-        self.view_count = min(protocol.views or protocol.epochs, protocol.epochs)
+        self.view_count = min(views or protocol.epochs, protocol.epochs)
 
     def keep(self, key: tuple[Any, ...], made: Job) -> Job:
         """The job for a key that holds all of its arguments: one that is there already where it has its fingerprint."""

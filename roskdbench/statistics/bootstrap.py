@@ -44,7 +44,8 @@ def score_draws(
     draws: int = DRAWS,
 ) -> Draws:
     """Precision, recall and F1 by one of `score_table`'s averages, the areas and, for single-label, accuracy, over
-    draws of the test part's groups. Thresholds stay as tuned.
+    draws of the test part's groups. Thresholds stay as tuned. A class of which a draw holds no sample is left out of
+    that draw's means: the draw says nothing of how well it is found.
     """
     truth = indicators(targets["test"], len(classes)) == 1
     counted = np.ones_like(truth) if known is None else np.asarray(known["test"], dtype=bool)
@@ -153,7 +154,7 @@ def _decision_draws(
         (np.ones(len(clusters), np.float32), (clusters, np.arange(len(clusters)))), (weights.shape[1], len(clusters))
     )
     hits, wanted, given = np.split(weights @ (member @ counts.astype(np.float32)), 3, axis=1)  # [b, C] each
-    values = averages(hits, wanted, given)[average]
+    values = averages(hits, wanted, given, counted=(wanted > 0) | ~truth.any(0))[average]
     return {f"{metric}-{name}": np.asarray(value) for metric, value in zip(AVERAGED, values, strict=True)}
 
 

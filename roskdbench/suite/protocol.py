@@ -125,7 +125,9 @@ class Protocol(Declared):
     augmentation: Augmentation = PRESETS["paper"]
     """What teachers and students see of a sample: none, light, paper, or steps such as [flip, {view: crop}]."""
     views: PositiveInt | None = None
-    """How many augmented forms of a sample there are, taken in turn; one an epoch if left out."""
+    """How many augmented forms of a sample there are, taken in turn; if left out one an epoch, and one where nothing is
+    augmented.
+    """
     bank: Literal["float32", "float16"] = "float32"
     """How teacher logits are kept between teacher and student."""
     precision: Literal["float32", "bf16", "auto"] = "float32"
