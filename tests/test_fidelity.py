@@ -85,9 +85,9 @@ def test_the_last_tenth_of_a_loss(losses, wanted):
 
 
 def test_the_gap_that_is_closed():
-    assert share_closed(0.7, 0.8, 0.9) == pytest.approx(0.5)
-    assert share_closed(0.7, 0.65, 0.9) == pytest.approx(-0.25)
-    assert share_closed(0.7, 0.8, 0.7) is None and share_closed(None, 0.8, 0.9) is None
+    assert share_closed(0.7, 0.8, 0.9, 0.01) == pytest.approx(0.5)
+    assert share_closed(0.7, 0.65, 0.9, 0.01) == pytest.approx(-0.25)
+    assert share_closed(0.7, 0.8, 0.709, 0.01) is None and share_closed(None, 0.8, 0.9, 0.01) is None
 
 
 def measured(folder, epochs):

@@ -85,10 +85,10 @@ def fell_late(losses: Sequence[float]) -> float | None:
     return (losses[-1 - late] - losses[-1]) / (losses[0] - losses[-1])
 
 
-def share_closed(alone: float | None, own: float | None, together: float | None) -> float | None:
+def share_closed(alone: float | None, own: float | None, together: float | None, least: float) -> float | None:
     """Of the gap from the student alone to the teachers' ensemble, the share that the student closes; None where the
-    ensemble is not ahead.
+    ensemble is not ahead by `least`: a share of next to nothing says nothing.
     """
-    if alone is None or own is None or together is None or together <= alone:
+    if alone is None or own is None or together is None or together - alone < least:
         return None
     return (own - alone) / (together - alone)
