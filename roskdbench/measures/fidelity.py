@@ -85,8 +85,8 @@ class Fidelity(Measure):
             "Learnt from teachers (their equal mixture): agrees: the share of training views and findings where the "
             "likeliest answer is the same; taken: of what teachers say of training views, or of the test part, beyond "
             "their mean answer, the share that the student says, too (1 at best; by KL at temperature 1).",
-            f"Their AUC: of the teachers' ensemble; gap closed: from Baseline I to it, where it is ahead by {LEAST_GAP:g} or "
-            "more; fell late: of the training loss's fall, the share in the last tenth of the schedule.",
+            f"Their AUC: of the teachers' ensemble; gap closed: from Baseline I to it, where it is {LEAST_GAP:g} ahead "
+            "or more; fell late: of the training loss's fall, the share in the last tenth of the schedule.",
         ]
         whole = numbers[numbers["class"] == ""]
         lines += _named(
