@@ -5,6 +5,7 @@ import inspect
 import sys
 from hashlib import sha256
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 OURS = ("roskdbench", "pydantic", "builtins", "abc", "typing")
@@ -22,9 +23,13 @@ def code_of(thing: Any) -> dict[str, str]:
 
 def source_digest(thing: Any) -> str:
     """Of the whole file of a class or function; of its own source where it has no file, as in a notebook."""
+    return sha256(bare_source(source_of(thing)).encode()).hexdigest()
+
+
+def source_of(thing: Any) -> str:
+    """The file that a class or function is written in; its own source where there is none."""
     file = getattr(sys.modules.get(thing.__module__), "__file__", None)
-    source = Path(file).read_text("utf-8") if file else inspect.getsource(thing)
-    return sha256(bare_source(source).encode()).hexdigest()
+    return Path(file).read_text("utf-8") if file else dedent(inspect.getsource(thing))
 
 
 def bare_source(source: str) -> str:

@@ -483,6 +483,69 @@ def test_a_file_that_fails_leaves_no_method_behind(tmp_path, text, said):
     assert "ros-kd" in registry.of("method")
 
 
+SILENT = {
+    "an optimiser that nothing reads": ("    optimiser: str = 'adam'\n", "nothing reads `optimiser` of Silent"),
+    "a hook that the engine does not have": (
+        "    def after_step(self, batch):\n        self.note = 1\n",
+        "nothing calls `after_step` of Silent",
+    ),
+    "a term without gradient": (
+        "    def loss(self, batch):\n"
+        "        return batch.hard_loss() + batch.student(batch.images.flip(3)).square().mean()\n",
+        "no gradient flows there",
+    ),
+    "the engine behind the batch": (
+        "    def loss(self, batch):\n"
+        "        return batch.student.__self__.network(batch.images).mean() + batch.hard_loss()\n",
+        "line 9 uses __self__",
+    ),
+    "no loss at all": ("    def loss(self, batch):\n        batch.hard_loss()\n", "has to be one number, and is None"),
+    "a loss for each example": (
+        "    def loss(self, batch):\n        return batch.student_logits.sum(-1)\n",
+        "a tensor of shape [24]; return its mean",
+    ),
+    "numbers that are everybody's": (
+        "    def loss(self, batch):\n        import numpy\n\n        return batch.hard_loss() * numpy.random.rand()\n",
+        "batch.generator has random numbers",
+    ),
+}
+MEANT = {
+    "a field that the loss reads": (
+        "    scale: float = 2.0\n\n    def loss(self, batch):\n        return self.scale * batch.hard_loss()\n"
+    ),
+    "what the student says as a constant": (
+        "    def loss(self, batch):\n"
+        "        sure = batch.student(batch.images.flip(3)).detach().sigmoid().mean()\n"
+        "        return sure * batch.hard_loss()\n"
+    ),
+}
+HEAD = """from roskdbench import Method, register
+
+
+@register("silent")
+class Silent(Method):
+    '''Silent: one.'''
+
+"""
+
+
+def objections_to(folder, body):
+    """What `check` says against a method with such a body."""
+    (folder / "silent.py").write_text(HEAD + body)
+    return [objection for _, objection in check_method(discover([folder]), "silent") if objection]
+
+
+@pytest.mark.parametrize("what", SILENT)
+def test_the_check_says_what_would_be_silently_nothing(tmp_path, what):
+    body, said = SILENT[what]
+    assert any(said in objection for objection in objections_to(tmp_path, body))
+
+
+@pytest.mark.parametrize("what", MEANT)
+def test_the_check_does_not_object_to_what_is_meant(tmp_path, what):
+    assert objections_to(tmp_path, MEANT[what]) == []
+
+
 def test_the_check_finds_state_that_cannot_be_taken_up():
     class Forgetful(Weigher):
         def weights(self, batch):

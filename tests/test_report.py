@@ -357,11 +357,11 @@ def test_a_report_says_by_what_protocol_and_where_it_is_not_the_bundled_one(tmp_
         made = plan(read_suite("quick", settings), discover())
         return score_table(collect(made, Store.at(tmp_path / "store")), "table1").notes
 
-    images = "lesion: 1,500 images of 32 px; cardio: 1,500 images of 32 px"
-    assert f"Protocol: 12 epochs in batches of 32; {images}." in notes()
+    images = "lesion: 2,200 images of 32 px; cardio: 2,200 images of 32 px"
+    assert f"Protocol: 16 epochs in batches of 32; {images}." in notes()
     assert not any("bundled" in line for line in notes("experiments.table1.seeds=[5]"))
     toy = notes("protocol.epochs=9", "problems.cardio.samples=300", "protocol.averaging_warmup=5")
-    changed = "problems.cardio.samples 300 (1500), protocol.epochs 9 (12), protocol.averaging_warmup 5 (7)"
+    changed = "problems.cardio.samples 300 (2200), protocol.epochs 9 (16), protocol.averaging_warmup 5 (10)"
     assert f"Not the bundled suite quick: {changed}." in toy
 
 

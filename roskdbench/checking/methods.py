@@ -1,5 +1,6 @@
 """Whether a method keeps the contract: some seconds of training on phantoms, both single-label and multi-label."""
 
+import random
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from roskdbench.checking.unread import reaches_past, unread
+from roskdbench.checking.watching import watched
 from roskdbench.data.phantoms import draw_chest, draw_lesions
 from roskdbench.data.problem import Labels
 from roskdbench.errors import one_line
@@ -38,6 +41,8 @@ def check_method(registry: Registry, name: str) -> Iterator[Verdict]:
     """Every claim of the contract in turn. A UserError if the method is not known."""
     method = make_method(registry, name)
     yield "its parameters can be written in a suite", _not_declarable(method)
+    yield "all that it says is read", unread(method)
+    yield "it sees what a batch offers, and nothing else", reaches_past(method)
     yield f"it can be used in a training of {EPOCHS} epochs", method.weighting.objection(EPOCHS)
     if not method.trains_student:
         return
@@ -57,14 +62,15 @@ def _not_declarable(method: Method) -> str | None:
 def _trainings(method: Method, problem: str) -> Iterator[Verdict]:
     """Train once, once more, and once with an interruption."""
     try:
-        first, second = _train(method, problem), _train(method, problem)
+        first, second = (_train(method, problem, global_seed=seed) for seed in (1, 2))
     except Exception as error:
         yield f"it trains on {problem}", one_line(error)
         return
     moved = any(not np.array_equal(first[name], value) for name, value in _weights_at_start(problem).items())
     yield f"its loss is finite on {problem}", None
     yield f"a gradient reaches the student on {problem}", None if moved else "the weights did not move"
-    yield f"it is deterministic on {problem}", _difference(first, second, "two trainings from the same seed")
+    same = "two trainings from the same seed (batch.generator has random numbers of a step's own)"
+    yield f"it is deterministic on {problem}", _difference(first, second, same)
     claim = f"an interrupted training on {problem} goes on as if nothing had been"
     try:
         resumed = _train(method, problem, interrupted=True)
@@ -83,10 +89,17 @@ class _StoppedError(Exception):
     """The interruption."""
 
 
-def _train(method: Method, problem: str, interrupted: bool = False) -> Arrays:
-    """Weights after a training with random teachers; with an interruption and a second start if so wished."""
+def _train(method: Method, problem: str, interrupted: bool = False, global_seed: int = 1) -> Arrays:
+    """Weights after a training with random teachers; with an interruption and a second start if so wished. Generators
+    that are everybody's start from `global_seed`.
+    """
+    import torch
+
     from roskdbench.engine.checkpoint import Checkpoint
 
+    torch.manual_seed(global_seed)
+    np.random.seed(global_seed)  # noqa: NPY002 - what a careless method draws from
+    random.seed(global_seed)
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Checkpoint(Path(folder), share=inf)
         if interrupted:
@@ -108,11 +121,11 @@ def _run(method: Method, problem: str, checkpoint: "Checkpoint", report: Callabl
 
     images, labels = _problem(problem)
     teachers = len(method.teachers.slots(Protocol(), 0.4))
-    random = np.random.default_rng(0)
-    bank = [random.normal(size=(EPOCHS, SAMPLES, len(labels.classes))).astype(np.float32) for _ in range(teachers)]
+    drawn = np.random.default_rng(0)
+    bank = [drawn.normal(size=(EPOCHS, SAMPLES, len(labels.classes))).astype(np.float32) for _ in range(teachers)]
     training = Training(
         task=labels.task,
-        method=method,
+        method=watched(method),
         network=_network(problem),
         examples=Examples.place(images, labels.targets, np.arange(SAMPLES), prepare()),
         bank=list(bank),

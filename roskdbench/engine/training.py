@@ -19,6 +19,7 @@ from roskdbench.engine.networks import Classifier
 from roskdbench.engine.prediction import predict_samples
 from roskdbench.engine.recipe import Recipe, Seeds
 from roskdbench.engine.validation import ValidationSet
+from roskdbench.errors import UserError
 from roskdbench.fingerprint import seed_for
 from roskdbench.method import Batch, Mean, Method, Setting, Weigher
 from roskdbench.suite.problems import Task
@@ -153,7 +154,7 @@ class Training:
                 pooled_features=features,
                 held_out=(lambda: self._held_out_batch(epoch, step)) if len(self.held_out) else None,
             )
-            loss = self.method.loss(batch)
+            loss = _one_number(self.method.loss(batch), self.method.name)
         if learns:
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
@@ -272,6 +273,14 @@ class Training:
 def _finite(network: nn.Module) -> bool:
     """Asked once of all weights, so that a GPU is waited for once."""
     return bool(torch.stack([value.isfinite().all() for value in network.state_dict().values()]).all())
+
+
+def _one_number(loss: Any, method: str) -> Tensor:
+    """The loss; a UserError if it cannot be one."""
+    if isinstance(loss, Tensor) and loss.ndim == 0:
+        return loss
+    found = f"a tensor of shape {list(loss.shape)}; return its mean" if isinstance(loss, Tensor) else f"{loss!r:.60}"
+    raise UserError(f"the loss of '{method}' has to be one number, and is {found}")
 
 
 def _rounded(values: Tensor) -> list[float]:
