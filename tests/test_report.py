@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pandas
 import pytest
+from conftest import command
 from matplotlib.figure import Figure
 from rich.console import Console
 from scipy import special, stats
@@ -350,6 +351,19 @@ def test_the_papers_numbers_stand_beside(results):
         "Deep ensemble": None,
     }
     assert any("not against each other" in note for note in table.notes)
+
+
+def test_a_schedule_that_the_training_does_not_get_through_is_said(tmp_path):
+    def notes(*settings):
+        made = plan(read_suite("quick", settings), discover())
+        return score_table(collect(made, Store.at(tmp_path / "store")), "table1").notes
+
+    assert not any("milestones" in line for line in notes())
+    short = ["protocol.epochs=12", "protocol.averaging_warmup=5"]
+    said = "trainings end after 12 epochs, before the learning rate falls at 14."
+    assert f"protocol.optimiser.milestones: {said}" in notes(*short)
+    shown = command("plan", "quick", "--store", tmp_path / "store", *(each for one in short for each in ("--set", one)))
+    assert said in " ".join(shown.stdout.split())
 
 
 def test_a_report_says_by_what_protocol_and_where_it_is_not_the_bundled_one(tmp_path):

@@ -79,6 +79,16 @@ def test_the_defaults_of_the_protocol_are_the_papers(written):
         ),
         (
             "noise: [own]",
+            "students: [resnet18.a1_in1k]",
+            "'.a1_in1k' names weights of timm's, and networks are trained from scratch here; write 'resnet18'",
+        ),
+        (
+            "noise: [own]",
+            "students: [{model: resnet18, options: {checkpoint_path: mine.pth}}]",
+            "'checkpoint_path' would load weights, and networks are trained from scratch here; leave it out",
+        ),
+        (
+            "noise: [own]",
             "measures: [{measure: attacks, attacks: [pdg linf 1/255]}]",
             "mine.yaml:10: experiments.table1.measures.0.attacks.0: unknown attack 'pdg'; did you mean 'pgd'?",
         ),

@@ -98,6 +98,11 @@ def print_plan(planned: "Plan", screen: "Console", store: "Store") -> None:
     if guessed:
         screen.print(f"Until its data have been run, a guess: {', '.join(guessed)}.", style="yellow", soft_wrap=True)
 
+    protocol = planned.suite.protocol
+    if late := protocol.unreached_milestones:
+        from roskdbench.report.tables.notes import unreached
+
+        screen.print(unreached(late, protocol.epochs), style="yellow", soft_wrap=True, markup=False)
     for line in _weak_pulls(planned):
         screen.print(line, style="yellow", soft_wrap=True, markup=False)
 

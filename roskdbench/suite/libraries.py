@@ -24,6 +24,14 @@ def model_objection(name: str) -> str | None:
     return f"timm has no model '{name}'; {nearest_three(architecture, _models()) or 'see timm.list_models()'}"
 
 
+def weights_objection(name: str) -> str | None:
+    """What to write for a name that asks for weights, too, or None."""
+    architecture, dot, tag = name.partition(".")
+    if not dot or architecture not in _models():
+        return None
+    return f"'.{tag}' names weights of timm's, and networks are trained from scratch here; write '{architecture}'"
+
+
 @cache
 def _models() -> frozenset[str]:
     files = (_home("timm").parent / "models").glob("*.py")

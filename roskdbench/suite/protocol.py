@@ -7,13 +7,16 @@ from pydantic import BeforeValidator, Field, PositiveInt, ValidationInfo, field_
 
 from roskdbench.suite.augmentation import PRESETS, Augmentation
 from roskdbench.suite.declared import Declared
-from roskdbench.suite.libraries import model_objection
+from roskdbench.suite.libraries import model_objection, weights_objection
 from roskdbench.suite.plugged import registry_of
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
 SMALL_IMAGE = 64  # pixels: below, `auto` keeps the resolution of the first layers
+
+
+WEIGHTS_OPTIONS = ("pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path")  # of timm.create_model
 
 
 class NetworkSpec(Declared):
@@ -29,9 +32,21 @@ class NetworkSpec(Declared):
     @field_validator("model")
     @classmethod
     def _is_known(cls, model: str, info: ValidationInfo) -> str:
-        if (objection := model_objection(model)) and model not in registry_of(info).of("network"):
+        if (objection := model_objection(model) or weights_objection(model)) and model not in registry_of(info).of(
+            "network"
+        ):
             raise ValueError(objection)
         return model
+
+    @field_validator("options")
+    @classmethod
+    def _loads_no_weights(cls, options: dict[str, Any]) -> dict[str, Any]:
+        for name in WEIGHTS_OPTIONS:
+            if options.get(name):
+                raise ValueError(
+                    f"'{name}' would load weights, and networks are trained from scratch here; leave it out"
+                )
+        return options
 
     @property
     def name(self) -> str:
@@ -147,6 +162,11 @@ class Protocol(Declared):
     shown: Annotated[list[str], Field(min_length=1)] = ["precision", "recall", "f1", "auc"]
     """Which metrics tables show: these, accuracy, and whatever `roskdbench metrics` lists. All scores are stored."""
     split: SplitProtocol = SplitProtocol()
+
+    @property
+    def unreached_milestones(self) -> list[int]:
+        """Epochs in which the learning rate would fall if the training lasted so long."""
+        return [each for each in self.optimiser.milestones if each >= self.epochs]
 
     @property
     def lone_teacher(self) -> NetworkSpec:

@@ -22,6 +22,8 @@ def notes(results: Results, experiment: str) -> list[str]:
         )
     problems = declared.problems or list(suite.problems)
     lines.append(_protocol_note(results, problems))
+    if late := suite.protocol.unreached_milestones:
+        lines.append(unreached(late, suite.protocol.epochs))
     if changed := departures(suite):
         lines.append(f"Not the bundled suite {suite.suite}: {changed}.")
     if any(metric.endswith("@tuned") for metric in layout.frame["metric"].unique()):
@@ -48,6 +50,14 @@ def notes(results: Results, experiment: str) -> list[str]:
             what = "" if EVERY_CELL in measures else f", {' and '.join(measures)} only"
             lines.append(f"{state}: {len(gaps)} cell{'s' * (len(gaps) > 1)}{what}. {reasons[0]}{more}")
     return lines
+
+
+def unreached(milestones: list[int], epochs: int) -> str:
+    """What is to be known of a schedule that the training does not get through."""
+    late = " and ".join(map(str, milestones))
+    return (
+        f"protocol.optimiser.milestones: trainings end after {epochs} epochs, before the learning rate falls at {late}."
+    )
 
 
 def _protocol_note(results: Results, problems: list[str]) -> str:
