@@ -14,8 +14,6 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 SMALL_IMAGE = 64  # pixels: below, `auto` keeps the resolution of the first layers
-
-
 WEIGHTS_OPTIONS = ("pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path")  # of timm.create_model
 
 
@@ -32,9 +30,8 @@ class NetworkSpec(Declared):
     @field_validator("model")
     @classmethod
     def _is_known(cls, model: str, info: ValidationInfo) -> str:
-        if (objection := model_objection(model) or weights_objection(model)) and model not in registry_of(info).of(
-            "network"
-        ):
+        objection = model_objection(model) or weights_objection(model)
+        if objection and model not in registry_of(info).of("network"):
             raise ValueError(objection)
         return model
 
