@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 
 from roskdbench.method import Method
-from roskdbench.method.contract import GIVEN
+from roskdbench.method.contract import defined_in
 from roskdbench.method.parts import Part
 from roskdbench.source import is_ours, source_of
 
@@ -46,8 +46,7 @@ def _unread(cls: type) -> Iterator[str]:
 
 def _names(cls: type) -> set[str]:
     """What the body of a class defines: fields, constants, functions."""
-    names = set(vars(cls)) | set(vars(cls).get("__annotations__", {}))
-    return {name for name in names if not name.startswith(("__", "_abc", "model_")) and name not in GIVEN}
+    return defined_in(cls) | set(vars(cls).get("__annotations__", {}))
 
 
 def _tree(cls: type) -> ast.Module:

@@ -61,11 +61,11 @@ def _deal(
         lacked = lack @ worth[group] / worth[group].sum()
         chance = np.cumsum(wanted * np.maximum(lacked, 0.0) ** FORCE)
         if chance[-1] > 0:
-            best = int(np.searchsorted(chance, lots[group] * chance[-1], side="right"))
+            part = int(np.searchsorted(chance, lots[group] * chance[-1], side="right"))
         else:
-            best = int(np.argmax(lacked))
-        lack[best] -= counts[group] * step[best]
-        dealt[group] = best
+            part = int(np.argmax(lacked))
+        lack[part] -= counts[group] * step[part]
+        dealt[group] = part
     return dealt, lack
 
 

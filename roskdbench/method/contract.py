@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from roskdbench.method.batch import Batch
 
 
-GIVEN = ("name", "kind", "family")  # class attributes that registering and declaring set
+_GIVEN = ("name", "kind", "family")  # class attributes that registering and declaring set
 
 
 class _DeclaredByValue(ModelMetaclass):
@@ -131,4 +131,9 @@ def code_identity(method: Method) -> dict[str, str]:
 
 def _has_behaviour(cls: type) -> bool:
     """Whether the class holds anything but declared fields: those are not in its namespace any more."""
-    return any(not name.startswith(("__", "_abc", "model_")) and name not in GIVEN for name in vars(cls))
+    return bool(defined_in(cls))
+
+
+def defined_in(cls: type) -> set[str]:
+    """The functions and constants that the body of a class defines; declared fields are not among them."""
+    return {name for name in vars(cls) if not name.startswith(("__", "_abc", "model_")) and name not in _GIVEN}
