@@ -13,11 +13,15 @@ if TYPE_CHECKING:
     from roskdbench.method import Batch as Batch
     from roskdbench.method import BernoulliMean as BernoulliMean
     from roskdbench.method import BernoulliSum as BernoulliSum
+    from roskdbench.method import Cyclic as Cyclic
+    from roskdbench.method import Descent as Descent
     from roskdbench.method import Dirichlet as Dirichlet
     from roskdbench.method import EachTeacher as EachTeacher
+    from roskdbench.method import Epoch as Epoch
     from roskdbench.method import Equal as Equal
     from roskdbench.method import Exponential as Exponential
     from roskdbench.method import ExponentialMean as ExponentialMean
+    from roskdbench.method import FormerStudents as FormerStudents
     from roskdbench.method import LastWeights as LastWeights
     from roskdbench.method import Matching as Matching
     from roskdbench.method import Method as Method
@@ -25,15 +29,26 @@ if TYPE_CHECKING:
     from roskdbench.method import NoTeachers as NoTeachers
     from roskdbench.method import OnAllData as OnAllData
     from roskdbench.method import OneHot as OneHot
+    from roskdbench.method import Output as Output
     from roskdbench.method import Overlapping as Overlapping
+    from roskdbench.method import Plain as Plain
+    from roskdbench.method import Protocols as Protocols
     from roskdbench.method import RunningMean as RunningMean
+    from roskdbench.method import Schedule as Schedule
+    from roskdbench.method import Selection as Selection
     from roskdbench.method import Setting as Setting
+    from roskdbench.method import Sharpness as Sharpness
     from roskdbench.method import Single as Single
     from roskdbench.method import SoftLoss as SoftLoss
     from roskdbench.method import Softmax as Softmax
+    from roskdbench.method import Stepping as Stepping
+    from roskdbench.method import Subset as Subset
     from roskdbench.method import Teachers as Teachers
+    from roskdbench.method import TeacherSlot as TeacherSlot
+    from roskdbench.method import TrainingFacts as TrainingFacts
     from roskdbench.method import Weigher as Weigher
     from roskdbench.method import Weighting as Weighting
+    from roskdbench.method import Widths as Widths
     from roskdbench.notebook import Run as Run
     from roskdbench.notebook import load as load
     from roskdbench.notebook import run as run
@@ -72,11 +87,15 @@ _MODULES = {
         "Batch",
         "BernoulliMean",
         "BernoulliSum",
+        "Cyclic",
+        "Descent",
         "Dirichlet",
         "EachTeacher",
+        "Epoch",
         "Equal",
         "Exponential",
         "ExponentialMean",
+        "FormerStudents",
         "LastWeights",
         "Matching",
         "Method",
@@ -84,15 +103,26 @@ _MODULES = {
         "NoTeachers",
         "OnAllData",
         "OneHot",
+        "Output",
         "Overlapping",
+        "Plain",
+        "Protocols",
         "RunningMean",
+        "Schedule",
+        "Selection",
         "Setting",
+        "Sharpness",
         "Single",
         "SoftLoss",
         "Softmax",
+        "Stepping",
+        "Subset",
+        "TeacherSlot",
         "Teachers",
+        "TrainingFacts",
         "Weigher",
         "Weighting",
+        "Widths",
     ],
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

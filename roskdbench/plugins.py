@@ -6,7 +6,7 @@ the folders that a command names, in ROSKDBENCH_PLUGINS, and in installed packag
 A file that cannot be loaded is noted in one line and hides no other.
 """
 
-import importlib.util
+import importlib
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +17,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from pkgutil import iter_modules
+from types import ModuleType
 from typing import Any, TypeVar
 
 from roskdbench.bundled import bundled
@@ -178,11 +179,12 @@ def _load_folders(folders: Iterable[Path], registry: Registry) -> Iterator[str]:
     for folder in folders:
         if not folder.is_dir():
             raise UserError(f"no folder of plugins at {folder}")
+        package = _package(folder)
         for file in sorted(folder.glob("*.py")):
             if file.name.startswith(("test_", "_")):
                 continue
-            name = _module_name(file)
-            if problem := _load(file):
+            name = f"{package}.{file.stem}"
+            if problem := _load(name):
                 registry.broken.append(f"{file}: {problem}")
             elif not any(module == name for things in _registered.values() for _, module in things):
                 registry.silent.append(str(file))
@@ -216,32 +218,36 @@ def _load_bundled(family: str) -> None:
                 import_module(f"{package}.{each.name}")
 
 
-def _module_name(file: Path) -> str:
-    return f"{PLUGIN_FILES}_{sha256(str(file.resolve()).encode()).hexdigest()[:8]}_{file.stem}"
+_seen: dict[str, dict[str, tuple[int, int]]] = {}
+"""Of each folder's package its files as they were when they were loaded."""
 
 
-_loaded: dict[str, tuple[int, int]] = {}
+def _package(folder: Path) -> str:
+    """A package that a folder of plugins is, so that its files can import each other: `from ._shared import attack`.
+    Where a file has changed all of them are loaded anew: one may have what another imported.
+    """
+    place = folder.resolve()
+    name = f"{PLUGIN_FILES}_{sha256(str(place).encode()).hexdigest()[:8]}"
+    state = {file.name: (file.stat().st_mtime_ns, file.stat().st_size) for file in place.glob("*.py")}
+    if _seen.get(name) != state:
+        for module in [each for each in sys.modules if each.startswith(f"{name}.")]:
+            _forget(module)
+            del sys.modules[module]
+        package = ModuleType(name)
+        package.__path__ = [str(place)]
+        sys.modules[name] = package
+        importlib.invalidate_caches()
+        _seen[name] = state
+    return name
 
 
-def _load(file: Path) -> str | None:
-    """Run a plugin file unless it was run as it is. Returns why it failed, in a line."""
-    name, stat = _module_name(file), file.stat()
-    state = (stat.st_mtime_ns, stat.st_size)
-    if _loaded.get(name) == state:
-        return None
-    _forget(name)
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        return "it is not a Python file"
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
+def _load(name: str) -> str | None:
+    """Import a module of a folder of plugins. Returns why it failed, in a line."""
     try:
-        spec.loader.exec_module(module)
+        import_module(name)
     except (Exception, SystemExit) as error:
-        del sys.modules[name]
         _forget(name)
         return one_line(error)
-    _loaded[name] = state
     return None
 
 

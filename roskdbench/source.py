@@ -3,6 +3,7 @@
 import ast
 import inspect
 import sys
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from textwrap import dedent
@@ -22,8 +23,34 @@ def code_of(thing: Any) -> dict[str, str]:
 
 
 def source_digest(thing: Any) -> str:
-    """Of the whole file of a class or function; of its own source where it has no file, as in a notebook."""
-    return sha256(bare_source(source_of(thing)).encode()).hexdigest()
+    """Of the whole file of a class or function and of the neighbours that it imports; of its own source where it has no
+    file, as in a notebook.
+    """
+    own = bare_source(source_of(thing))
+    neighbours = [bare_source(file.read_text("utf-8")) for file in neighbours_of(thing)]
+    return sha256("\n\0\n".join([own, *neighbours]).encode()).hexdigest()
+
+
+def neighbours_of(thing: Any) -> list[Path]:
+    """The files of its folder that the file of a class or function imports, and those that these import, by name."""
+    file = getattr(sys.modules.get(thing.__module__), "__file__", None)
+    found: dict[Path, None] = {}
+    waiting = [Path(file)] if file and not is_ours(thing.__module__) else []
+    while waiting:
+        place = waiting.pop()
+        for name in _imported_beside(ast.parse(place.read_text("utf-8"))):
+            neighbour = place.with_name(f"{name}.py")
+            if neighbour.is_file() and neighbour not in found and str(neighbour) != file:
+                found[neighbour] = None
+                waiting.append(neighbour)
+    return sorted(found)
+
+
+def _imported_beside(tree: ast.Module) -> Iterator[str]:
+    """The names of neighbours in `from . import a` and `from .a import b`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level == 1:
+            yield from [node.module.partition(".")[0]] if node.module else [each.name for each in node.names]
 
 
 def source_of(thing: Any) -> str:

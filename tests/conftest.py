@@ -107,9 +107,9 @@ def _plugins_of_a_test_end_with_it():
     for family in plugins.FAMILIES:
         plugins._load_bundled(family)  # these stay: a process loads them once
     registered = {name: list(things) for name, things in plugins._registered.items()}
-    loaded = dict(plugins._loaded)
+    loaded = dict(plugins._seen)
     yield
-    for kept, before in ((plugins._registered, registered), (plugins._loaded, loaded)):
+    for kept, before in ((plugins._registered, registered), (plugins._seen, loaded)):
         kept.clear()
         kept.update(before)
 

@@ -516,8 +516,8 @@ class TestCompiling:
             method=Distilled(), checkpoint=Checkpoint(kept, share=inf), report=copy_at_three_quarters, **compiled
         )
         calls = []
-        asked, whole._ask_in_full = (
-            whole._ask_in_full,
+        asked, whole.answers._ask_full_batch = (
+            whole.answers._ask_full_batch,
             lambda images: calls.append(len(images)) or asked(images),
         )
         whole.run()

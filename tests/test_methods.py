@@ -18,7 +18,7 @@ from roskdbench.checking import check_method
 from roskdbench.engine.checkpoint import Checkpoint
 from roskdbench.engine.recipe import Recipe
 from roskdbench.engine.training import Training
-from roskdbench.method import Batch, Dirichlet, Setting, Weigher, code_identity, make_method
+from roskdbench.method import Batch, Dirichlet, Output, Setting, Weigher, code_identity, make_method
 from roskdbench.method.losses import hard_losses, mixture_divergence
 from roskdbench.plan import plan
 from roskdbench.plugins import discover
@@ -224,13 +224,14 @@ def test_raw_exponential_weights_sum_to_a_gamma():
     assert stats.kstest(total, stats.gamma(5).cdf).pvalue > 1e-3
 
 
-def batch(weighting, epoch=0, step=0, examples=6, **rest):
+def batch(weighting, epoch=0, step=0, examples=6, pooled_features=None, **rest):
     setting = Setting(3, 4, 5, torch.device("cpu"), 0)
+    logits = torch.randn(examples, 4, generator=generator())
     fields = {
         "task": "single-label",
         "images": torch.zeros(examples, 1, 4, 4),
         "targets": torch.arange(examples) % 4,
-        "student_logits": torch.randn(examples, 4, generator=generator()),
+        "ask": lambda images: Output(logits, pooled_features),
         "teacher_logits": torch.randn(3, examples, 4, generator=generator(1)),
         "samples": torch.arange(examples),
         "epoch": epoch,
@@ -396,8 +397,8 @@ class TestReinforcedSelection:
             return Training("single-label", method, tiny_network(), examples, bank, recipe, SEEDS, **rest)
 
         whole = training()
-        assert len(whole.held_out) == 7
-        assert not set(whole.held_out.tolist()) & set(whole.learning.tolist())
+        assert len(whole.lessons.held_out) == 7
+        assert not set(whole.lessons.held_out.tolist()) & set(whole.lessons.learning.tolist())
         whole.run()
         with pytest.raises(StopError):
             training(checkpoint=Checkpoint(tmp_path, share=inf), report=stop).run()
@@ -486,8 +487,8 @@ def test_a_file_that_fails_leaves_no_method_behind(tmp_path, text, said):
 SILENT = {
     "an optimiser that nothing reads": ("    optimiser: str = 'adam'\n", "nothing reads `optimiser` of Silent"),
     "a hook that the engine does not have": (
-        "    def after_step(self, batch):\n        self.note = 1\n",
-        "nothing calls `after_step` of Silent",
+        "    def after_batch(self, batch):\n        self.note = 1\n",
+        "nothing calls `after_batch` of Silent",
     ),
     "a term without gradient": (
         "    def loss(self, batch):\n"

@@ -15,6 +15,7 @@ from roskdbench.plan import Cell, fingerprints_of
 from roskdbench.plan.shown import measures_of
 from roskdbench.plugins import Registry
 from roskdbench.results import GRID, grid_key
+from roskdbench.source import neighbours_of
 from roskdbench.suite import Experiment, Suite
 from roskdbench.suite.departures import ROWS
 from roskdbench.suite.protocol import NetworkSpec
@@ -93,7 +94,8 @@ def _plugin_files(board: Board, registry: Registry) -> list[Path]:
         for measure in measures_of(board.suite, name, registry).values():
             used |= measure.mentioned()
     entries = [registry.of(family)[name] for family, name in used if name in registry.of(family)]
-    return sorted({Path(entry.origin) for entry in entries if not entry.bundled and entry.in_file})
+    own = [entry for entry in entries if not entry.bundled and entry.in_file]
+    return sorted({file for entry in own for file in (Path(entry.origin), *neighbours_of(entry.thing))})
 
 
 def _networks(suite: Suite) -> list[NetworkSpec]:

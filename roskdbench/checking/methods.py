@@ -15,7 +15,7 @@ from roskdbench.checking.watching import watched
 from roskdbench.data.phantoms import draw_chest, draw_lesions
 from roskdbench.data.problem import Labels
 from roskdbench.errors import one_line
-from roskdbench.fingerprint import canonical_json
+from roskdbench.fingerprint import canonical_json, seed_for
 from roskdbench.method import Method, make_method
 from roskdbench.plugins import Registry
 from roskdbench.suite.augmentation import PRESETS
@@ -31,6 +31,8 @@ SAMPLES = 72
 ARCHITECTURE = {"model": "resnet18", "options": {"channels": [8, 8, 16, 16], "layers": [1, 1, 1, 1]}}
 STATISTICS = {"mean": [0.5], "deviation": [0.25]}
 
+PROBLEMS = {"phantom-lesion": "single-label", "phantom-chest": "multi-label"}
+
 Arrays = dict[str, NDArray[Any]]
 Verdict = tuple[str, str | None]
 """A claim, and what speaks against it (None: it holds)."""
@@ -45,8 +47,9 @@ def check_method(registry: Registry, name: str) -> Iterator[Verdict]:
     yield f"it can be used in a training of {EPOCHS} epochs", method.weighting.objection(EPOCHS)
     if not method.trains_student:
         return
-    for problem in ("phantom-lesion", "phantom-chest"):
-        yield from _trainings(method, problem)
+    for problem, task in PROBLEMS.items():
+        if task in method.tasks:
+            yield from _trainings(method, problem)
 
 
 def _not_declarable(method: Method) -> str | None:
@@ -115,24 +118,31 @@ def _run(method: Method, problem: str, checkpoint: "Checkpoint", report: Callabl
     teachers = len(method.teachers.slots(Protocol(), 0.4))
     random = np.random.default_rng(0)
     bank = [random.normal(size=(EPOCHS, SAMPLES, len(labels.classes))).astype(np.float32) for _ in range(teachers)]
+    asked = [_network(problem, 1 + number) for number in range(teachers)] if method.asks_teachers else []
     training = Training(
         task=labels.task,
         method=watched(method),
         network=_network(problem),
         examples=Examples.place(images, labels.targets, np.arange(SAMPLES), prepare()),
-        bank=list(bank),
+        bank=list(bank) if method.uses_teacher_logits else [],
         recipe=Recipe(EPOCHS, 24, 0.05, 0.9, 2e-4, (10,), 0.1, PRESETS["light"], None),
         seeds=Seeds(0, 1, 2),
         mean=method.collected_mean,
         warmup=EPOCHS - 2,
         checkpoint=checkpoint,
         report=report,
+        teachers=asked,
+        fresh_network=lambda purpose: _network(problem, seed_for(purpose)),
     )
     training.run()
     assert training.averaged is not None
-    last = {name: value.cpu().numpy() for name, value in training.network.state_dict().items()}
-    mean = {f"averaged {name}": value.cpu().numpy() for name, value in training.averaged.state_dict().items()}
-    return last | mean
+    parts = {"": training.network, "averaged ": training.averaged, "state ": training.state}
+    return {
+        f"{part}{name}": value.cpu().numpy()
+        for part, module in parts.items()
+        if module is not None
+        for name, value in module.state_dict().items()
+    }
 
 
 def _problem(problem: str) -> tuple[NDArray[np.uint8], Labels]:
@@ -143,12 +153,12 @@ def _problem(problem: str) -> tuple[NDArray[np.uint8], Labels]:
     return images, Labels("multi-label", tuple("abcdefgh"), findings, patients)
 
 
-def _network(problem: str) -> "Classifier":
+def _network(problem: str, seed: int = 0) -> "Classifier":
     from roskdbench.engine.networks import build
 
     channels = 3 if problem == "phantom-lesion" else 1
     statistics = {key: value * channels for key, value in STATISTICS.items()}
-    return build(ARCHITECTURE, channels, 8, 28, "standard", statistics, 0)
+    return build(ARCHITECTURE, channels, 8, 28, "standard", statistics, seed)
 
 
 def _weights_at_start(problem: str) -> Arrays:

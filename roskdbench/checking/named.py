@@ -13,10 +13,9 @@ from roskdbench.plugins import Registry
 from roskdbench.suite.attack import Attack
 from roskdbench.suite.corruption import SEVERITIES, Corruption
 from roskdbench.suite.measure import Column, Measure
-from roskdbench.suite.problems import Task
+from roskdbench.suite.problems import TASKS, Task
 
 SAMPLES = 72
-TASKS: tuple[Task, ...] = ("single-label", "multi-label")
 CHECKED = ("method", "measure", "metric", "dataset", "attack", "corruption", "network")
 
 

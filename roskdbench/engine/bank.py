@@ -5,6 +5,7 @@ import torch
 from numpy.typing import NDArray
 
 from roskdbench.engine.device import ComputeConfig
+from roskdbench.engine.epoch_views import EpochViews
 from roskdbench.engine.examples import Examples, batches, epoch_order
 from roskdbench.engine.networks import Classifier
 from roskdbench.engine.recipe import Recipe, Seeds
@@ -34,11 +35,11 @@ def logits_of_view(
     network: Classifier, examples: Examples, recipe: Recipe, seeds: Seeds, view: int, config: ComputeConfig
 ) -> NDArray[np.float32]:
     """What a network in eval mode, laid out for the config, says of a view of every example, in their order. [n, C]"""
-    device = examples.device
+    device, seen = examples.device, EpochViews(examples, recipe, seeds.views, view)
     order = epoch_order(len(examples), view, seeds.order)
     logits = []
     for positions in batches(order.to(device, non_blocking=True), recipe.batch):
-        images = config.images(examples.views(positions, view, seeds.views, recipe.augmentation))
+        images = config.images(seen.images(positions))
         with torch.no_grad(), config.computing(device):
             logits.append(network(images).float())
     together = torch.cat(logits).cpu().numpy()

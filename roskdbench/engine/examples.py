@@ -43,15 +43,34 @@ class Examples:
 
     def views(self, positions: Tensor, epoch: int, seed: int, steps: Sequence[Step]) -> Tensor:
         """Views of the samples at these positions of `samples`. [B, C, H, W]"""
+        return views(self.raw(positions), self.samples[positions], epoch, seed, steps)
+
+    def raw(self, positions: Tensor) -> Tensor:
+        """The uint8 images of the samples at these positions. [B, C, H, W]"""
         samples = self.samples[positions]
-        pixels = self.pixels[samples.to(self.pixels.device)].to(self.device, non_blocking=True)
-        return views(pixels, samples, epoch, seed, steps)
+        return self.pixels[samples.to(self.pixels.device)].to(self.device, non_blocking=True)
 
 
 def epoch_order(length: int, epoch: int, seed: int) -> Tensor:
     """The order in which positions are met in an epoch."""
     generator = torch.Generator().manual_seed(seed_for("order", seed, epoch))
     return torch.randperm(length, generator=generator)
+
+
+def balanced_order(rarities: Tensor, epoch: int, seed: int) -> Tensor:
+    """Positions drawn with replacement, each as often as it is rare: as many as there are."""
+    generator = torch.Generator().manual_seed(seed_for("balanced order", seed, epoch))
+    return torch.multinomial(rarities, len(rarities), replacement=True, generator=generator)
+
+
+def rarities(shares: Tensor) -> Tensor:
+    """How rare samples are by their labels [n, C]: one over the number that share a class; of several findings the
+    rarest counts, and having none is a class of its own. [n], float64 on the CPU
+    """
+    known = shares.nan_to_num(0.0).double().cpu()
+    with_none = torch.cat([known, (known.sum(1, keepdim=True) == 0).double()], 1)
+    each = 1 / with_none.sum(0).clamp(min=1)
+    return ((with_none > 0) * each).amax(1)
 
 
 def batches(order: Tensor, size: int) -> Iterator[Tensor]:

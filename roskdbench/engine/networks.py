@@ -12,10 +12,12 @@ from torch import Tensor, nn
 
 from roskdbench.errors import UserError, nearest_three
 from roskdbench.fingerprint import canonical_json
+from roskdbench.method.output import Output, Widths
 from roskdbench.plugins import Registry
 from roskdbench.suite.protocol import SMALL_IMAGE
 
 METADATA = "roskdbench"
+STAGES = 4  # whose feature maps methods see
 
 
 class Classifier(nn.Module):
@@ -45,6 +47,32 @@ class Classifier(nn.Module):
         maps = body.forward_features((images - self.mean) / self.deviation)
         features = body.forward_head(maps, pre_logits=True)
         return body.get_classifier()(features), features
+
+    def answer(self, images: Tensor, features: bool, maps: bool) -> Output:
+        """Logits, and what else is wanted."""
+        if maps:
+            return Output(*self.with_maps(images))
+        return Output(*self.with_features(images)) if features else Output(self(images))
+
+    def with_maps(self, images: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+        """Logits [B, C], pooled features [B, F], and the feature maps after each of the last stages."""
+        body: Any = self.body
+        if not (hasattr(body, "forward_intermediates") and hasattr(body, "forward_head")):
+            raise UserError("feature maps are wanted of a network that has none: it lacks timm's forward_intermediates")
+        last, maps = body.forward_intermediates((images - self.mean) / self.deviation)
+        features = body.forward_head(last, pre_logits=True)
+        return body.get_classifier()(features), features, tuple(maps[-STAGES:])
+
+    def widths(self, size: int, maps: bool) -> Widths:
+        """How large features are, and maps of images of a size."""
+        if not maps:
+            return Widths(self.feature_width)
+        mode = self.training
+        self.eval()
+        with torch.no_grad():
+            found = self.with_maps(self.mean.new_zeros(1, self.mean.shape[1], size, size))[2]
+        self.train(mode)
+        return Widths(self.feature_width, tuple((each.shape[1], each.shape[2], each.shape[3]) for each in found))
 
     @property
     def feature_width(self) -> int:

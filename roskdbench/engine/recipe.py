@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import cos, pi
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -25,20 +26,37 @@ class Recipe:
     factor: float
     augmentation: Sequence[Step]
     views: int | None
+    algorithm: str = "sgd"
+    betas: tuple[float, float] = (0.9, 0.999)
+    nesterov: bool = False
+    schedule: str = "steps"
+    warmup: int = 0
+    clip: float | None = None
+    label_smoothing: float = 0.0
+    mixup: float = 0.0
+    sampling: str = "uniform"
 
     @classmethod
     def of(cls, spec: Mapping[str, Any]) -> "Recipe":
         """From a job's spec."""
         steps = _STEPS.validate_python(spec["augmentation"])
-        return cls(**{**spec, "milestones": tuple(spec["milestones"]), "augmentation": steps})
+        pairs = {name: tuple(spec[name]) for name in ("milestones", "betas") if name in spec}
+        return cls(**{**spec, **pairs, "augmentation": steps})
 
     def stretched(self, factor: float) -> "Recipe":
         """The same schedule over more epochs, or fewer."""
         epochs = max(1, round(self.epochs * factor))
-        return replace(self, epochs=epochs, milestones=tuple(max(1, round(each * factor)) for each in self.milestones))
+        milestones = tuple(max(1, round(each * factor)) for each in self.milestones)
+        return replace(self, epochs=epochs, milestones=milestones, warmup=round(self.warmup * factor))
 
     def learning_rate(self, epoch: int) -> float:
-        """The step schedule: multiplied by `factor` at each milestone that has come."""
+        """Of an epoch. It rises in a straight line over the first `warmup` epochs; then it is multiplied by `factor` at
+        each milestone that has come, or falls to zero as a cosine does.
+        """
+        if epoch < self.warmup:
+            return self.lr * (epoch + 1) / (self.warmup + 1)
+        if self.schedule == "cosine":
+            return self.lr * (1 + cos(pi * (epoch - self.warmup) / (self.epochs - self.warmup))) / 2
         return self.lr * self.factor ** sum(epoch >= milestone for milestone in self.milestones)
 
     def view_of(self, epoch: int) -> int:

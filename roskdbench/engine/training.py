@@ -1,9 +1,10 @@
 """The one training loop. Teachers and students, every method, single-label and multi-label go through here."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,20 +13,21 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, update_bn
 
+from roskdbench.engine.answers import Answers, alone, statistics_kept
+from roskdbench.engine.beginning import FreshNetwork, begin_state, begin_weigher, soft_scale
 from roskdbench.engine.checkpoint import Checkpoint
 from roskdbench.engine.device import ComputeConfig
-from roskdbench.engine.examples import Examples, batches, epoch_order
+from roskdbench.engine.examples import Examples, batches
+from roskdbench.engine.lessons import Lesson, Lessons, Step
 from roskdbench.engine.networks import Classifier
+from roskdbench.engine.optimiser import kept_state, make_optimiser, take_up
 from roskdbench.engine.prediction import predict_samples
 from roskdbench.engine.recipe import Recipe, Seeds
 from roskdbench.engine.validation import ValidationSet
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import seed_for
-from roskdbench.method import Batch, Mean, Method, Setting, Weigher
+from roskdbench.method import Batch, Descent, Epoch, Mean, Method
 from roskdbench.suite.problems import Task
-
-Asked = Callable[[Tensor], Tensor | tuple[Tensor, Tensor]]
-"""Gives logits, or logits and features."""
 
 ReportProgress = Callable[[float, str], None]
 """Takes the share that is done and a note such as the loss."""
@@ -45,8 +47,9 @@ class DivergedError(Exception):
 class Training:
     """One network learning under one method.
 
-    `bank` holds the teachers' logits for every view, [K] arrays of [views, n, C]. After `run`, `network` has the last
-    weights and `averaged` the mean ones (None if averaging never started).
+    `bank` holds the teachers' logits for every view, [K] arrays of [views, n, C]; `teachers` are the teachers
+    themselves, for methods that ask them. After `run`, `network` has the last weights and `averaged` the mean ones
+    (None if averaging never started).
     """
 
     task: Task
@@ -62,6 +65,9 @@ class Training:
     checkpoint: Checkpoint | None = None
     report: ReportProgress = lambda done, note: None
     validation: ValidationSet | None = None
+    teachers: Sequence[Classifier] = ()
+    fresh_network: FreshNetwork | None = None
+    """For methods that keep a network of their own."""
     history: History = field(default_factory=dict)
     averaged: AveragedModel | None = None
 
@@ -69,20 +75,20 @@ class Training:
         self.device = self.examples.device
         self.network.to(self.device)
         self.config = self.config.lay_out(self.network)
-        recipe = self.recipe
-        self.optimiser = torch.optim.SGD(
-            self.network.parameters(),
-            lr=recipe.lr,
-            momentum=recipe.momentum,
-            weight_decay=recipe.weight_decay,
-            fused=self.device.type == "cuda",
+        for teacher in self.teachers:
+            self.config.lay_out(teacher.to(self.device).eval().requires_grad_(False))
+        method = self.method
+        features = method.uses_features or method.weighting.uses_features
+        self.answers = Answers(self.network, self.teachers, self.config, features, method.uses_maps)
+        self.lessons = Lessons.of(self.examples, self.bank, self.recipe, self.seeds, method.weighting.held_out)
+        self.weigher = begin_weigher(method, self.lessons, self.network)
+        self.soft_scale = soft_scale(method, self.lessons, self.task)
+        self.state = begin_state(
+            method, self.lessons, self.task, self.classes, self.network, self.teachers, self.fresh_network
         )
-        looks = self.method.uses_features or self.method.weighting.uses_features
-        self._ask: Asked = self.network.with_features if looks else self.network
-        self._ask_in_full = self.config.in_training(self._ask)
-        self.learning, self.held_out = self._set_apart(self.method.weighting.held_out)
-        self.weigher = self._begin_weigher()
-        self.soft_scale = self._soft_scale()
+        kept = self.state.parameters() if self.state is not None else ()
+        self.learnt = [*self.network.parameters(), *(each for each in kept if each.requires_grad)]
+        self.optimiser = make_optimiser(self.recipe, self.learnt)
 
     def run(self) -> None:
         """Train to the last epoch, going on from the checkpoint if there is one."""
@@ -90,10 +96,8 @@ class Training:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed_for("dropout", self.seeds.method, epoch))  # and whatever else a network draws
                 self._epoch(epoch)
-            if self.mean is not None and epoch >= self.warmup:
-                if self.averaged is None:
-                    self.averaged = self.mean.begin(self.network)
-                self.averaged.update_parameters(self.network)
+            if self._averages(epoch, "epoch"):
+                self._take_into_mean()
             self._keep(epoch + 1)
         if self.averaged is not None and self.mean is not None and self.mean.buffers == "reestimated":
             self._reestimate(self.averaged)
@@ -101,24 +105,32 @@ class Training:
             raise DivergedError("the weights were not finite after the last epoch")
 
     def _epoch(self, epoch: int) -> None:
-        rate = self.recipe.learning_rate(epoch)
+        rate = self.method.schedule.learning_rate(self.recipe.learning_rate, epoch, self.recipe.epochs)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         learns = not self.method.weighting.pauses_student(epoch)
-        order = self.learning[epoch_order(len(self.learning), epoch, self.seeds.order)].to(self.device)
-        teacher_logits = self._teacher_logits(epoch)
+        chosen = self.method.before_epoch(self._before(epoch))
+        lesson = self.lessons.lesson(epoch, chosen, self.task, self.classes)
+        steps = list(batches(lesson.order, self.recipe.batch))
         total = torch.zeros((), device=self.device)
         weights: list[Tensor] = []
         self.network.train(learns)
-        for step, positions in enumerate(batches(order, self.recipe.batch)):
-            loss, batch = self._step(epoch, step, positions, teacher_logits[:, positions], learns)
+        if self.state is not None:
+            self.state.train(learns)
+        for step, positions in enumerate(steps):
+            progress = (epoch + step / len(steps)) / self.recipe.epochs
+            loss, batch = self._step(Step(epoch, step, progress, positions), lesson, learns)
             total += loss.detach() * len(positions)
             if batch.weights_given is not None:
                 weights.append(batch.weights_given.detach().mean(1))
-        mean_loss = total.item() / len(order)
+            if learns and self._averages(epoch, "step"):
+                self._take_into_mean()
+        mean_loss = total.item() / len(lesson.order)
         if not math.isfinite(mean_loss):
             raise DivergedError(f"the loss was {mean_loss} in epoch {epoch + 1} of {self.recipe.epochs}")
         self._note(loss=mean_loss, lr=rate)
+        if lesson.selected is not None:
+            self._note(selected=lesson.selected)
         if self.validation is not None:
             logits = predict_samples(
                 self.predict, self.config, self.validation.images, self.validation.samples, self.device
@@ -130,121 +142,117 @@ class Training:
             self._note(weights=_rounded(over_steps.mean(0)), deviation=_rounded(spread))
         self.report((epoch + 1) / self.recipe.epochs, f"loss {mean_loss:.3f}")
 
-    def _step(
-        self, epoch: int, step: int, positions: Tensor, teacher_logits: Tensor, learns: bool
-    ) -> tuple[Tensor, Batch]:
-        images = self._views(positions, epoch)
-        with torch.set_grad_enabled(learns):
-            logits, features = self._forward(images, learns)
-            samples = self.examples.samples[positions]
-            batch = Batch(
-                task=self.task,
-                images=images,
-                targets=self.examples.targets[samples],
-                student_logits=logits,
-                teacher_logits=teacher_logits,
-                samples=samples,
-                epoch=epoch,
-                step=step,
-                seed=self.seeds.method,
-                weigher=self.weigher,
-                student=self.predict,
-                soft_loss=self.method.soft_loss,
-                soft_scale=self.soft_scale,
-                pooled_features=features,
-                held_out=(lambda: self._held_out_batch(epoch, step)) if len(self.held_out) else None,
-            )
-            loss = _one_number(self.method.loss(batch), self.method.name)
+    def _step(self, at: Step, lesson: Lesson, learns: bool) -> tuple[Tensor, Batch]:
+        images = self.config.images(lesson.views.images(at.positions))
+        made: list[Batch] = []
+
+        def loss() -> Tensor:
+            made.append(self._batch(at, lesson, images, learns))
+            return _one_number(self.method.loss(made[-1]), self.method.name)
+
         if learns:
             self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            found = self.method.stepping.gradients(Descent(loss, self.learnt, lambda: statistics_kept(self.network)))
+            if self.recipe.clip is not None:
+                nn.utils.clip_grad_norm_(self.learnt, self.recipe.clip)
             self.optimiser.step()
+        else:
+            with torch.no_grad():
+                found = loss()
+        batch = made[0]
+        with torch.no_grad():
+            self.method.after_step(batch)
         self.weigher.after_step(batch)
-        return loss, batch
+        return found, batch
+
+    def _batch(self, at: Step, lesson: Lesson, images: Tensor, learns: bool) -> Batch:
+        """What the method sees of a step. Its functions lead back to nothing but themselves."""
+        lessons, answers, full = self.lessons, self.answers, self.recipe.batch
+        optional: dict[str, Any] = {}
+        if self.mean is not None and self.mean.every == "step":
+            optional["ask_averaged"] = alone(self._ask_averaged)
+        if self.method.asks_teachers:
+            optional["ask_teachers"] = alone(answers.of_teachers)
+        if len(lessons.held_out):
+            optional["held_out"] = lambda: self._held_out_batch(at, lesson)
+        return Batch(
+            task=self.task,
+            images=images,
+            targets=lesson.targets[at.positions],
+            teacher_logits=lesson.teacher_logits[:, at.positions],
+            samples=self.examples.samples[at.positions],
+            epoch=at.epoch,
+            step=at.number,
+            seed=self.seeds.method,
+            weigher=self.weigher,
+            ask=lambda images: answers.as_it_learns(images, learns, learns and len(images) == full),
+            student=alone(self.predict),
+            soft_loss=self.method.soft_loss,
+            soft_scale=self.soft_scale,
+            label_smoothing=self.recipe.label_smoothing,
+            positions=at.positions,
+            progress=at.progress,
+            state=self.state,
+            view=lambda number: self.config.images(lessons.another_view(at.positions, at.epoch, number)),
+            **optional,
+        )
+
+    def _held_out_batch(self, at: Step, lesson: Lesson) -> tuple[Tensor, Tensor]:
+        positions = self.lessons.held_out_positions(at.epoch, at.number)
+        return self.config.images(lesson.views.images(positions)), self.lessons.labels[positions]
+
+    def _ask_averaged(self, images: Tensor) -> Tensor:
+        with torch.no_grad():
+            return self.answers.as_it_stands(self.network if self.averaged is None else self.averaged.module, images)
+
+    def _before(self, epoch: int) -> Epoch:
+        generator = torch.Generator().manual_seed(seed_for("epoch", self.seeds.method, epoch))
+
+        def logits(network: nn.Module | None = None) -> Tensor:
+            return self.answers.of_all(self.network if network is None else network, self.examples)
+
+        return Epoch(epoch, self.recipe.epochs, self.state, self.lessons.labels, generator, logits)
 
     def _note(self, **values: Any) -> None:
         for name, value in values.items():
             self.history.setdefault(name, []).append(value)
 
     def predict(self, images: Tensor) -> Tensor:
-        """Logits of the network as it stands, in eval mode, without gradient."""
-        mode = self.network.training
-        self.network.eval()
-        with torch.no_grad(), self.config.computing(self.device):
-            logits: Tensor = self.network(images)
-        self.network.train(mode)
-        return logits.float()
-
-    def _forward(self, images: Tensor, learns: bool) -> tuple[Tensor, Tensor | None]:
-        ask = self._ask_in_full if learns and len(images) == self.recipe.batch else self._ask
-        with self.config.computing(self.device):
-            answer = ask(images)
-        logits, features = answer if isinstance(answer, tuple) else (answer, None)
-        return logits.float(), features
-
-    def _views(self, positions: Tensor, epoch: int) -> Tensor:
-        view = self.recipe.view_of(epoch)
-        return self.config.images(self.examples.views(positions, view, self.seeds.views, self.recipe.augmentation))
-
-    def _teacher_logits(self, epoch: int) -> Tensor:
-        """The teachers' logits for this epoch's views. [K, n, C]"""
-        view = self.recipe.view_of(epoch)
-        if not self.bank:
-            return torch.zeros(0, len(self.examples), 1, device=self.device)
-        rows = np.stack([teacher[view] for teacher in self.bank])
-        return torch.from_numpy(rows).to(self.device).float()
-
-    def _set_apart(self, share: float) -> tuple[Tensor, Tensor]:
-        """Positions that are learnt from, and those that are not."""
-        everything = torch.arange(len(self.examples))
-        if share == 0:
-            return everything, everything[:0]
-        shuffled = epoch_order(len(everything), 0, seed_for("held out", self.seeds.method))
-        kept = max(1, round(share * len(everything)))
-        return shuffled[kept:].sort().values, shuffled[:kept].sort().values
-
-    def _held_out_batch(self, epoch: int, step: int) -> tuple[Tensor, Tensor]:
-        generator = torch.Generator().manual_seed(seed_for("held out", self.seeds.method, epoch, step))
-        chosen = self.held_out[torch.randint(len(self.held_out), (self.recipe.batch,), generator=generator)]
-        positions = chosen.to(self.device, non_blocking=True)
-        return self._views(positions, epoch), self.examples.targets[self.examples.samples[positions]]
-
-    def _begin_weigher(self) -> Weigher:
-        classes = self.bank[0].shape[-1] if self.bank else 1
-        seed = seed_for("weigher", self.seeds.method)
-        setting = Setting(len(self.bank), classes, self.network.feature_width, self.device, seed)
-        return self.method.weighting.begin(setting)
-
-    def _soft_scale(self) -> float:
-        """What the soft loss is multiplied by so that its gradient starts as long as the hard one's; from the first
-        epoch's views, so that a training that goes on finds the same.
+        """Logits of the network as it stands, in eval mode. Gradient reaches the images where they want one, and never
+        the network.
         """
-        soft_loss = self.method.soft_loss
-        if not (soft_loss.balanced and self.bank):
-            return 1.0
-        targets = self.examples.targets[self.examples.samples]
-        divisor = soft_loss.divisor(self.method.temperature)
-        return soft_loss.balance(self.task, self._teacher_logits(0), targets, divisor)
+        return self.answers.as_it_stands(self.network, images)
+
+    def _averages(self, epoch: int, every: str) -> bool:
+        return self.mean is not None and self.mean.every == every and epoch >= self.warmup
+
+    def _take_into_mean(self) -> None:
+        assert self.mean is not None
+        if self.averaged is None:
+            self.averaged = self.mean.begin(self.network)
+        self.averaged.update_parameters(self.network)
+
+    @cached_property
+    def classes(self) -> int:
+        """How many there are, as the network has it."""
+        return int(self.predict(self.config.images(self.examples.raw(torch.arange(1)).float() / 255)).shape[-1])
 
     def _reestimate(self, averaged: AveragedModel) -> None:
         """BatchNorm statistics of the averaged weights, by a pass over the last epoch's views."""
         last = self.recipe.epochs - 1
-        order = self.learning[epoch_order(len(self.learning), last, self.seeds.order)].to(self.device)
+        views, order = self.lessons.views(last), self.lessons.order(last)
+        images = (self.config.images(views.images(positions)) for positions in batches(order, self.recipe.batch))
         with torch.no_grad(), self.config.computing(self.device):
-            update_bn((self._views(positions, last) for positions in batches(order, self.recipe.batch)), averaged)
+            update_bn(images, averaged)
         averaged.eval()
 
     def _keep(self, epochs_done: int) -> None:
         if self.checkpoint is None or not self.checkpoint.due:
             return
-        momenta = {
-            str(number): self.optimiser.state[parameter]["momentum_buffer"]
-            for number, parameter in enumerate(self.network.parameters())
-            if "momentum_buffer" in self.optimiser.state[parameter]
-        }
         parts: dict[str, Mapping[str, Tensor]] = {
             "network": self.network.state_dict(),
-            "momentum": momenta,
+            "optimiser": kept_state(self.optimiser, self.learnt),
+            "state": self.state.state_dict() if self.state is not None else {},
             "weigher": self.weigher.state_dict(),
             "averaged": self.averaged.state_dict() if self.averaged is not None else {},
         }
@@ -257,11 +265,9 @@ class Training:
             return 0
         facts, parts = kept
         self.network.load_state_dict(parts["network"])
-        momenta = parts.get("momentum", {})
-        for number, parameter in enumerate(self.network.parameters()):
-            if str(number) in momenta:
-                buffer = torch.empty_like(parameter).copy_(momenta[str(number)])
-                self.optimiser.state[parameter]["momentum_buffer"] = buffer
+        take_up(parts.get("optimiser", {}), self.optimiser, self.learnt)
+        if self.state is not None:
+            self.state.load_state_dict(parts.get("state", {}))
         self.weigher.load_state_dict(parts.get("weigher", {}))
         if "averaged" in parts and self.mean is not None:
             self.averaged = self.mean.begin(deepcopy(self.network))

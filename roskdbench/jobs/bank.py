@@ -18,7 +18,9 @@ def run(context: JobContext) -> None:
     from roskdbench.jobs import networks
 
     device, problem, spec = prepare(), context.problem(), context.spec
-    teacher, facts = load_network(context.inputs["teacher"].file(networks.LAST), context.registry)
+    teacher, facts = load_network(
+        context.inputs["teacher"].file(f"{spec.get('reading', 'last')}.safetensors"), context.registry
+    )
     recipe = Recipe.of(spec["recipe"])
     samples = context.training_part()
     shape = (recipe.view_count, len(samples), facts["classes"])

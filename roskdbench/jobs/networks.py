@@ -13,7 +13,7 @@ from roskdbench.engine import networks
 from roskdbench.engine.device import ComputeConfig
 from roskdbench.engine.examples import Examples
 from roskdbench.engine.networks import Classifier
-from roskdbench.engine.recipe import Seeds
+from roskdbench.engine.recipe import Recipe, Seeds
 from roskdbench.engine.training import DivergedError, Training
 from roskdbench.engine.validation import ValidationSet
 from roskdbench.errors import UserError
@@ -39,6 +39,15 @@ def examples(context: JobContext, problem: Problem, samples: NDArray[np.int64], 
     if len(samples) < 2:
         raise UserError(f"{context.job.label}: there are fewer than two samples to learn from")
     return Examples.place(problem.images, targets, samples, device)
+
+
+def on_subset(context: JobContext, recipe: Recipe) -> tuple[NDArray[np.bool_], Recipe]:
+    """Which of the training part a subset has, and the recipe for as many epochs or as many steps on it."""
+    members = context.inputs["subsets"].arrays("members.npz")["members"]
+    chosen = members[context.spec["subset"]] == 1
+    if context.spec.get("steps") == "equal":
+        recipe = recipe.stretched(len(chosen) / max(1, int(chosen.sum())))
+    return chosen, recipe
 
 
 def validation(context: JobContext, problem: Problem) -> ValidationSet:

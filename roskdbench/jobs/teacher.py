@@ -21,10 +21,8 @@ def run(context: JobContext) -> str | None:
     device, problem, spec = prepare(), context.problem(), context.spec
     samples, recipe = context.training_part(), Recipe.of(spec["recipe"])
     if "subsets" in context.inputs:
-        members = context.inputs["subsets"].arrays("members.npz")["members"]
-        whole, samples = len(samples), samples[members[spec["subset"]] == 1]
-        if spec.get("steps") == "equal":
-            recipe = recipe.stretched(whole / max(1, len(samples)))
+        chosen, recipe = networks.on_subset(context, recipe)
+        samples = samples[chosen]
     described = networks.facts(context, problem)
     purpose = ("teacher", spec["position"], spec["seed"])
     training = Training(

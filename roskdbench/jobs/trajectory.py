@@ -2,6 +2,7 @@
 as Baseline V and RoS-KD do, share it.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from roskdbench.errors import UserError
@@ -25,15 +26,23 @@ def run(context: JobContext) -> str | None:
     from roskdbench.jobs import networks
 
     device, problem, spec = prepare(), context.problem(), context.spec
-    method = method_of(context)
+    method, recipe = method_of(context), Recipe.of(spec["recipe"])
+    samples, bank = context.training_part(), [bank.array("logits.npy") for bank in context.numbered("bank")]
+    if "subsets" in context.inputs:
+        views = recipe.view_count
+        chosen, recipe = networks.on_subset(context, recipe)
+        recipe = replace(recipe, views=views) if bank else recipe  # more epochs meet the views of the bank again
+        samples, bank = samples[chosen], [logits[:, chosen] for logits in bank]
     described = networks.facts(context, problem)
+    asked = context.numbered("teacher")
+    readings = spec.get("readings", ["last"] * len(asked))
     training = Training(
         task=problem.labels.task,
         method=method,
         network=networks.fresh(context, described, "student", spec["seed"]),
-        examples=networks.examples(context, problem, context.training_part(), device),
-        bank=[bank.array("logits.npy") for bank in context.numbered("bank")],
-        recipe=Recipe.of(spec["recipe"]),
+        examples=networks.examples(context, problem, samples, device),
+        bank=bank,
+        recipe=recipe,
         seeds=networks.student_seeds(spec["seed"]),
         config=networks.compute_config(context),
         mean=method.collected_mean,
@@ -41,6 +50,10 @@ def run(context: JobContext) -> str | None:
         checkpoint=Checkpoint(context.partial),
         report=context.report,
         validation=networks.validation(context, problem),
+        teachers=[
+            networks.trained(each, reading, context.registry) for each, reading in zip(asked, readings, strict=True)
+        ],
+        fresh_network=lambda purpose: networks.fresh(context, described, "of the method", purpose, spec["seed"]),
     )
     return networks.train(context, training, described)
 

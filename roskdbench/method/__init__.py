@@ -5,9 +5,13 @@ from roskdbench.method.batch import Batch
 from roskdbench.method.contract import Method, code_identity
 from roskdbench.method.making import make_method
 from roskdbench.method.matching import EachTeacher, Matching, Mixture
+from roskdbench.method.output import Output, Widths
 from roskdbench.method.parts import Part
+from roskdbench.method.schedule import Cyclic, Protocols, Schedule
 from roskdbench.method.soft_loss import BernoulliMean, BernoulliSum, SoftLoss, Softmax
+from roskdbench.method.stepping import Descent, Plain, Sharpness, Stepping
 from roskdbench.method.teachers import (
+    FormerStudents,
     NoTeachers,
     OnAllData,
     Overlapping,
@@ -16,6 +20,7 @@ from roskdbench.method.teachers import (
     Teachers,
     TeacherSlot,
 )
+from roskdbench.method.training_facts import Epoch, Selection, TrainingFacts
 from roskdbench.method.weighting import (
     Dirichlet,
     Equal,
@@ -31,11 +36,15 @@ __all__ = [
     "Batch",
     "BernoulliMean",
     "BernoulliSum",
+    "Cyclic",
+    "Descent",
     "Dirichlet",
     "EachTeacher",
+    "Epoch",
     "Equal",
     "Exponential",
     "ExponentialMean",
+    "FormerStudents",
     "LastWeights",
     "Matching",
     "Mean",
@@ -44,18 +53,27 @@ __all__ = [
     "NoTeachers",
     "OnAllData",
     "OneHot",
+    "Output",
     "Overlapping",
     "Part",
+    "Plain",
+    "Protocols",
     "RunningMean",
+    "Schedule",
+    "Selection",
     "Setting",
+    "Sharpness",
     "Single",
     "SoftLoss",
     "Softmax",
+    "Stepping",
     "Subset",
     "TeacherSlot",
     "Teachers",
+    "TrainingFacts",
     "Weigher",
     "Weighting",
+    "Widths",
     "code_identity",
     "make_method",
 ]

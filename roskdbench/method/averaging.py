@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -35,7 +35,7 @@ class LastWeights(Averaging):
 
 
 class Mean(Averaging):
-    """A mean of the weights after each epoch past the warm-up."""
+    """A mean of the weights after each epoch, or each step, past the warm-up."""
 
     abstract: ClassVar[bool] = True
 
@@ -43,6 +43,13 @@ class Mean(Averaging):
     """Epochs before averaging starts; the protocol's `averaging_warmup` if left out."""
     buffers: Literal["reestimated", "averaged"] = "reestimated"
     """BatchNorm statistics: estimated anew by a pass over training views, or averaged like weights."""
+    every: Literal["epoch", "step"] = "epoch"
+    """After which the weights are taken in. A mean by steps can be asked while the student learns from it."""
+
+    def declaration(self) -> dict[str, Any]:
+        """The part as a suite would write it; without `every` where it is as it always was."""
+        found = super().declaration()
+        return {key: value for key, value in found.items() if (key, value) != ("every", "epoch")}
 
     def begin(self, network: torch.nn.Module) -> AveragedModel:
         """The averaged model, still empty; `update_parameters` takes in an epoch's weights."""

@@ -13,19 +13,25 @@ from pydantic._internal._model_construction import ModelMetaclass
 from roskdbench.method.averaging import Averaging, LastWeights, Mean, RunningMean
 from roskdbench.method.matching import EachTeacher, Matching
 from roskdbench.method.parts import Part
+from roskdbench.method.schedule import Protocols, Schedule
 from roskdbench.method.soft_loss import BernoulliMean, SoftLoss
-from roskdbench.method.teachers import NoTeachers, Teachers
+from roskdbench.method.stepping import Plain, Stepping
+from roskdbench.method.teachers import FormerStudents, NoTeachers, Single, Teachers
 from roskdbench.method.weighting import Equal, Weighting
 from roskdbench.source import is_ours, source_digest
 from roskdbench.suite.declared import Declared, first_sentence
+from roskdbench.suite.problems import TASKS, Task
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
     from roskdbench.method.batch import Batch
+    from roskdbench.method.training_facts import Epoch, Selection, TrainingFacts
 
 
-_GIVEN = ("name", "kind", "family")  # class attributes that registering and declaring set
+_ADDED_LATER: dict[str, Part] = {"soft_loss": BernoulliMean(), "stepping": Plain(), "schedule": Protocols()}
+_GIVEN = ("name", "kind", "family", "group", "tasks")  # class attributes that say nothing of how a student is trained
 
 
 class _DeclaredByValue(ModelMetaclass):
@@ -51,7 +57,17 @@ class Method(Declared, metaclass=_DeclaredByValue):
     family: ClassVar[str] = "method"
     name: ClassVar[str] = ""
     uses_features: ClassVar[bool] = False
-    """Whether `loss` wants `batch.features`."""
+    """Whether `loss` wants `features` of the student, or of the teachers it asks."""
+    uses_maps: ClassVar[bool] = False
+    """Whether `loss` wants `maps` of the student, or of the teachers it asks."""
+    asks_teachers: ClassVar[bool] = False
+    """Whether `loss` asks the teachers themselves, and not only what they say of a view (`batch.teacher_logits`)."""
+    uses_teacher_logits: ClassVar[bool] = True
+    """Whether `loss` wants `batch.teacher_logits`. Without it no bank is made."""
+    tasks: ClassVar[tuple[Task, ...]] = TASKS
+    """What it is defined for; elsewhere plans and tables say that it is not."""
+    group: ClassVar[str] = ""
+    """What lists and tables put it under; by its teachers if left out."""
     trains_student: ClassVar[bool] = True
     """False for the teachers' ensemble itself: their mean probability is then the prediction."""
 
@@ -61,6 +77,10 @@ class Method(Declared, metaclass=_DeclaredByValue):
     averaging: Averaging = LastWeights()
     soft_loss: SoftLoss = BernoulliMean()
     """How the loss from teachers is read for several findings; the protocol's way if left out."""
+    stepping: Stepping = Plain()
+    """Where a step's gradient comes from."""
+    schedule: Schedule = Protocols()
+    """The learning rate of each epoch; one of the method's own is said beside its row."""
     temperature: Annotated[float, Field(gt=0)] = 0.5
     """Divides logits before they are compared; the paper prints 0.5, which sharpens."""
     alpha: Annotated[float, Field(ge=0, le=1)] = 0.9
@@ -76,6 +96,29 @@ class Method(Declared, metaclass=_DeclaredByValue):
             return (hard + batch.soft_scale * soft) / 2
         return self.alpha * self.soft_loss.divisor(self.temperature) ** 2 * soft + (1 - self.alpha) * hard
 
+    def begin(self, facts: TrainingFacts) -> nn.Module | None:
+        """What the method keeps while a student trains. Its parameters learn in the same optimiser, its buffers are
+        memory; all of it is in checkpoints, and `batch.state`.
+        """
+        return None
+
+    def before_epoch(self, epoch: Epoch) -> Selection | None:
+        """Which samples an epoch learns from, and with which labels; all of them with their own if None."""
+        return None
+
+    def after_step(self, batch: Batch) -> None:
+        """Called without gradient when the student has learnt from the batch."""
+
+    @property
+    def passes(self) -> float:
+        """Training passes of the student in a step, its own stepping left aside: what it costs beside Baseline I."""
+        return 1.0
+
+    @property
+    def cost(self) -> float:
+        """Training passes in a step, all in all."""
+        return self.passes * self.stepping.passes
+
     @property
     def collected_mean(self) -> Mean:
         """The mean of weights that a training collects: the method's own, or the usual one, for others to read."""
@@ -85,6 +128,13 @@ class Method(Declared, metaclass=_DeclaredByValue):
     def title(cls) -> str:
         """What tables call the method: its docstring up to the colon."""
         return first_sentence(cls).partition(":")[0].strip() or cls.name
+
+    @classmethod
+    def listed_under(cls) -> str:
+        """The group of methods that it belongs to."""
+        teachers = cls.model_fields["teachers"].default
+        by_teachers = "alone" if isinstance(teachers, NoTeachers) else "many teachers"
+        return cls.group or ("one teacher" if isinstance(teachers, Single | FormerStudents) else by_teachers)
 
     @classmethod
     def summary(cls) -> str:
@@ -97,8 +147,9 @@ class Method(Declared, metaclass=_DeclaredByValue):
         plain = self.model_dump(mode="json")
         parts = {name: getattr(self, name) for name in type(self).model_fields}
         found = plain | {name: part.declaration() for name, part in parts.items() if isinstance(part, Part)}
-        if self.soft_loss == BernoulliMean():
-            del found["soft_loss"]  # a setting that was added later leaves old fingerprints as they are
+        for name, usual in _ADDED_LATER.items():  # left out where they are as ever: old fingerprints hold
+            if getattr(self, name) == usual:
+                del found[name]
         return found
 
     def training_declaration(self) -> dict[str, Any]:
@@ -120,6 +171,8 @@ def code_identity(method: Method) -> dict[str, str]:
         "matching": method.matching,
         "soft_loss": method.soft_loss,
         "averaging": method.averaging,
+        "stepping": method.stepping,
+        "schedule": method.schedule,
     }
     found = {}
     for role, piece in pieces.items():

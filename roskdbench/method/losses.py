@@ -12,7 +12,11 @@ from roskdbench.suite.problems import Task
 
 
 def hard_losses(task: Task, logits: Tensor, targets: Tensor) -> Tensor:
-    """Cross-entropy with labels, [..., B] for logits [..., B, C]. Multi-label targets that are NaN are left out."""
+    """Cross-entropy with labels, [..., B] for logits [..., B, C]. A label may be shares of classes; those of several
+    findings may be chances, and are left out where they are NaN.
+    """
+    if task == "single-label" and targets.is_floating_point():
+        return -(targets * functional.log_softmax(logits, -1)).sum(-1)
     if task == "single-label":
         wide = targets.expand(logits.shape[:-1])
         return functional.cross_entropy(logits.movedim(-1, 1) if logits.ndim > 2 else logits, wide, reduction="none")

@@ -1,10 +1,18 @@
 """Whom a student learns from: none, one, or several teachers, on all of the training set or on subsets of it."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
+
+from pydantic import PositiveInt
 
 from roskdbench.method.parts import Part
+from roskdbench.suite.experiments import MethodChoice
 from roskdbench.suite.protocol import NetworkSpec, Protocol, Share
+
+STUDENT: Final = "student"
+"""In place of a teacher's network: the student's own."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +31,14 @@ class Subset:
 
 @dataclass(frozen=True)
 class TeacherSlot:
-    """A teacher to be trained: its network, and the subset it sees (None: all of the training set)."""
+    """A teacher to be trained: its network, the subset it sees (None: all of the training set), and how."""
 
-    network: NetworkSpec
-    subset: Subset | None
+    network: NetworkSpec | Literal["student"]
+    subset: Subset | None = None
+    method: MethodChoice | None = None
+    """The method that it is trained by; on labels alone if None."""
+    taught_by: Teachers | None = None
+    """For a former student: it is trained as the method itself trains, from these teachers."""
 
 
 class Teachers(Part):
@@ -48,17 +60,35 @@ class NoTeachers(Teachers):
 class Single(Teachers):
     """One teacher, the protocol's `single_teacher`, on all of the training set."""
 
+    trained_by: MethodChoice | None = None
+    """The method that the teacher is trained by, such as gce; on labels alone if left out."""
+
     def slots(self, protocol: Protocol, overlap: float) -> list[TeacherSlot]:
         """The one teacher."""
-        return [TeacherSlot(protocol.lone_teacher, None)]
+        return [TeacherSlot(protocol.lone_teacher, None, self.trained_by)]
+
+
+class FormerStudents(Teachers):
+    """A student of the same network, taught by the one before it: the first of them learnt from labels alone."""
+
+    generations: PositiveInt = 1
+    """How many there were."""
+
+    def slots(self, protocol: Protocol, overlap: float) -> list[TeacherSlot]:
+        """The last of them."""
+        before = FormerStudents(generations=self.generations - 1) if self.generations > 1 else None
+        return [TeacherSlot(STUDENT, taught_by=before)]
 
 
 class OnAllData(Teachers):
     """The protocol's teachers, each on all of the training set."""
 
+    trained_by: MethodChoice | None = None
+    """The method that teachers are trained by, such as gce; on labels alone if left out."""
+
     def slots(self, protocol: Protocol, overlap: float) -> list[TeacherSlot]:
         """A slot for each of the protocol's networks."""
-        return [TeacherSlot(network, None) for network in protocol.teachers]
+        return [TeacherSlot(network, None, self.trained_by) for network in protocol.teachers]
 
 
 class Overlapping(Teachers):
@@ -72,6 +102,8 @@ class Overlapping(Teachers):
     """Whether teachers take as many epochs as on all of the data, or as many steps; the protocol's way if left out."""
     size: Literal["by-overlap", "fixed"] | None = None
     """Whether subsets grow with their overlap, or have 1/k of the data; the protocol's way if left out."""
+    trained_by: MethodChoice | None = None
+    """The method that teachers are trained by, such as gce; on labels alone if left out."""
 
     def slots(self, protocol: Protocol, overlap: float) -> list[TeacherSlot]:
         """A slot for each of the protocol's networks, each with its own subset."""
@@ -80,6 +112,10 @@ class Overlapping(Teachers):
         size, steps = self.size or protocol.subset_size, self.steps or protocol.subset_steps
         count = len(protocol.teachers)
         return [
-            TeacherSlot(network, Subset(construction, count, ratio, index, size == "fixed", steps == "equal"))
+            TeacherSlot(
+                network,
+                Subset(construction, count, ratio, index, size == "fixed", steps == "equal"),
+                self.trained_by,
+            )
             for index, network in enumerate(protocol.teachers)
         ]

@@ -1,20 +1,25 @@
 """What all methods of a problem, noise, seed and fold share, and what a method's row comes to there."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 from roskdbench.errors import UserError
 from roskdbench.job import Job
 from roskdbench.method import Teachers, TeacherSlot
+from roskdbench.method.teachers import STUDENT as STUDENTS_OWN
 from roskdbench.plan import training_jobs
 from roskdbench.plan.factory import JobFactory
 from roskdbench.plan.measuring_jobs import Subject
 from roskdbench.plan.method_row import MethodRow
-from roskdbench.plan.training_jobs import Base
+from roskdbench.plan.training_jobs import Base, Model
+from roskdbench.suite.experiments import MethodChoice
 from roskdbench.suite.noise import NoiseSpec
 from roskdbench.suite.protocol import NetworkSpec
 from roskdbench.values import ENSEMBLE, STUDENT, TEACHER
+
+DEEPEST = 12  # teachers of teachers
 
 
 class Block:
@@ -22,7 +27,8 @@ class Block:
 
     def __init__(self, factory: JobFactory, problem: str, noise: NoiseSpec, seed: int, fold: int, folds: int) -> None:
         self.factory, self.seed = factory, seed
-        self._known: dict[tuple[Teachers, float], Taught] = {}
+        self._known: dict[tuple[Any, ...], Taught] = {}
+        self._rows: dict[str, MethodRow] = {}
         split = factory.protocol.split
         train_share = 1 - 1 / folds - split.validation if folds > 1 else split.train
         if train_share <= 0:
@@ -41,69 +47,128 @@ class Block:
         """Who is measured of a row here, as far as any measure is about such: the model that stands for it, first; then
         each teacher that it learns from. And how many teachers there are.
         """
-        taught = self._taught(row.method.teachers, overlap)
+        taught = self._taught(row, row.method.teachers, student, overlap, self.seed)
         teachers = taught.teachers
         if row.method.trains_student:
-            model, reading = self.trajectory(row, student, taught.banks), row.method.averaging.reading
-            predictions = training_jobs.predictions(self.factory, self.base, model, reading)
-            own = Subject(row.title, STUDENT, (model,), reading, predictions, teachers=teachers, banks=taught.banks)
+            model = self._student(row, student, taught)
+            predictions = training_jobs.predictions(self.factory, self.base, *model)
+            own = Subject(row.title, STUDENT, (model.job,), model.reading, predictions, teachers, taught.banks)
         elif teachers:
             predictions = training_jobs.ensemble(self.factory, self.base, teachers)
-            own = Subject(row.title, ENSEMBLE, teachers, "last", predictions, is_ensemble=True)
+            models = tuple(each.job for each in teachers)
+            own = Subject(row.title, ENSEMBLE, models, "last", predictions, is_ensemble=True)
         else:
             raise UserError(f"method '{row.name}' trains no student and has no teachers")
-        return [own, *(taught.subjects if TEACHER in roles else ())], len(teachers)
+        return [own, *(taught.subjects if TEACHER in roles else ())], taught.trainings
 
-    def trajectory(self, row: MethodRow, student: NetworkSpec, banks: tuple[Job, ...] = ()) -> Job:
-        """The training of a row's student."""
-        return training_jobs.trajectory(self.factory, self.base, row.training, student, banks, self.seed)
+    def trajectory(self, row: MethodRow, student: NetworkSpec) -> Job:
+        """The training of the student of a row without teachers."""
+        return self._student(row, student, Taught()).job
 
-    def _taught(self, teachers: Teachers, overlap: float) -> "Taught":
-        """The teachers of a method and their banks, the same for all methods that declare these teachers."""
-        key = (teachers, overlap)
+    def _student(
+        self, row: MethodRow, student: NetworkSpec, taught: "Taught", seed: Any = None, subset: Any = None
+    ) -> Model:
+        """A training as a row says, of its student or of a teacher that is trained so."""
+        asked = tuple(taught.teachers) if row.method.asks_teachers else ()
+        trained = training_jobs.trajectory(
+            self.factory,
+            self.base,
+            row.training,
+            student,
+            taught.banks,
+            asked,
+            self.seed if seed is None else seed,
+            subset,
+        )
+        return Model(trained, row.method.averaging.reading)
+
+    def _taught(
+        self, row: MethodRow, teachers: Teachers, student: NetworkSpec, overlap: float, seed: Any, depth: int = 0
+    ) -> "Taught":
+        """Teachers of a row and their banks, the same for all rows that declare these teachers."""
+        if depth > DEEPEST:
+            raise UserError(f"method '{row.name}': its teachers are trained by methods whose teachers never end")
+        slots = [_of_student(slot, student) for slot in teachers.slots(self.factory.protocol, overlap)]
+        former = row if any(slot.taught_by for slot in slots) else None
+        wants_bank = row.method.uses_teacher_logits or not row.method.trains_student
+        key = (tuple(slots), seed, former, wants_bank)
         if key not in self._known:
-            slots = teachers.slots(self.factory.protocol, overlap)
-            trained = self._trained(slots)
-            banks = tuple(
-                training_jobs.bank(self.factory, self.base, teacher, slot.network, self.seed)
-                for slot, teacher in zip(slots, trained, strict=True)
+            trained = [self._trained(row, slots, number, overlap, seed, depth) for number in range(len(slots))]
+            models = tuple(model for model, _ in trained)
+            networks = [_network(slot) for slot in slots]
+            banks = (
+                training_jobs.bank(self.factory, self.base, *model, network, seed)
+                for network, model in zip(networks, models, strict=True)
             )
-            subjects = tuple(self._as_subject(*each) for each in enumerate(zip(slots, trained, strict=True), 1))
-            self._known[key] = Taught(trained, banks, subjects)
+            subjects = tuple(self._as_subject(*each) for each in enumerate(zip(slots, models, strict=True), 1))
+            self._known[key] = Taught(models, tuple(banks) if wants_bank else (), subjects, sum(n for _, n in trained))
         return self._known[key]
 
-    def _as_subject(self, number: int, assigned: tuple[TeacherSlot, Job]) -> Subject:
+    def _as_subject(self, number: int, assigned: tuple[TeacherSlot, Model]) -> Subject:
         slot, teacher = assigned
         subset = slot.subset
         return Subject(
-            f"teacher {number} ({slot.network.name})",
+            f"teacher {number} ({_network(slot).name})",
             TEACHER,
-            (teacher,),
+            (teacher.job,),
+            teacher.reading,
             subsets=training_jobs.subsets_of(self.factory, self.base, subset, self.seed) if subset else None,
             subset=subset.index if subset else None,
             member=number,
         )
 
-    def _trained(self, slots: list[TeacherSlot]) -> tuple[Job, ...]:
-        """Each teacher at its position among the protocol's: a lone teacher is the same network as there."""
-        networks, found = self._networks, []
-        for number, slot in enumerate(slots):
-            position = number
-            if len(slots) != len(networks):
-                known = slot.network.architecture in networks
-                position = networks.index(slot.network.architecture) if known else len(networks) + number
-            found.append(training_jobs.teacher(self.factory, self.base, slot, position, self.seed))
-        return tuple(found)
+    def _trained(
+        self, row: MethodRow, slots: list[TeacherSlot], number: int, overlap: float, seed: Any, depth: int
+    ) -> tuple[Model, int]:
+        """A teacher at its position among the protocol's: a lone one is the same network as there. And how many
+        trainings that takes.
+        """
+        slot, network, networks = slots[number], _network(slots[number]), self._networks
+        position = number
+        if len(slots) != len(networks):
+            known = network.architecture in networks
+            position = networks.index(network.architecture) if known else len(networks) + number
+        if slot.method is None and slot.taught_by is None:
+            return Model(training_jobs.teacher(self.factory, self.base, slot, position, seed), "last"), 1
+        like = row if slot.method is None else self._row_of(slot.method)
+        teachers = slot.taught_by or like.method.teachers
+        own_seed = ("teacher", position, depth, seed)
+        taught = self._taught(like, teachers, network, overlap, own_seed, depth + 1)
+        return self._student(like, network, taught, own_seed, slot.subset), taught.trainings + 1
+
+    def _row_of(self, choice: MethodChoice) -> MethodRow:
+        """A method that teachers are trained by."""
+        key = choice.canonical
+        if key not in self._rows:
+            row = MethodRow.of(choice, self.factory.registry, self.factory.protocol)
+            if not row.method.trains_student:
+                raise UserError(f"teachers cannot be trained by '{choice.method}': it trains no student")
+            task = self.factory.suite.problems[self.base.problem].task
+            if task not in row.method.tasks:
+                raise UserError(f"teachers cannot be trained by '{choice.method}' here: it is not for {task} problems")
+            self._rows[key] = row
+        return self._rows[key]
 
     @cached_property
     def _networks(self) -> list[dict[str, object]]:
         return [network.architecture for network in self.factory.protocol.teachers]
 
 
+def _of_student(slot: TeacherSlot, student: NetworkSpec) -> TeacherSlot:
+    """The slot with a network, where it asks for the student's."""
+    return replace(slot, network=student) if slot.network == STUDENTS_OWN else slot
+
+
+def _network(slot: TeacherSlot) -> NetworkSpec:
+    assert isinstance(slot.network, NetworkSpec)
+    return slot.network
+
+
 @dataclass(frozen=True)
 class Taught:
-    """Teachers, their banks, and the teachers as those who are measured."""
+    """Teachers, their banks, the teachers as those who are measured, and how many trainings they take."""
 
-    teachers: tuple[Job, ...]
-    banks: tuple[Job, ...]
-    subjects: tuple[Subject, ...]
+    teachers: tuple[Model, ...] = ()
+    banks: tuple[Job, ...] = ()
+    subjects: tuple[Subject, ...] = ()
+    trainings: int = 0

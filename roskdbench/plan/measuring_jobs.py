@@ -7,7 +7,7 @@ from typing import Any
 
 from roskdbench.job import Job
 from roskdbench.plan.factory import JobFactory, job, memoised
-from roskdbench.plan.training_jobs import Base, ensemble, predictions
+from roskdbench.plan.training_jobs import Base, Model, ensemble, predictions
 from roskdbench.suite.measure import Measure
 from roskdbench.values import STUDENT
 
@@ -21,16 +21,16 @@ class Subject:
     models: tuple[Job, ...]
     reading: str = "last"
     predictions: Job | None = None
+    teachers: tuple[Model, ...] = ()
+    """Whom a student learnt from."""
+    banks: tuple[Job, ...] = ()
+    """And what they say of every view it met."""
     subsets: Job | None = None
     subset: int | None = None
     """Which of the subsets it learnt from; all of the training part if None."""
     member: int = 0
     """Which of the teachers it is, from 1 on; 0 for the student or the ensemble."""
     is_ensemble: bool = False
-    teachers: tuple[Job, ...] = ()
-    """Whom a student learnt from."""
-    banks: tuple[Job, ...] = ()
-    """And what they say of every view it met."""
 
     @property
     def inputs(self) -> dict[str, Job]:
@@ -69,7 +69,7 @@ def measurement(
     if "teachers" in reads and subject.teachers:
         inputs |= {f"bank.{number}": each for number, each in enumerate(subject.banks)}
         inputs |= {
-            f"taught.{number}": predictions(factory, base, each, "last") for number, each in enumerate(subject.teachers)
+            f"taught.{number}": predictions(factory, base, *each) for number, each in enumerate(subject.teachers)
         }
         inputs["ensemble"] = ensemble(factory, base, subject.teachers)
         spec["recipe"] = factory.recipe

@@ -22,6 +22,8 @@ class StudentTraining:
     averaging: Mapping[str, Any]
     """The mean that its training collects, its warm-up settled."""
     code: Mapping[str, str]
+    passes: float
+    """Training passes of the student in a step, which cost time and change nothing."""
     key: str = field(repr=False)
 
     def __eq__(self, other: object) -> bool:
@@ -66,7 +68,8 @@ class MethodRow:
             raise UserError(f"method '{choice.method}': {objection}")
         code, spec = code_identity(method), method.training_declaration()
         averaging = {**mean.declaration(), "warmup": warmup}
-        training = StudentTraining(choice.method, spec, averaging, code, canonical_json([code, spec, averaging]))
+        key = canonical_json([code, spec, averaging])
+        training = StudentTraining(choice.method, spec, averaging, code, method.cost, key)
         title = choice.title or type(method).title()
         if title.startswith("_"):
             raise UserError(f"the title '{title}' begins with an underscore, and legends leave such titles out")

@@ -63,7 +63,15 @@ def _fill(planned: Plan, factory: JobFactory, chosen: Collection[str]) -> None:
             measures = measures_of(suite, name, registry)
             planned.measures[name] = measures
             substitute = _substitute(measures_read(measures.values()), registry, suite)
-            planned.cells += _cells(name, experiment, rows, Measured(measures), substitute, factory)
+            problems = experiment.problems or list(suite.problems)
+            defined = {
+                problem: [row for row in rows if suite.problems[problem].task in (None, *row.method.tasks)]
+                for problem in problems
+            }
+            planned.undefined += [
+                (name, problem, row.title) for problem in problems for row in rows if row not in defined[problem]
+            ]
+            planned.cells += _cells(name, experiment, defined, Measured(measures), substitute, factory)
 
 
 def measures_read(measures: Iterable[object]) -> set[str]:
@@ -115,16 +123,15 @@ def _substitute(reads: set[str], registry: Registry, suite: Suite) -> MethodRow 
 def _cells(
     name: str,
     experiment: Experiment,
-    rows: list[MethodRow],
+    rows: Mapping[str, list[MethodRow]],
     measured: Measured,
     substitute: MethodRow | None,
     factory: JobFactory,
 ) -> Iterator[Cell]:
-    problems = experiment.problems or list(factory.suite.problems)
-    places = product(problems, experiment.noise, experiment.seeds, range(experiment.folds))
+    places = product(rows, experiment.noise, experiment.seeds, range(experiment.folds))
     for problem, noise, seed, fold in places:
         block = Block(factory, problem, noise, seed, fold, experiment.folds)
-        for row, student, overlap in product(rows, experiment.students, experiment.overlap):
+        for row, student, overlap in product(rows[problem], experiment.students, experiment.overlap):
             subjects, teachers = block.subjects(row, student, overlap, measured.roles)
             against = block.trajectory(substitute, student) if substitute else None
             found = [each for each, _ in measured.jobs(factory, block.base, subjects, against, seed)]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from roskdbench.data.content import declaration
 from roskdbench.data.subsets import check_overlap, subset_share
@@ -50,6 +50,13 @@ class Base:
     def inputs(self) -> dict[str, Job]:
         """By their roles."""
         return {"pixels": self.pixels, "split": self.split, "labels": self.labels}
+
+
+class Model(NamedTuple):
+    """A training, and which of its weights stand for it."""
+
+    job: Job
+    reading: str
 
 
 def cost_of(factory: JobFactory, problem: str, network: NetworkSpec) -> float:
@@ -134,20 +141,15 @@ def subsets_of(factory: JobFactory, base: Base, subset: Subset, seed: int) -> Jo
 
 
 @memoised
-def teacher(factory: JobFactory, base: Base, slot: TeacherSlot, position: int, seed: int) -> Job:
-    """The training of one of the teachers."""
+def teacher(factory: JobFactory, base: Base, slot: TeacherSlot, position: int, seed: Any) -> Job:
+    """The training of one of the teachers on labels alone."""
     network, share, suffix = slot.network, base.train_share, ""
+    assert isinstance(network, NetworkSpec)
     spec = {**factory.network(network), "position": position, "seed": seed}
     inputs = {**base.inputs, **_compute_config(factory, base, network)}
     if slot.subset is not None:
-        inputs["subsets"] = subsets_of(factory, base, slot.subset, seed)
-        spec["subset"] = slot.subset.index
-        suffix = f" (subset {slot.subset.index + 1}, overlap {slot.subset.ratio:g})"
-        if slot.subset.equal_steps:
-            spec["steps"] = "equal"
-        else:
-            subset = slot.subset
-            share *= subset_share(subset.construction, subset.count, subset.ratio, subset.fixed_size)
+        share *= _take_subset(factory, base, slot.subset, spec, inputs)
+        suffix = _subset_name(slot.subset)
     if (hard := factory.hard_loss) is not None:
         spec["soft_loss"] = hard.declaration()
     once = cost_of(factory, base.problem, network)
@@ -163,14 +165,36 @@ def teacher(factory: JobFactory, base: Base, slot: TeacherSlot, position: int, s
     )
 
 
+def _take_subset(
+    factory: JobFactory, base: Base, subset: Subset, spec: dict[str, Any], inputs: dict[str, Job]
+) -> float:
+    """Let a training learn from a subset. The share of the epochs' passes that is left."""
+    inputs["subsets"] = subsets_of(factory, base, subset, _plain(spec["seed"]))
+    spec["subset"] = subset.index
+    if subset.equal_steps:
+        spec["steps"] = "equal"
+        return 1.0
+    return subset_share(subset.construction, subset.count, subset.ratio, subset.fixed_size)
+
+
+def _plain(seed: Any) -> int:
+    """The experiment's seed, of a student or of a teacher that is trained as students are."""
+    return seed if isinstance(seed, int) else _plain(seed[-1])
+
+
+def _subset_name(subset: Subset) -> str:
+    return f" (subset {subset.index + 1}, overlap {subset.ratio:g})"
+
+
 @memoised
-def bank(factory: JobFactory, base: Base, trained: Job, network: NetworkSpec, seed: int) -> Job:
+def bank(factory: JobFactory, base: Base, trained: Job, reading: str, network: NetworkSpec, seed: Any) -> Job:
     """A teacher's logits for every view of the training part."""
     spec = {
         "recipe": factory.recipe,
         "dtype": factory.protocol.bank,
         "precision": factory.precision,
         "seed": seed,
+        **({} if reading == "last" else {"reading": reading}),
     }
     inputs = {
         "pixels": base.pixels,
@@ -190,18 +214,29 @@ def trajectory(
     training: StudentTraining,
     student: NetworkSpec,
     banks: tuple[Job, ...],
-    seed: int,
+    asked: tuple[Model, ...],
+    seed: Any,
+    subset: Subset | None,
 ) -> Job:
-    """The training of a student. Methods that train in the same way share it, whatever they are called."""
+    """The training of a student, or of a teacher that is trained as one. Methods that train in the same way share it,
+    whatever they are called. Teachers are among its inputs where they are `asked` themselves.
+    """
     spec = {**factory.network(student), "method": training.spec, "averaging": training.averaging, "seed": seed}
-    roles = {f"bank.{number}": each for number, each in enumerate(banks)}
+    inputs = {**base.inputs, **{f"bank.{number}": each for number, each in enumerate(banks)}}
+    inputs |= {f"teacher.{number}": each.job for number, each in enumerate(asked)}
+    if any(each.reading != "last" for each in asked):
+        spec["readings"] = [each.reading for each in asked]
+    share = base.train_share * training.passes
+    if subset is not None:
+        share *= _take_subset(factory, base, subset, spec, inputs)
     once = cost_of(factory, base.problem, student)
+    whose = "" if seed == _plain(seed) else ", a teacher" + (_subset_name(subset) if subset else "")
     return job(
         "trajectory",
         spec,
-        {**base.inputs, **roles, **_compute_config(factory, base, student)},
-        f"{training.name} {student.name} on {base.name}",
-        cost=BACKWARD * factory.samples(base.problem) * base.train_share * factory.protocol.epochs * once,
+        {**inputs, **_compute_config(factory, base, student)},
+        f"{training.name} {student.name} on {base.name}{whose}",
+        cost=BACKWARD * factory.samples(base.problem) * share * factory.protocol.epochs * once,
         pass_cost=once,
         network=student.key,
         code={**training.code, **factory.network_code(student)},
@@ -219,9 +254,9 @@ def predictions(factory: JobFactory, base: Base, model: Job, reading: str) -> Jo
 
 
 @memoised
-def ensemble(factory: JobFactory, base: Base, members: tuple[Job, ...]) -> Job:
+def ensemble(factory: JobFactory, base: Base, members: tuple[Model, ...]) -> Job:
     """The mean probability of several networks' predictions."""
-    roles = {f"member.{number}": predictions(factory, base, each, "last") for number, each in enumerate(members)}
+    roles = {f"member.{number}": predictions(factory, base, *each) for number, each in enumerate(members)}
     return job("ensemble", {}, {"pixels": base.pixels, **roles}, f"ensemble on {base.name}")
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from roskdbench.data.problem import Problem
 
 Task = Literal["single-label", "multi-label"]
+TASKS: tuple[Task, ...] = ("single-label", "multi-label")
 Size = Annotated[int, Field(ge=28, le=1024)]
 Fit = Literal["crop", "pad"]
 LOCATION_KEYS = frozenset({"root", "corrected"})
