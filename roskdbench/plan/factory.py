@@ -43,7 +43,8 @@ class JobFactory:
         self.recipe: Mapping[str, Any] = {
             "epochs": protocol.epochs,
             "batch": protocol.batch,
-            **protocol.optimiser.model_dump(mode="json"),
+            **protocol.optimiser.recipe,
+            **protocol.learning,
             "augmentation": [step.model_dump(mode="json") for step in protocol.augmentation],
             "views": views,
         }

@@ -70,14 +70,49 @@ Network = Annotated[NetworkSpec, BeforeValidator(_from_name, json_schema_input_t
 
 
 class Optimiser(Declared):
-    """SGD with momentum and a step schedule. The defaults are the paper's."""
+    """What all networks learn by, and how the learning rate goes. The defaults are the paper's."""
 
+    kind: Literal["sgd", "adamw"] = "sgd"
+    """SGD with momentum, or AdamW, for which the rate is .001 and the decay .01 if left out."""
     lr: Annotated[float, Field(gt=0)] = 0.1
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    nesterov: bool = False
+    """Whether SGD looks ahead along its momentum."""
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.9, 0.999)
+    """How fast AdamW forgets gradients, and their squares."""
     weight_decay: Annotated[float, Field(ge=0)] = 2e-4
+    schedule: Literal["steps", "cosine"] = "steps"
+    """Whether the rate falls at milestones, or as a cosine does, to zero after the last epoch."""
     milestones: list[PositiveInt] = [25, 40]
     """Epochs from which the learning rate is multiplied by `factor` once more."""
     factor: Annotated[float, Field(gt=0, le=1)] = 0.1
+    warmup: Annotated[int, Field(ge=0)] = 0
+    """Epochs in which the rate rises to `lr` in a straight line."""
+    clip: Annotated[float, Field(gt=0)] | None = None
+    """The greatest length that a step's gradient may have; a longer one is shortened to it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_for_its_kind(cls, value: Any) -> Any:
+        if isinstance(value, dict) and value.get("kind") == "adamw":
+            return {"lr": 1e-3, "weight_decay": 1e-2, **value}
+        return value
+
+    @model_validator(mode="after")
+    def _looks_ahead_along_something(self) -> "Optimiser":
+        if self.nesterov and (self.kind != "sgd" or self.momentum == 0):
+            raise ValueError("nesterov is for sgd with a momentum")
+        return self
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """What a training's spec says of it; without what is as it always was."""
+        found = self.model_dump(mode="json")
+        for name in ("nesterov", "betas", "schedule", "warmup", "clip"):
+            if getattr(self, name) == type(self).model_fields[name].default:
+                del found[name]
+        kind = found.pop("kind")
+        return found if kind == "sgd" else {**found, "algorithm": kind}
 
 
 class SplitProtocol(Declared):
@@ -132,6 +167,12 @@ class Protocol(Declared):
     subset_size: Literal["by-overlap", "fixed"] = "by-overlap"
     """Whether subsets grow with their overlap so that they cover all of the data, or have 1/k of it at any overlap."""
     distillation: Distillation = Distillation()
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """The share of a label that the loss from labels spreads evenly over all classes, or over presence and absence."""
+    mixup: Annotated[float, Field(ge=0)] = 0.0
+    """The concentration of the Beta law by which every view and its label are mixed with another sample's; 0: not."""
+    sampling: Literal["uniform", "class-balanced"] = "uniform"
+    """Whether an epoch meets each sample once, or draws as many, rare classes as often as frequent ones."""
     averaging_warmup: Annotated[int, Field(ge=0)] = 10
     """Epochs before weight averaging starts."""
     augmentation: Augmentation = PRESETS["paper"]
@@ -163,7 +204,21 @@ class Protocol(Declared):
     @property
     def unreached_milestones(self) -> list[int]:
         """Epochs in which the learning rate would fall if the training lasted so long."""
-        return [each for each in self.optimiser.milestones if each >= self.epochs]
+        steps = self.optimiser.milestones if self.optimiser.schedule == "steps" else []
+        return [each for each in steps if each >= self.epochs]
+
+    @property
+    def learning(self) -> dict[str, Any]:
+        """What a training's spec says of labels and samples; without what is as it always was."""
+        names = ("label_smoothing", "mixup", "sampling")
+        usual = {name: type(self).model_fields[name].default for name in names}
+        return {name: value for name in names if (value := getattr(self, name)) != usual[name]}
+
+    @model_validator(mode="after")
+    def _begins_to_fall(self) -> "Protocol":
+        if self.optimiser.warmup >= self.epochs:
+            raise ValueError(f"optimiser.warmup lasts {self.optimiser.warmup} of {self.epochs} epochs; lower it")
+        return self
 
     @property
     def lone_teacher(self) -> NetworkSpec:
