@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from roskdbench.cli import check, data, doctor, leaderboard, look, model_file, new, plan, report, run, store
+from roskdbench.cli import check, data, doctor, leaderboard, look, methods, model_file, new, plan, report, run, store
 
 app = typer.Typer(
     help="Benchmark methods that distil robust students from noisy-label teachers.",
@@ -20,7 +20,7 @@ COMMANDS: dict[str, list[Callable[..., None]]] = {
     "One model": [model_file.attack, model_file.landscape],
     "Look": [look.suites, look.schema, doctor.doctor],
     "What there is": [
-        look.methods,
+        methods.methods,
         look.measures,
         look.metrics,
         look.datasets,

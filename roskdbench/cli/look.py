@@ -1,4 +1,4 @@
-"""What there is: methods, measures and all else that can be added; suites; and the schema."""
+"""What there is: measures and all else that can be added; suites; and the schema."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,12 +7,9 @@ import typer
 from roskdbench.cli.options import Data, Folders, console
 
 if TYPE_CHECKING:
-    from roskdbench.plugins import Entry
+    from rich.console import Console
 
-
-def methods(folders: Folders = None) -> None:
-    """List the methods there are, with a line each, and the files that could not be loaded."""
-    _list("method", folders)
+    from roskdbench.plugins import Entry, Registry
 
 
 def measures(folders: Folders = None) -> None:
@@ -68,6 +65,11 @@ def _list(family: str, folders: Folders) -> None:
         screen.print(grid)
     else:
         screen.print(f"There are no {FAMILIES[family].plural}: a plugin can add them.")
+    print_left_out(registry, family, screen)
+
+
+def print_left_out(registry: "Registry", family: str, screen: "Console") -> None:
+    """What could not be loaded, and names of a family that were given twice."""
     for (clashing, _), sentence in registry.clashes.items():
         if clashing == family:
             screen.print(sentence, style="red", markup=False, soft_wrap=True)

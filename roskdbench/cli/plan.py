@@ -103,6 +103,12 @@ def print_plan(planned: "Plan", screen: "Console", store: "Store") -> None:
         from roskdbench.report.tables.notes import unreached
 
         screen.print(unreached(late, protocol.epochs), style="yellow", soft_wrap=True, markup=False)
+    if planned.undefined:
+        from roskdbench.report.tables.notes import by_problem, undefined
+
+        for experiment in planned.experiments:
+            for each in by_problem(planned.undefined, experiment):
+                screen.print(f"{experiment}, {undefined(*each)}", style="yellow", soft_wrap=True, markup=False)
     for line in _weak_pulls(planned):
         screen.print(line, style="yellow", soft_wrap=True, markup=False)
 

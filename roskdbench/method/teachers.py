@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from pydantic import PositiveInt
 
@@ -44,6 +44,9 @@ class TeacherSlot:
 class Teachers(Part):
     """A family of parts: the teachers of a method."""
 
+    described: ClassVar[str] = "its own"
+    """Who they are, in a word or two."""
+
     def slots(self, protocol: Protocol, overlap: float) -> list[TeacherSlot]:
         """The teachers under a protocol, at the overlap ratio of a cell."""
         raise NotImplementedError
@@ -52,6 +55,8 @@ class Teachers(Part):
 class NoTeachers(Teachers):
     """The student learns from labels alone."""
 
+    described: ClassVar[str] = "none"
+
     def slots(self, protocol: Protocol, overlap: float) -> list[TeacherSlot]:
         """None at all."""
         return []
@@ -59,6 +64,8 @@ class NoTeachers(Teachers):
 
 class Single(Teachers):
     """One teacher, the protocol's `single_teacher`, on all of the training set."""
+
+    described: ClassVar[str] = "one"
 
     trained_by: MethodChoice | None = None
     """The method that the teacher is trained by, such as gce; on labels alone if left out."""
@@ -70,6 +77,8 @@ class Single(Teachers):
 
 class FormerStudents(Teachers):
     """A student of the same network, taught by the one before it: the first of them learnt from labels alone."""
+
+    described: ClassVar[str] = "former students"
 
     generations: PositiveInt = 1
     """How many there were."""
@@ -83,6 +92,8 @@ class FormerStudents(Teachers):
 class OnAllData(Teachers):
     """The protocol's teachers, each on all of the training set."""
 
+    described: ClassVar[str] = "all"
+
     trained_by: MethodChoice | None = None
     """The method that teachers are trained by, such as gce; on labels alone if left out."""
 
@@ -93,6 +104,8 @@ class OnAllData(Teachers):
 
 class Overlapping(Teachers):
     """The protocol's teachers, each on a subset of the training set that overlaps the others'."""
+
+    described: ClassVar[str] = "all, on subsets"
 
     ratio: Share | None = None
     """The overlap ratio; the cell's if left out."""

@@ -7,10 +7,10 @@ from typing import Any
 
 from roskdbench.errors import UserError
 from roskdbench.job import Job
-from roskdbench.method import Teachers, TeacherSlot
+from roskdbench.method import Subset, Teachers, TeacherSlot
 from roskdbench.method.teachers import STUDENT as STUDENTS_OWN
 from roskdbench.plan import training_jobs
-from roskdbench.plan.factory import JobFactory
+from roskdbench.plan.factory import BACKWARD, JobFactory
 from roskdbench.plan.measuring_jobs import Subject
 from roskdbench.plan.method_row import MethodRow
 from roskdbench.plan.training_jobs import Base, Model
@@ -50,7 +50,8 @@ class Block:
         taught = self._taught(row, row.method.teachers, student, overlap, self.seed)
         teachers = taught.teachers
         if row.method.trains_student:
-            model = self._student(row, student, taught)
+            epochs = None if row.as_costly_as is None else self._epochs_for(row, row.as_costly_as, student, overlap)
+            model = self._student(row, student, taught, epochs=epochs)
             predictions = training_jobs.predictions(self.factory, self.base, *model)
             own = Subject(row.title, STUDENT, (model.job,), model.reading, predictions, teachers, taught.banks)
         elif teachers:
@@ -61,25 +62,43 @@ class Block:
             raise UserError(f"method '{row.name}' trains no student and has no teachers")
         return [own, *(taught.subjects if TEACHER in roles else ())], taught.trainings
 
+    def cost(self, subject: Subject, student: NetworkSpec) -> float:
+        """What stands behind a model's predictions costs, relative to its student on labels alone."""
+        assert subject.predictions is not None
+        passes = BACKWARD * self.factory.samples(self.base.problem) * self.base.train_share
+        once = training_jobs.cost_of(self.factory, self.base.problem, student)
+        return self.factory.passes.behind(subject.predictions) / (passes * self.factory.protocol.epochs * once)
+
+    def _epochs_for(self, row: MethodRow, other: MethodRow, student: NetworkSpec, overlap: float) -> int:
+        """How long a row's students have to train to cost what another row's do."""
+        models = []
+        for each in (row, other):
+            taught = self._taught(each, each.method.teachers, student, overlap, self.seed)
+            models.append(self._student(each, student, taught).job)
+        own, target = (self.factory.passes.behind(each) for each in models)
+        a_student = models[0].cost
+        epochs = round((target - (own - a_student)) / a_student * self.factory.protocol.epochs)
+        if epochs < 1:
+            raise UserError(f"method '{row.name}' costs more without its student than '{other.name}' in all")
+        return epochs
+
     def trajectory(self, row: MethodRow, student: NetworkSpec) -> Job:
         """The training of the student of a row without teachers."""
         return self._student(row, student, Taught()).job
 
     def _student(
-        self, row: MethodRow, student: NetworkSpec, taught: "Taught", seed: Any = None, subset: Any = None
+        self,
+        row: MethodRow,
+        student: NetworkSpec,
+        taught: "Taught",
+        seed: Any = None,
+        subset: Subset | None = None,
+        epochs: int | None = None,
     ) -> Model:
         """A training as a row says, of its student or of a teacher that is trained so."""
         asked = tuple(taught.teachers) if row.method.asks_teachers else ()
-        trained = training_jobs.trajectory(
-            self.factory,
-            self.base,
-            row.training,
-            student,
-            taught.banks,
-            asked,
-            self.seed if seed is None else seed,
-            subset,
-        )
+        given = (row.training, student, taught.banks, asked, self.seed if seed is None else seed, subset)
+        trained = training_jobs.trajectory(self.factory, self.base, *given, epochs)
         return Model(trained, row.method.averaging.reading)
 
     def _taught(

@@ -10,6 +10,7 @@ from roskdbench.data.content import Located
 from roskdbench.errors import PlacedError
 from roskdbench.job import Job
 from roskdbench.method import BernoulliMean, SoftLoss
+from roskdbench.plan.passes import Passes
 from roskdbench.plugins import Registry
 from roskdbench.source import code_of
 from roskdbench.suite import Suite
@@ -37,6 +38,7 @@ class JobFactory:
     def __init__(self, suite: Suite, registry: Registry, jobs: dict[str, Job], located: Mapping[str, Located]) -> None:
         self.suite, self.protocol, self.registry, self.located = suite, suite.protocol, registry, located
         self._jobs = jobs
+        self.passes = Passes(jobs)
         self.made: dict[tuple[Any, ...], Job] = {}
         protocol = suite.protocol
         views = protocol.views if protocol.augmentation else 1  # all would be the same
@@ -61,6 +63,17 @@ class JobFactory:
         """How many images a problem has, or is likely to have."""
         located = self.located.get(problem)
         return located.content.samples if located else self.suite.problems[problem].image_count()
+
+    def stretched(self, epochs: int, has_bank: bool) -> Mapping[str, Any]:
+        """The recipe over other epochs: milestones and warm-up keep their places, and banks' views come round again."""
+        share, views = epochs / self.protocol.epochs, self.recipe["views"]
+        return {
+            **self.recipe,
+            "epochs": epochs,
+            "milestones": [max(1, round(each * share)) for each in self.recipe["milestones"]],
+            **({"warmup": round(self.recipe["warmup"] * share)} if "warmup" in self.recipe else {}),
+            "views": self.view_count if has_bank else views,
+        }
 
     def network(self, network: NetworkSpec) -> dict[str, Any]:
         """What the spec of a training says of its network."""

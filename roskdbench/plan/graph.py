@@ -29,6 +29,8 @@ class Cell:
     measurements: tuple[Measurement, ...]  # every job that measures it, that of its scores first
     labels: str  # fingerprint of the labels that training sees
     trainings: int  # networks that a script for this cell alone would train
+    cost: float | None = None  # passes of its trainings, relative to those of its student on labels alone
+    family: str = ""  # the group of methods that it belongs to
 
 
 def fingerprints_of(cell: Cell) -> list[str]:

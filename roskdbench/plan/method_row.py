@@ -50,6 +50,8 @@ class MethodRow:
     title: str
     method: Method
     training: StudentTraining
+    as_costly_as: "MethodRow | None" = None
+    """The row whose cost its students' epochs are stretched to."""
 
     @classmethod
     def of(cls, choice: MethodChoice, registry: Registry, protocol: Protocol) -> "MethodRow":
@@ -70,7 +72,14 @@ class MethodRow:
         averaging = {**mean.declaration(), "warmup": warmup}
         key = canonical_json([code, spec, averaging])
         training = StudentTraining(choice.method, spec, averaging, code, method.cost, key)
-        title = choice.title or type(method).title()
+        other = None
+        if choice.budget_of is not None:
+            like = type(choice).model_validate({"method": choice.budget_of})
+            other = cls.of(like, registry, protocol)
+            if not method.trains_student:
+                raise UserError(f"method '{choice.method}' trains no student that could be given a budget")
+        usual_title = type(method).title() + ("" if other is None else f" (budget of {other.title})")
+        title = choice.title or usual_title
         if title.startswith("_"):
             raise UserError(f"the title '{title}' begins with an underscore, and legends leave such titles out")
-        return cls(choice.method, title, method, training)
+        return cls(choice.method, title, method, training, other)

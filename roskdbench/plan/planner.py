@@ -37,6 +37,8 @@ def plan(
     factory = JobFactory(suite, registry, planned.jobs, planned.located)
     with _without_looking_for_garbage():
         _fill(planned, factory, chosen)
+        if any(choice.budget for experiment in suite.experiments.values() for choice in experiment.methods):
+            planned.jobs = planned.needed()  # budgets were reckoned by trainings that nobody asked for
     return planned
 
 
@@ -149,4 +151,6 @@ def _cells(
                 measurements=tuple(found),
                 labels=block.base.labels.fingerprint,
                 trainings=teachers + row.method.trains_student,
+                cost=round(block.cost(subjects[0], student), 3),
+                family=type(row.method).listed_under(),
             )

@@ -217,11 +217,17 @@ def trajectory(
     asked: tuple[Model, ...],
     seed: Any,
     subset: Subset | None,
+    epochs: int | None,
 ) -> Job:
     """The training of a student, or of a teacher that is trained as one. Methods that train in the same way share it,
-    whatever they are called. Teachers are among its inputs where they are `asked` themselves.
+    whatever they are called. Teachers are among its inputs where they are `asked` themselves. `epochs` are the
+    protocol's if None.
     """
     spec = {**factory.network(student), "method": training.spec, "averaging": training.averaging, "seed": seed}
+    if epochs is not None:
+        warmup = round(training.averaging["warmup"] * epochs / factory.protocol.epochs)
+        spec["recipe"] = factory.stretched(epochs, bool(banks))
+        spec["averaging"] = {**training.averaging, "warmup": min(warmup, epochs - 1)}
     inputs = {**base.inputs, **{f"bank.{number}": each for number, each in enumerate(banks)}}
     inputs |= {f"teacher.{number}": each.job for number, each in enumerate(asked)}
     if any(each.reading != "last" for each in asked):
@@ -236,7 +242,7 @@ def trajectory(
         spec,
         {**inputs, **_compute_config(factory, base, student)},
         f"{training.name} {student.name} on {base.name}{whose}",
-        cost=BACKWARD * factory.samples(base.problem) * share * factory.protocol.epochs * once,
+        cost=BACKWARD * factory.samples(base.problem) * share * (epochs or factory.protocol.epochs) * once,
         pass_cost=once,
         network=student.key,
         code={**training.code, **factory.network_code(student)},

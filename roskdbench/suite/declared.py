@@ -40,13 +40,13 @@ class Declared(BaseModel):
         """
         schema = handler(core_schema)
         fields = handler.resolve_ref_schema(schema).get("properties", {})
-        for name, text in _texts(cls).items():
+        for name, text in field_texts(cls).items():
             if name in fields:
                 fields[name].setdefault("description", text)
         return schema
 
 
-def _texts(declared: type[Declared]) -> dict[str, str]:
+def field_texts(declared: type[Declared]) -> dict[str, str]:
     """The texts under the fields of a class and of those that it is made from."""
     found: dict[str, str] = {}
     for each in reversed(declared.__mro__):

@@ -22,6 +22,20 @@ class _MethodChoice(Declared):
     """The name it is registered under."""
     title: str | None = None
     """What tables call this row; the method's own title if left out."""
+    budget: str | None = None
+    """`as NAME`: students train for as many epochs as make them, and their own teachers, cost what that method does."""
+
+    @field_validator("budget")
+    @classmethod
+    def _is_anothers(cls, budget: str | None) -> str | None:
+        if budget is not None and not (budget.startswith("as ") and budget[3:].strip()):
+            raise ValueError("write it as `as NAME`, such as `as ros-kd`")
+        return budget
+
+    @property
+    def budget_of(self) -> str | None:
+        """The name of the method whose cost is to be met."""
+        return None if self.budget is None else self.budget[3:].strip()
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -65,6 +79,10 @@ class Experiment(Declared):
     """What is measured besides the scores, which every cell has."""
     shown: Annotated[list[str], Field(min_length=1)] | None = None
     """Which metrics its tables show; the protocol's if left out."""
+    beside: list[Literal["family", "cost"]] = []
+    """What stands beside the rows of the score table: the methods' family, by which rows are then grouped, and their
+    cost: training passes with their teachers', relative to a student's on labels alone.
+    """
     reference: str = "ros-kd"
     """The method, by name or title, that the others are compared with; nothing is compared where it has no row."""
 

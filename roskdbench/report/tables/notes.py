@@ -35,6 +35,12 @@ def notes(results: Results, experiment: str) -> list[str]:
         lines.append(f"{drawn} They do not tell how methods rank on patients.")
     lines += [f"{problem}: {remark}" for problem, remark in results.remarks.items() if problem in problems]
     lines += _noise_notes(layout, problems)
+    lines += [undefined(*each) for each in by_problem(results.plan.undefined, experiment)]
+    if "cost" in declared.beside:
+        lines.append(
+            "Cost: passes of all trainings behind a row, teachers and banks included, over those of its student on "
+            "labels alone."
+        )
     for name, measure in layout.measures.items():
         numbers = layout.numbers_of(name)
         if len(numbers) and not measure.perturbs:
@@ -50,6 +56,21 @@ def notes(results: Results, experiment: str) -> list[str]:
             what = "" if EVERY_CELL in measures else f", {' and '.join(measures)} only"
             lines.append(f"{state}: {len(gaps)} cell{'s' * (len(gaps) > 1)}{what}. {reasons[0]}{more}")
     return lines
+
+
+def by_problem(rows: list[tuple[str, str, str]], experiment: str) -> list[tuple[str, list[str]]]:
+    """The methods of an experiment that are not defined for a problem's task."""
+    found: dict[str, list[str]] = {}
+    for where, problem, title in rows:
+        if where == experiment:
+            found.setdefault(problem, []).append(title)
+    return list(found.items())
+
+
+def undefined(problem: str, titles: list[str]) -> str:
+    """Why methods have no row on a problem."""
+    are = "is" if len(titles) == 1 else "are"
+    return f"{problem}: {', '.join(titles)} {are} not defined for its kind of labels."
 
 
 def unreached(milestones: list[int], epochs: int) -> str:

@@ -1,10 +1,11 @@
 """The score table of an experiment: methods by problems, mean and spread over folds and seeds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from roskdbench.method.families import place_of
 from roskdbench.plan import Cell
 from roskdbench.report.comparison_source import ComparisonSource
 from roskdbench.report.evidence import FEWEST_RUNS
@@ -29,7 +30,8 @@ def score_table(results: Results, experiment: str, source: ComparisonSource | No
     layout = layout_of(results, experiment)
     shown = _columns(layout)
     columns = _with_others(shown, source, layout.cells)
-    table = Table(experiment, layout.title, layout.labels, [column for column, _ in columns])
+    beside = layout.declared.beside
+    table = Table(experiment, layout.title, [*layout.labels, *beside], [column for column, _ in columns])
     for key, found in layout.rows.items():
         row: list[Value] = []
         for column, what in columns:
@@ -42,8 +44,10 @@ def score_table(results: Results, experiment: str, source: ComparisonSource | No
                 place = layout.source(column.metric, what.condition.measure)
                 number = _with_interval(number, layout.evidence.interval((*key, column.problem), runs, place))
             row.append(layout.state(key, column.problem, what.condition.measure) or number)
-        table.rows.append(([text_of(value) for value in key], row))
+        table.rows.append(([*map(text_of, key), *(_beside_row(each, found) for each in beside)], row))
     _mark_best(table, columns, layout)
+    if "family" in beside:
+        table.rows.sort(key=lambda row: place_of(row[0][len(layout.labels) + beside.index("family")]))
     table.notes = notes(results, experiment)
     if source and any(column.source for column in table.columns):
         table.notes += source.notes(results, experiment)
@@ -87,6 +91,15 @@ def _with_others(
         if source and any(source.number(cell, each.condition, each.column.metric) for cell in own):
             found.append((replace(each.column, source=source.source), each))
     return found
+
+
+def _beside_row(what: str, found: Mapping[str, Cell]) -> str:
+    """The family of a row's method, or its cost: the mean over problems, which differ where subsets do."""
+    cells = list(found.values())
+    if what == "family":
+        return cells[0].family
+    costs = [cell.cost for cell in cells if cell.cost is not None]
+    return f"{sum(costs) / len(costs):.3g}" if costs else ""
 
 
 def _beside(source: ComparisonSource | None, cell: Cell | None, shown: Shown) -> Estimate | None:
