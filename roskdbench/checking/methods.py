@@ -1,8 +1,9 @@
 """Whether a method keeps the contract: some seconds of training on phantoms, both single-label and multi-label."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from roskdbench.checking.counting import FORWARD, PassCount, misjudged
 from roskdbench.checking.unread import reaches_past, unread
-from roskdbench.checking.watching import watched
+from roskdbench.checking.watching import StoppedError, watched
 from roskdbench.data.phantoms import draw_chest, draw_lesions
 from roskdbench.data.problem import Labels
 from roskdbench.errors import one_line
@@ -25,8 +27,7 @@ if TYPE_CHECKING:
     from roskdbench.engine.checkpoint import Checkpoint
     from roskdbench.engine.networks import Classifier
 
-EPOCHS = 12
-STOPPED = 8  # the epoch in which the interrupted training is stopped
+EPOCHS = (4, 12)  # the fewest that a method can be used in are taken
 SAMPLES = 72
 ARCHITECTURE = {"model": "resnet18", "options": {"channels": [8, 8, 16, 16], "layers": [1, 1, 1, 1]}}
 STATISTICS = {"mean": [0.5], "deviation": [0.25]}
@@ -44,7 +45,7 @@ def check_method(registry: Registry, name: str) -> Iterator[Verdict]:
     yield "its parameters can be written in a suite", _not_declarable(method)
     yield "all that it says is read", unread(method)
     yield "it sees what a batch offers, and nothing else", reaches_past(method)
-    yield f"it can be used in a training of {EPOCHS} epochs", method.weighting.objection(EPOCHS)
+    yield f"it can be used in a training of {EPOCHS[-1]} epochs", method.weighting.objection(EPOCHS[-1])
     if not method.trains_student:
         return
     for problem, task in PROBLEMS.items():
@@ -61,54 +62,60 @@ def _not_declarable(method: Method) -> str | None:
     return None if again == method else "reading its declaration gives another method"
 
 
+@dataclass
+class _Tried:
+    """What a training ended in, and how much went through its networks."""
+
+    arrays: Arrays
+    student_passes: float
+    teacher_passes: float
+
+
 def _trainings(method: Method, problem: str) -> Iterator[Verdict]:
-    """Train once, once more, and once with an interruption."""
+    """Train once, once more, and once with an interruption in the middle of an epoch."""
     try:
         first, second = _train(method, problem), _train(method, problem)
     except Exception as error:
         yield f"it trains on {problem}", one_line(error)
         return
-    moved = any(not np.array_equal(first[name], value) for name, value in _weights_at_start(problem).items())
+    start = _weights_at_start(problem).items()
+    moved = any(not np.array_equal(first.arrays[name], value) for name, value in start)
     yield f"its loss is finite on {problem}", None
     yield f"a gradient reaches the student on {problem}", None if moved else "the weights did not move"
     same = "two trainings from the same seed (batch.generator has random numbers of a step's own)"
     yield f"it is deterministic on {problem}", _difference(first, second, same)
+    yield f"its cost is what it says on {problem}", misjudged(method, first.student_passes, first.teacher_passes)
     claim = f"an interrupted training on {problem} goes on as if nothing had been"
     try:
         resumed = _train(method, problem, interrupted=True)
     except Exception as error:
         yield claim, one_line(error)
         return
-    yield claim, _difference(first, resumed, "a resumed training (is all that learns in state_dict?)")
+    yield claim, _difference(first, resumed, "a resumed training (is all that it keeps in `begin`'s module?)")
 
 
-def _difference(one: Arrays, other: Arrays, what: str) -> str | None:
-    different = [name for name in one if not np.array_equal(one[name], other[name])]
-    return f"{what} ended in other weights" if different else None
+def _difference(one: _Tried, other: _Tried, what: str) -> str | None:
+    different = [name for name in one.arrays if not np.array_equal(one.arrays[name], other.arrays[name])]
+    if not different:
+        return None
+    states = all(name.startswith("state ") for name in different)
+    return f"{what} ended in {'another state' if states else 'other weights'}"
 
 
-class _StoppedError(Exception):
-    """The interruption."""
-
-
-def _train(method: Method, problem: str, interrupted: bool = False) -> Arrays:
-    """Weights after a training with random teachers; with an interruption and a second start if so wished."""
+def _train(method: Method, problem: str, interrupted: bool = False) -> _Tried:
+    """A training with random teachers; with an interruption and a second start if so wished."""
     from roskdbench.engine.checkpoint import Checkpoint
 
+    epochs = next((each for each in EPOCHS if method.weighting.objection(each) is None), EPOCHS[-1])
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Checkpoint(Path(folder), share=inf)
         if interrupted:
-
-            def stop(done: float, note: str) -> None:
-                if done >= STOPPED / EPOCHS:
-                    raise _StoppedError
-
-            with suppress(_StoppedError):
-                _run(method, problem, checkpoint, stop)
-        return _run(method, problem, checkpoint, lambda done, note: None)
+            with suppress(StoppedError):
+                _run(watched(method, killed_in=epochs * 2 // 3), problem, epochs, checkpoint)
+        return _run(watched(method), problem, epochs, checkpoint)
 
 
-def _run(method: Method, problem: str, checkpoint: "Checkpoint", report: Callable[[float, str], None]) -> Arrays:
+def _run(method: Method, problem: str, epochs: int, checkpoint: "Checkpoint") -> _Tried:
     from roskdbench.engine.device import prepare
     from roskdbench.engine.examples import Examples
     from roskdbench.engine.recipe import Recipe, Seeds
@@ -117,32 +124,36 @@ def _run(method: Method, problem: str, checkpoint: "Checkpoint", report: Callabl
     images, labels = _problem(problem)
     teachers = len(method.teachers.slots(Protocol(), 0.4))
     random = np.random.default_rng(0)
-    bank = [random.normal(size=(EPOCHS, SAMPLES, len(labels.classes))).astype(np.float32) for _ in range(teachers)]
-    asked = [_network(problem, 1 + number) for number in range(teachers)] if method.asks_teachers else []
+    bank = [random.normal(size=(epochs, SAMPLES, len(labels.classes))).astype(np.float32) for _ in range(teachers)]
+    students, asked = PassCount(), PassCount()
     training = Training(
         task=labels.task,
-        method=watched(method),
-        network=_network(problem),
+        method=method,
+        network=_network(problem, count=students),
         examples=Examples.place(images, labels.targets, np.arange(SAMPLES), prepare()),
         bank=list(bank) if method.uses_teacher_logits else [],
-        recipe=Recipe(EPOCHS, 24, 0.05, 0.9, 2e-4, (10,), 0.1, PRESETS["light"], None),
+        recipe=Recipe(epochs, 24, 0.05, 0.9, 2e-4, (epochs - 2,), 0.1, PRESETS["light"], None),
         seeds=Seeds(0, 1, 2),
         mean=method.collected_mean,
-        warmup=EPOCHS - 2,
+        warmup=epochs - 2,
         checkpoint=checkpoint,
-        report=report,
-        teachers=asked,
-        fresh_network=lambda purpose: _network(problem, seed_for(purpose)),
+        report=lambda done, note: None,
+        teachers=[_network(problem, 1 + each, asked) for each in range(teachers)] if method.asks_teachers else [],
+        fresh_network=lambda purpose: _network(problem, seed_for(purpose), students),
     )
     training.run()
     assert training.averaged is not None
     parts = {"": training.network, "averaged ": training.averaged, "state ": training.state}
-    return {
+    arrays = {
         f"{part}{name}": value.cpu().numpy()
         for part, module in parts.items()
         if module is not None
         for name, value in module.state_dict().items()
     }
+    mean = training.mean
+    once_more = FORWARD * SAMPLES if mean is not None and mean.buffers == "reestimated" else 0.0
+    seen = SAMPLES * epochs
+    return _Tried(arrays, (students.images - once_more) / seen, asked.images / seen / max(1, teachers))
 
 
 def _problem(problem: str) -> tuple[NDArray[np.uint8], Labels]:
@@ -153,12 +164,15 @@ def _problem(problem: str) -> tuple[NDArray[np.uint8], Labels]:
     return images, Labels("multi-label", tuple("abcdefgh"), findings, patients)
 
 
-def _network(problem: str, seed: int = 0) -> "Classifier":
+def _network(problem: str, seed: int = 0, count: PassCount | None = None) -> "Classifier":
     from roskdbench.engine.networks import build
 
     channels = 3 if problem == "phantom-lesion" else 1
     statistics = {key: value * channels for key, value in STATISTICS.items()}
-    return build(ARCHITECTURE, channels, 8, 28, "standard", statistics, seed)
+    network = build(ARCHITECTURE, channels, 8, 28, "standard", statistics, seed)
+    if count is not None:
+        count.watch(network)
+    return network
 
 
 def _weights_at_start(problem: str) -> Arrays:

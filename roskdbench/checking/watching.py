@@ -11,15 +11,21 @@ if TYPE_CHECKING:
     from roskdbench.method import Batch
 
 
-def watched(method: Method) -> Method:
+class StoppedError(Exception):
+    """A training was stopped in the middle of an epoch, as by a kill."""
+
+
+def watched(method: Method, killed_in: int | None = None) -> Method:
     """The same method, which raises a UserError where its loss rests on what `batch.student` says: no gradient flows
-    there, so that such a term trains nothing.
+    there, so that such a term trains nothing. `killed_in` is an epoch in whose middle it stops.
     """
 
     class Watched(type(method)):  # type: ignore[misc]
         def loss(self, batch: "Batch") -> "torch.Tensor":
             import torch
 
+            if batch.epoch == killed_in and batch.step > 0:
+                raise StoppedError
             marks: list[torch.Tensor] = []
             ask = batch.student
 

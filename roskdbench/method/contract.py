@@ -115,6 +115,11 @@ class Method(Declared, metaclass=_DeclaredByValue):
         return 1.0
 
     @property
+    def teacher_passes(self) -> float:
+        """Training passes of each teacher in a step, for methods that ask them: one look at the batch is a third."""
+        return 1 / 3 if self.asks_teachers else 0.0
+
+    @property
     def cost(self) -> float:
         """Training passes in a step, all in all."""
         return self.passes * self.stepping.passes

@@ -24,6 +24,8 @@ class StudentTraining:
     code: Mapping[str, str]
     passes: float
     """Training passes of the student in a step, which cost time and change nothing."""
+    teacher_passes: float
+    """And of each teacher that is asked."""
     key: str = field(repr=False)
 
     def __eq__(self, other: object) -> bool:
@@ -71,7 +73,7 @@ class MethodRow:
         code, spec = code_identity(method), method.training_declaration()
         averaging = {**mean.declaration(), "warmup": warmup}
         key = canonical_json([code, spec, averaging])
-        training = StudentTraining(choice.method, spec, averaging, code, method.cost, key)
+        training = StudentTraining(choice.method, spec, averaging, code, method.cost, method.teacher_passes, key)
         other = None
         if choice.budget_of is not None:
             like = type(choice).model_validate({"method": choice.budget_of})

@@ -232,17 +232,18 @@ def trajectory(
     inputs |= {f"teacher.{number}": each.job for number, each in enumerate(asked)}
     if any(each.reading != "last" for each in asked):
         spec["readings"] = [each.reading for each in asked]
-    share = base.train_share * training.passes
+    share = base.train_share
     if subset is not None:
         share *= _take_subset(factory, base, subset, spec, inputs)
     once = cost_of(factory, base.problem, student)
+    step = training.passes * once + training.teacher_passes * sum(each.job.pass_cost for each in asked)
     whose = "" if seed == _plain(seed) else ", a teacher" + (_subset_name(subset) if subset else "")
     return job(
         "trajectory",
         spec,
         {**inputs, **_compute_config(factory, base, student)},
         f"{training.name} {student.name} on {base.name}{whose}",
-        cost=BACKWARD * factory.samples(base.problem) * share * (epochs or factory.protocol.epochs) * once,
+        cost=BACKWARD * factory.samples(base.problem) * share * (epochs or factory.protocol.epochs) * step,
         pass_cost=once,
         network=student.key,
         code={**training.code, **factory.network_code(student)},
