@@ -362,3 +362,220 @@ def test_a_plan_warns_where_students_are_hardly_drawn_towards_labels(tmp_path):
     assert said("protocol.distillation.soft_loss={kind: bernoulli-sum, balanced: true}") == []
     done = command("plan", tmp_path / "tiny.yaml", "--store", tmp_path / "store")
     assert "Baseline V, RoS-KD are drawn towards labels by about 0.16 of what Baseline I is" in done.stdout
+
+
+MINE = """from roskdbench import ExponentialMean, FormerStudents, Method, NoTeachers, OnAllData, Overlapping, register
+
+
+@register("halved")
+class Halved(Method):
+    '''Halved: labels at half their weight.'''
+
+    def loss(self, batch):
+        return batch.hard_loss() / 2
+
+
+@register("two-before")
+class TwoBefore(Method):
+    '''Two before: from its former students.'''
+
+    teachers = FormerStudents(generations=2)
+
+
+@register("from-halved")
+class FromHalved(Method):
+    '''From halved: teachers that another method trained.'''
+
+    teachers = Overlapping(trained_by="halved")
+
+
+@register("from-averaged")
+class FromAveraged(Method):
+    '''From averaged: teachers that were distilled and averaged.'''
+
+    teachers = OnAllData(trained_by="ros-kd")
+
+
+@register("asking")
+class Asking(Method):
+    '''Asking: its teachers themselves, for one label.'''
+
+    teachers = OnAllData()
+    asks_teachers = True
+    uses_teacher_logits = False
+    tasks = ("single-label",)
+
+    @property
+    def passes(self):
+        return 3
+
+
+@register("endless")
+class Endless(Method):
+    '''Endless: its teachers are trained by itself.'''
+
+    teachers = OnAllData(trained_by="endless")
+"""
+
+
+@pytest.fixture
+def mine(tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "mine.py").write_text(MINE)
+    return folder
+
+
+def student_of(made, name):
+    return next(
+        job
+        for job in of_kind(made, "trajectory")
+        if job.locations["method"] == name and isinstance(job.spec["seed"], int)
+    )
+
+
+def test_teachers_may_be_trained_by_a_method(tiny, mine):
+    """On the same subsets as ever, with the method's code in what they are known by."""
+    made = planned(tiny, "experiments.main.methods=[from-halved, baseline-v]", folders=[mine])
+    trained = [job for job in of_kind(made, "trajectory") if job.locations["method"] == "halved"]
+    assert [job.spec["subset"] for job in trained] == [0, 1]
+    assert {job.inputs["subsets"] for job in trained} == {job.inputs["subsets"] for job in of_kind(made, "teacher")}
+    assert all(job.code for job in trained)
+    banks = {
+        made.jobs[each].inputs["teacher"]
+        for role, each in student_of(made, "from-halved").inputs.items()
+        if "bank" in role
+    }
+    assert banks == {job.fingerprint for job in trained}
+    assert made.trainings_alone == (2 + 1) + (2 + 1)
+
+
+def test_teachers_that_are_read_at_their_mean_are_asked_and_measured_so(tiny, mine):
+    made = planned(
+        tiny,
+        "experiments.main.methods=[from-averaged]",
+        "experiments.main.measures=[{measure: scores}, {measure: fidelity}]",
+        folders=[mine],
+    )
+    banks = [job for job in of_kind(made, "bank") if made.jobs[job.inputs["teacher"]].kind == "trajectory"]
+    assert len(banks) == 2
+    assert {job.spec["reading"] for job in banks} == {"averaged"}
+    taught = [job for job in of_kind(made, "predictions") if made.jobs[job.inputs["model"]].spec["seed"] != 0]
+    assert {job.spec["reading"] for job in taught if made.jobs[job.inputs["model"]].kind == "trajectory"} == {
+        "averaged"
+    }
+    assert made.trainings_alone == 2 * (2 + 1) + 1
+
+
+def test_former_students_are_networks_like_the_student_one_after_the_other(tiny, mine):
+    made = planned(tiny, "experiments.main.methods=[two-before]", folders=[mine])
+    student = student_of(made, "two-before")
+    chain = [student]
+    while "bank.0" in chain[-1].inputs:
+        chain.append(made.jobs[made.jobs[chain[-1].inputs["bank.0"]].inputs["teacher"]])
+    assert [job.kind for job in chain] == ["trajectory", "trajectory", "teacher"]
+    assert {str(job.spec["architecture"]) for job in chain} == {str(student.spec["architecture"])}
+    assert len({str(job.spec["seed"]) for job in chain[:2]}) == 2  # other views, order and first weights
+    assert made.trainings == 3
+
+
+def test_teachers_that_are_asked_are_inputs_and_no_bank_is_made_for_who_does_not_want_it(tiny, mine):
+    made = planned(tiny, "experiments.main.methods=[asking]", folders=[mine])
+    student = student_of(made, "asking")
+    assert [made.jobs[student.inputs[f"teacher.{number}"]].kind for number in range(2)] == ["teacher", "teacher"]
+    assert not of_kind(made, "bank")
+
+
+def test_what_a_step_costs_is_in_the_cost_of_its_training_and_beside_its_row(tiny, mine):
+    made = planned(tiny, "experiments.main.methods=[baseline-i, asking, baseline-iii]", folders=[mine])
+    alone_, asking, many = made.cells
+    plain = student_of(made, "baseline-i")
+    teachers = sum(job.cost for job in of_kind(made, "teacher"))
+    looks = sum(job.pass_cost for job in of_kind(made, "teacher")) / 3 / plain.pass_cost
+    assert student_of(made, "asking").cost == pytest.approx(plain.cost * (3 + looks))
+    assert alone_.cost == 1
+    assert asking.cost == pytest.approx(3 + looks + teachers / plain.cost, abs=1e-3)
+    banks = sum(job.cost for job in of_kind(made, "bank"))
+    assert many.cost == pytest.approx(1 + (teachers + banks) / plain.cost, abs=1e-3)
+
+
+def test_a_method_for_one_task_is_planned_there_and_said_elsewhere(tmp_path, mine):
+    suite = tmp_path / "both.yaml"
+    suite.write_text(
+        TINY.replace("  lesion:", "  cardio: {dataset: phantom-chest, size: 28, samples: 128}\n  lesion:").replace(
+            "[baseline-i, baseline-v, ros-kd]", "[baseline-i, asking]"
+        )
+    )
+    made = planned(suite, folders=[mine])
+    assert made.undefined == [("main", "cardio", "Asking")]
+    assert {(cell.problem, cell.method) for cell in made.cells} == {
+        ("cardio", "Baseline I"),
+        ("lesion", "Baseline I"),
+        ("lesion", "Asking"),
+    }
+    done = command("plan", suite, "--plugins", mine)
+    assert "main, cardio: Asking is not defined for its kind of labels." in done.stdout
+
+
+def test_teachers_without_end_are_one_line(tiny, mine):
+    with pytest.raises(
+        UserError, match="method 'endless': its teachers are trained by methods whose teachers never end"
+    ):
+        planned(tiny, "experiments.main.methods=[endless]", folders=[mine])
+
+
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [
+        ("{method: baseline-iii, teachers: {kind: on-all-data, trained_by: deep-ensemble}}", "it trains no student"),
+        (
+            "{method: baseline-iii, teachers: {kind: on-all-data, trained_by: gec}}",
+            "unknown method 'gec'; did you mean 'gce'",
+        ),
+        ("{method: baseline-i, budget: ros-kd}", "write it as `as NAME`"),
+        ("{method: baseline-i, budget: as roskd}", "unknown method 'roskd'"),
+        ("{method: ros-kd, budget: as baseline-i}", "costs more without its student than 'baseline-i' in all"),
+        ("{method: deep-ensemble, budget: as ros-kd}", "trains no student that could be given a budget"),
+    ],
+)
+def test_rows_that_cannot_be_are_one_line(tiny, choice, said):
+    with pytest.raises(UserError, match=said):
+        planned(tiny, f"experiments.main.methods=[{choice}]")
+
+
+def test_a_budget_stretches_the_epochs_until_the_cost_is_the_same(tiny):
+    made = planned(tiny, "experiments.main.methods=[baseline-i, ros-kd, {method: baseline-i, budget: as ros-kd}]")
+    plain, ros_kd, stretched = made.cells
+    assert stretched.method == "Baseline I (budget of RoS-KD)"
+    assert stretched.cost == pytest.approx(ros_kd.cost, abs=0.5 / 4)  # half an epoch of four
+    recipe = next(job.spec["recipe"] for job in of_kind(made, "trajectory") if job.spec["recipe"]["epochs"] != 4)
+    assert recipe["epochs"] == round(ros_kd.cost * 4)
+    assert recipe["milestones"] == [round(3 * recipe["epochs"] / 4)]
+    assert plain.cost == 1
+    alone_ = planned(tiny, "experiments.main.methods=[{method: baseline-i, budget: as ros-kd}]")
+    assert alone_.kinds()["teacher"] == 0  # the budget was reckoned by trainings that nobody asked for
+
+
+def test_banks_come_round_again_where_a_student_trains_longer(tiny):
+    made = planned(tiny, "experiments.main.methods=[{method: baseline-ii, budget: as baseline-iii}]")
+    student = student_of(made, "baseline-ii")
+    assert student.spec["recipe"]["epochs"] > student.spec["recipe"]["views"] == 4
+
+
+def test_old_recipes_are_as_they_were_and_new_settings_are_in_them(tiny):
+    usual = next(iter(of_kind(planned(tiny), "trajectory"))).spec["recipe"]
+    assert usual.keys() == {
+        *("epochs", "batch", "lr", "momentum", "weight_decay", "milestones", "factor", "augmentation", "views")
+    }
+    changed = planned(
+        tiny,
+        "protocol.optimiser={kind: adamw, schedule: cosine, warmup: 1, clip: 1}",
+        "protocol.mixup=0.2",
+        "protocol.label_smoothing=0.1",
+        "protocol.sampling=class-balanced",
+    )
+    recipe = next(iter(of_kind(changed, "trajectory"))).spec["recipe"]
+    assert recipe["algorithm"] == "adamw"
+    assert (recipe["lr"], recipe["weight_decay"]) == (1e-3, 1e-2)
+    assert (recipe["schedule"], recipe["warmup"], recipe["clip"]) == ("cosine", 1, 1.0)
+    assert (recipe["mixup"], recipe["label_smoothing"], recipe["sampling"]) == (0.2, 0.1, "class-balanced")

@@ -31,6 +31,7 @@ from roskdbench.plugins import Registry, bundled_registry
 from roskdbench.results import COLUMNS, Results, typed
 from roskdbench.statistics.bootstrap import measure_draws
 from roskdbench.suite import Suite
+from roskdbench.suite.pretrained import without_places
 from roskdbench.suite.problems import LOCATION_KEYS
 
 RESULTS, PREDICTIONS, PROVENANCE, README = "results.csv", "predictions.npz", "provenance.json", "README.md"
@@ -172,7 +173,9 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
 def _provenance(board: Board) -> str:
     provenance = {
         "version": VERSION,
-        "suite": board.suite.model_dump(mode="json", exclude={"problems": {"__all__": set(LOCATION_KEYS)}}),
+        "suite": without_places(
+            board.suite.model_dump(mode="json", exclude={"problems": {"__all__": set(LOCATION_KEYS)}})
+        ),
         "contents": board.contents,
         "entries": board.entries,
         "noise": board.noise,

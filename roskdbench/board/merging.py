@@ -18,6 +18,7 @@ from roskdbench.results import GRID, grid_key
 from roskdbench.source import neighbours_of
 from roskdbench.suite import Experiment, Suite
 from roskdbench.suite.departures import ROWS
+from roskdbench.suite.pretrained import without_places
 from roskdbench.suite.protocol import NetworkSpec
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of every file in an archive, so that equal boards give equal archives
@@ -106,7 +107,7 @@ def _networks(suite: Suite) -> list[NetworkSpec]:
 def _common(suite: Suite) -> str:
     """The same for suites whose rows may stand in one table."""
     declared = suite.model_dump(mode="json", exclude={"title": True, "experiments": {"__all__": ROWS}})
-    return fingerprint(declared)
+    return fingerprint(without_places(declared))
 
 
 def submit(board: Board, folder: Path, registry: Registry, target: Path) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -201,6 +201,46 @@ def load_network(path: Path, registry: Registry | None = None) -> tuple[Classifi
     )
     network.load_state_dict(load_file(path))
     return network.eval(), facts
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file is one that `save_weights` wrote."""
+    with safe_open(path, framework="pt") as file:
+        return METADATA in (file.metadata() or {})
+
+
+def begin_with(network: Classifier, path: Path) -> list[str]:
+    """Give a network the weights of a file, ours or one of timm's. The names of those it keeps of its own: a head of
+    another size. A first layer for colours is summed up for grey images, as timm does. A UserError if others do not
+    fit.
+    """
+    from timm.models import adapt_input_conv
+
+    try:
+        given = load_file(path)
+    except SafetensorError:
+        raise UserError(f"{path} is damaged, or no safetensors file") from None
+    if is_ours(path):
+        given = {name.removeprefix("body."): each for name, each in given.items() if name.startswith("body.")}
+    body: Any = network.body
+    own = body.state_dict()
+    cfg: Any = getattr(body, "pretrained_cfg", {}) or {}
+    firsts = cfg.get("first_conv") or ()
+    for first in [firsts] if isinstance(firsts, str) else firsts:
+        name = f"{first}.weight"
+        if name in given and name in own and given[name].shape[1] == 3 != own[name].shape[1]:
+            given[name] = adapt_input_conv(own[name].shape[1], given[name])
+    heads = cfg.get("classifier") or ()
+    of_head = tuple(f"{each}." for each in ([heads] if isinstance(heads, str) else heads))
+    left_out = [
+        name for name in own if name.startswith(of_head) and (name not in given or own[name].shape != given[name].shape)
+    ]
+    kept = {name: each for name, each in own.items() if name in left_out}
+    given = {name: each for name, each in given.items() if name not in left_out}
+    if misfit := _misfit(own, {**kept, **given}):
+        raise UserError(f"{path} does not fit the network: {misfit}")
+    body.load_state_dict({**kept, **given})
+    return left_out
 
 
 def adopt(

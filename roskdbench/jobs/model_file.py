@@ -18,16 +18,16 @@ def run(context: JobContext) -> None:
     path, spec = Path(context.job.locations["path"]), context.spec
     if file_digest(path) != spec["digest"]:
         raise UserError(f"{path} changed while it was being read; run the command again")
-    problem = context.problem()
+    problem, ours = context.problem(), spec["ours"] or networks.is_ours(path)
     classes, channels = problem.labels.classes, problem.images.shape[1]
-    if spec["ours"]:
+    if ours:
         network, facts = networks.load_network(path, context.registry)
         if tuple(facts["class_names"]) != classes or facts["channels"] != channels:
             theirs = f"{', '.join(facts['class_names'])} on {facts['channels']} channels"
             raise UserError(f"{path} was trained for {theirs}; the problem has {', '.join(classes)} on {channels}")
     else:
         facts = {
-            "architecture": {"model": spec["model"], "options": {}},
+            "architecture": {"model": spec["model"], "options": spec.get("options", {})},
             "stem": "standard",
             "channels": channels,
             "size": problem.images.shape[2],

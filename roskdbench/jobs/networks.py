@@ -1,6 +1,7 @@
 """What the jobs that train have in common: examples, a fresh network, how it computes, its training, and its file."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from roskdbench.engine.recipe import Recipe, Seeds
 from roskdbench.engine.training import DivergedError, Training
 from roskdbench.engine.validation import ValidationSet
 from roskdbench.errors import UserError
-from roskdbench.fingerprint import canonical_json, seed_for
+from roskdbench.fingerprint import canonical_json, file_digest, seed_for
 from roskdbench.jobs.context import JobContext
 from roskdbench.measuring.tested import Tested
 from roskdbench.plugins import Registry
@@ -77,8 +78,8 @@ def facts(context: JobContext, problem: Problem) -> dict[str, Any]:
 
 
 def fresh(context: JobContext, described: Mapping[str, Any], *purpose: Any) -> Classifier:
-    """A network with weights drawn for a purpose."""
-    return networks.build(
+    """A network with weights drawn for a purpose, or with those of a file that its training begins with."""
+    network = networks.build(
         described["architecture"],
         described["channels"],
         described["classes"],
@@ -89,6 +90,15 @@ def fresh(context: JobContext, described: Mapping[str, Any], *purpose: Any) -> C
         context.registry,
         context.spec.get("init", "timm"),
     )
+    if (digest := context.spec.get("pretrained")) is not None:
+        path = Path(context.job.locations.get("pretrained", ""))
+        if not path.is_file() or file_digest(path) != digest:
+            raise UserError(f"{context.job.label}: the file that it begins with is not at {path} any more, or changed")
+        left_out = networks.begin_with(network, path)
+        if left_out:
+            context.notes["not pretrained"] = left_out
+            context.report(0.0, f"{', '.join(left_out)} of another size than in {path.name}: drawn")
+    return network
 
 
 def trained(artifact: Artifact, reading: str, registry: Registry | None = None) -> Classifier:

@@ -96,6 +96,8 @@ class Block:
         epochs: int | None = None,
     ) -> Model:
         """A training as a row says, of its student or of a teacher that is trained so."""
+        if student.ready_made:
+            raise UserError(f"{student.name} is ready_made and cannot be a student: leave that out to train it on")
         asked = tuple(taught.teachers) if row.method.asks_teachers else ()
         given = (row.training, student, taught.banks, asked, self.seed if seed is None else seed, subset)
         trained = training_jobs.trajectory(self.factory, self.base, *given, epochs)
@@ -147,6 +149,8 @@ class Block:
         if len(slots) != len(networks):
             known = network.architecture in networks
             position = networks.index(network.architecture) if known else len(networks) + number
+        if network.ready_made:
+            return Model(training_jobs.ready_made(self.factory, self.base, network), "last"), 0
         if slot.method is None and slot.taught_by is None:
             return Model(training_jobs.teacher(self.factory, self.base, slot, position, seed), "last"), 1
         like = row if slot.method is None else self._row_of(slot.method)

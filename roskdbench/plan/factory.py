@@ -83,7 +83,13 @@ class JobFactory:
             "recipe": self.recipe,
             "precision": self.precision,
             **({} if self.protocol.init == "timm" else {"init": self.protocol.init}),
+            **({} if network.pretrained is None else {"pretrained": network.pretrained.digest()}),
         }
+
+    def location(self, network: NetworkSpec) -> dict[str, str]:
+        """Where the weights are that a network begins with."""
+        file = network.pretrained.file if network.pretrained else None
+        return {} if file is None else {"pretrained": file}
 
     def network_code(self, network: NetworkSpec) -> dict[str, str]:
         """The code of a network that is a plugin's."""

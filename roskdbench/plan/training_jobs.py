@@ -162,6 +162,31 @@ def teacher(factory: JobFactory, base: Base, slot: TeacherSlot, position: int, s
         pass_cost=once,
         network=network.key,
         code={**factory.network_code(network), **({} if hard is None else code_of(type(hard)))},
+        locations=factory.location(network),
+    )
+
+
+@memoised
+def ready_made(factory: JobFactory, base: Base, network: NetworkSpec) -> Job:
+    """A teacher that was trained elsewhere."""
+    assert network.pretrained is not None
+    spec = {
+        "digest": network.pretrained.digest(),
+        "ours": False,
+        "model": network.model,
+        "options": network.options,
+        "mean": None,
+        "deviation": None,
+    }
+    return job(
+        "model_file",
+        spec,
+        {"pixels": base.pixels},
+        f"{network.name}, ready-made",
+        pass_cost=cost_of(factory, base.problem, network),
+        network=network.key,
+        code=factory.network_code(network),
+        locations={"path": str(network.pretrained.file)},
     )
 
 
@@ -247,7 +272,7 @@ def trajectory(
         pass_cost=once,
         network=student.key,
         code={**training.code, **factory.network_code(student)},
-        locations={"method": training.name},
+        locations={"method": training.name, **factory.location(student)},
     )
 
 

@@ -9,6 +9,7 @@ from roskdbench.suite.augmentation import PRESETS, Augmentation
 from roskdbench.suite.declared import Declared
 from roskdbench.suite.libraries import model_objection, weights_objection
 from roskdbench.suite.plugged import registry_of
+from roskdbench.suite.pretrained import Pretrained
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -26,6 +27,16 @@ class NetworkSpec(Declared):
     """Arguments for timm's constructor, such as {channels: [16, 32, 64, 128]}."""
     title: str | None = None
     """What tables call it; the model's name if left out."""
+    pretrained: Pretrained | None = None
+    """A safetensors file of weights that its training begins with; a head of another size is left out."""
+    ready_made: bool = False
+    """Whether it is a teacher as the pretrained weights have it, and is not trained."""
+
+    @model_validator(mode="after")
+    def _is_ready(self) -> "NetworkSpec":
+        if self.ready_made and self.pretrained is None:
+            raise ValueError("a network that is ready_made needs pretrained: FILE.safetensors")
+        return self
 
     @field_validator("model")
     @classmethod
@@ -41,7 +52,8 @@ class NetworkSpec(Declared):
         for name in WEIGHTS_OPTIONS:
             if options.get(name):
                 raise ValueError(
-                    f"'{name}' would load weights, and networks are trained from scratch here; leave it out"
+                    f"'{name}' would load weights, and networks are trained from scratch here; leave it out, or say "
+                    "pretrained: FILE.safetensors beside model"
                 )
         return options
 
@@ -53,7 +65,8 @@ class NetworkSpec(Declared):
     @cached_property
     def key(self) -> str:
         """One text for all that was said of the network."""
-        return self.model_dump_json()
+        usual = {name for name in ("pretrained", "ready_made") if not getattr(self, name)}
+        return self.model_dump_json(exclude=usual)
 
     @cached_property
     def architecture(self) -> dict[str, Any]:

@@ -155,11 +155,13 @@ def _plain(node: yaml.Node, keys: Keys, path: Path, places: dict[Keys, str]) -> 
 
 
 def _is_path(keys: Keys) -> bool:
-    """Whether a text there is a path: problems.NAME.root, or a matrix of experiments.NAME.noise.0."""
+    """Whether a text there is a path: problems.NAME.root, a matrix of experiments.NAME.noise.0, a network's weights."""
     match keys:
         case ("problems", _, str(place)):
             return place in LOCATION_KEYS
         case ("experiments", _, "noise", _, "matrix") | ("experiments", _, "noise", _, "matrix", _):
+            return True
+        case (*_, "pretrained") | (*_, "pretrained", "file"):
             return True
     return False
 

@@ -1,0 +1,65 @@
+"""FitNets: hints for thin deep nets (Romero, Ballas, Kahou, Chassang, Gatta and Bengio 2015, ICLR, arXiv 1412.6550).
+
+A regressor r makes the student's feature map of a middle stage like the teacher's:
+
+    loss = CE + w mean of (map_teacher - r(map_student))^2,
+
+the mean being over examples, channels and positions.
+
+What is adaptation: the paper first trains the lower half of the student on the hint alone, and then the whole of it by
+distillation. Here both parts of the loss are learnt at once, in one stage, as in most code that compares methods; the
+weight 100 and the stage before the last come from there (Tian, Krishnan and Isola 2020, ICLR, arXiv 1910.10699, and
+their code). The regressor is one convolution of 1x1 that learns with the student. Stages are counted from the coarsest
+backwards, and where two maps differ in size the larger one is pooled to the smaller by its means.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from roskdbench import Batch, Method, Single, TrainingFacts, register
+
+from ._maps import resized, smaller_size
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@register("fitnet")
+class FitNet(Method):
+    """FitNet: one teacher's feature maps as hints, by a regressor that learns along."""
+
+    uses_maps = True
+    asks_teachers = True
+    uses_teacher_logits = False
+
+    teachers = Single()
+    hint_weight: Annotated[float, Field(ge=0)] = 100.0
+    """Of the mean squared difference between the maps."""
+    stage: Annotated[int, Field(ge=1, le=4)] = 2
+    """Which feature maps are compared, counted back from the coarsest, which is 1; the finest there is if there are
+    fewer.
+    """
+
+    def begin(self, facts: TrainingFacts) -> nn.Module:
+        """The regressor."""
+        from torch import nn
+
+        (theirs,) = facts.teacher_widths
+        depth = min(self.stage, len(facts.widths.maps), len(theirs.maps))
+        return nn.Conv2d(facts.widths.maps[-depth][0], theirs.maps[-depth][0], 1)
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Cross-entropy, and the hint."""
+        from torch.nn.functional import mse_loss
+
+        (answer,) = batch.teacher_outputs
+        depth = min(self.stage, len(batch.maps), len(answer.maps))
+        precision = batch.student_logits.dtype
+        student, teacher = batch.maps[-depth].to(precision), answer.maps[-depth].to(precision)
+        size = smaller_size(student, teacher)
+        assert batch.state is not None
+        found = batch.state(resized(student, size))
+        return batch.hard_loss() + self.hint_weight * mse_loss(found, resized(teacher, size))

@@ -1,0 +1,76 @@
+"""Weights that a network begins with, from a safetensors file that is known by its bytes."""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from roskdbench.errors import UserError
+from roskdbench.fingerprint import file_digest
+from roskdbench.suite.declared import Declared
+
+KEY = "pretrained"
+
+
+class _Pretrained(Declared):
+    """A file, and the SHA-256 of its bytes, which is what counts."""
+
+    file: str | None = None
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+
+    @model_validator(mode="after")
+    def _says_which(self) -> "_Pretrained":
+        if self.file is None and self.sha256 is None:
+            raise ValueError("name a safetensors file")
+        if self.file is not None and Path(self.file).suffix != ".safetensors":
+            raise ValueError(f"'{self.file}' is no safetensors file; others could run code, and are not read")
+        return self
+
+    def digest(self) -> str:
+        """Of the file's bytes. A UserError where it is not there, or not the one that was meant."""
+        if self.file is None:
+            assert self.sha256 is not None
+            return self.sha256
+        path = Path(self.file)
+        if not path.is_file():
+            raise UserError(f"there is no file {path}, which a network is to begin with")
+        stat = path.stat()
+        found = _digest(str(path.resolve()), stat.st_mtime_ns, stat.st_size)
+        if self.sha256 not in (None, found):
+            raise UserError(f"{path} is not the file that the suite means: its SHA-256 is {found}")
+        return found
+
+
+Pretrained = Annotated[
+    _Pretrained,
+    BeforeValidator(
+        lambda value: {"file": value} if isinstance(value, str) else value, json_schema_input_type=str | _Pretrained
+    ),
+]
+"""A safetensors file, or a mapping with `file` and `sha256`."""
+
+
+@cache
+def _digest(path: str, modified: int, size: int) -> str:
+    return file_digest(Path(path))
+
+
+def each_pretrained(said: Any, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Any:
+    """What a suite says as JSON, with what it says of each file changed."""
+    if isinstance(said, Mapping):
+        return {
+            key: change(value) if key == KEY and isinstance(value, Mapping) else each_pretrained(value, change)
+            for key, value in said.items()
+        }
+    return [each_pretrained(each, change) for each in said] if isinstance(said, list) else said
+
+
+def without_places(said: Any) -> Any:
+    """What a suite says as JSON, its files known by their bytes alone."""
+
+    def known(value: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"file": None, "sha256": _Pretrained.model_validate(value).digest()}
+
+    return each_pretrained(said, known)
