@@ -9,8 +9,9 @@ the mean being over examples, channels and positions.
 What is adaptation: the paper first trains the lower half of the student on the hint alone, and then the whole of it by
 distillation. Here both parts of the loss are learnt at once, in one stage, as in most code that compares methods; the
 weight 100 and the stage before the last come from there (Tian, Krishnan and Isola 2020, ICLR, arXiv 1910.10699, and
-their code). The regressor is one convolution of 1x1 that learns with the student. Stages are counted from the coarsest
-backwards, and where two maps differ in size the larger one is pooled to the smaller by its means.
+their code), and so does the regressor, a convolution of 1x1, BatchNorm and ReLU, which learns with the student: with a
+bare convolution the loss did not stay finite at a learning rate of .1. Stages are counted from the coarsest backwards,
+and where two maps differ in size the larger one is pooled to the smaller by its means.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ class FitNet(Method):
 
         (theirs,) = facts.teacher_widths
         depth = min(self.stage, len(facts.widths.maps), len(theirs.maps))
-        return nn.Conv2d(facts.widths.maps[-depth][0], theirs.maps[-depth][0], 1)
+        channels = theirs.maps[-depth][0]
+        return nn.Sequential(nn.Conv2d(facts.widths.maps[-depth][0], channels, 1), nn.BatchNorm2d(channels), nn.ReLU())
 
     def loss(self, batch: Batch) -> Tensor:
         """Cross-entropy, and the hint."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
+from conftest import ROOT, payloads
 from scipy import stats
 from tiny import RECIPE, SEEDS, tiny_examples, tiny_network
 
@@ -24,8 +24,10 @@ from roskdbench.method.losses import hard_losses, mixture_divergence
 from roskdbench.plan import plan
 from roskdbench.plugins import discover
 from roskdbench.source import bare_source
+from roskdbench.store import Store
 from roskdbench.suite import read_suite
 from roskdbench.suite.augmentation import PRESETS
+from roskdbench.walk import run
 
 NAMES = [name for name, entry in discover().of("method").items() if entry.bundled]
 PAPERS = ("baseline-i", "baseline-ii", "baseline-iii", "baseline-iv", "baseline-v", "ros-kd")
@@ -61,7 +63,9 @@ def test_every_method_says_whose_it_is_and_no_file_is_long():
     for name in NAMES:
         method = discover().of("method")[name].thing
         told = sys.modules[method.__module__].__doc__ or ""
-        assert re.search(r"\b(19|20)\d\d\b", told) or name in PAPERS or "RoS-KD" in told or "ensemble" in told, name
+        assert re.search(r"\b(19|20)\d\d\b", told) or "RoS-KD" in told or name in PAPERS or not method.trains_student, (
+            name
+        )
         assert len(method.title()) <= 24, name
         assert method.summary(), name
         lengths[name] = len(Path(sys.modules[method.__module__].__file__).read_text("utf-8").splitlines())
@@ -527,6 +531,23 @@ SILENT = {
         "batch.generator has random numbers",
     ),
 }
+SILENT |= {
+    "a cost that is not what it says": (
+        "    def loss(self, batch):\n"
+        "        return batch.hard_loss() + batch.ask(batch.images.flip(3)).logits.square().mean()\n",
+        "it makes 2.00 passes through the student a step and says 1.00: say so in `passes`",
+    ),
+    "memory that no checkpoint has": (
+        "    def loss(self, batch):\n"
+        "        seen.append(batch.student_logits.detach().mean())\n"
+        "        return batch.hard_loss() * (1 + sum(seen[-4:])) + 0 * len(seen)\n\n\nseen = []\n",
+        "ended in other weights",
+    ),
+    "a state that is no module": (
+        "    def begin(self, facts):\n        return {'memory': facts.targets}\n",
+        "has to return a torch.nn.Module or None",
+    ),
+}
 MEANT = {
     "a field that the loss reads": (
         "    scale: float = 2.0\n\n    def loss(self, batch):\n        return self.scale * batch.hard_loss()\n"
@@ -545,6 +566,21 @@ class Silent(Method):
     '''Silent: one.'''
 
 """
+
+
+MEANT |= {
+    "a second look that it says it takes": (
+        "    @property\n    def passes(self):\n        return 2\n\n"
+        "    def loss(self, batch):\n"
+        "        return batch.hard_loss() + batch.ask(batch.images.flip(3)).logits.square().mean()\n"
+    ),
+    "memory in what `begin` returns": (
+        "    def begin(self, facts):\n        import torch\n\n        state = torch.nn.Module()\n"
+        "        state.register_buffer('seen', torch.zeros(facts.samples))\n        return state\n\n"
+        "    def loss(self, batch):\n        return batch.hard_loss() * (1 + batch.state.seen[batch.positions].mean())\n\n"
+        "    def after_step(self, batch):\n        batch.state.seen[batch.positions] += batch.progress\n"
+    ),
+}
 
 
 def objections_to(folder, body):
@@ -614,3 +650,101 @@ def test_a_file_that_registers_nothing_is_named_where_a_method_is_missed(tmp_pat
     (tmp_path / "mine.py").write_text("class Mine:\n    pass\n")
     with pytest.raises(UserError, match=r"unknown method 'mine'; .* \(no @register in .*mine\.py\)"):
         make_method(discover([tmp_path]), "mine")
+
+
+class TestNeighbours:
+    """Files beside a method file that it imports."""
+
+    SHARED = "def scaled(loss):\n    return 2 * loss  # twice\n"
+    MINE = (
+        "from roskdbench import Method, register\n\nfrom ._shared import scaled\n\n\n@register('doubled')\n"
+        "class Doubled(Method):\n    '''Doubled: twice the loss.'''\n\n"
+        "    def loss(self, batch):\n        return scaled(batch.hard_loss())\n"
+    )
+
+    @pytest.fixture
+    def folder(self, tmp_path):
+        (tmp_path / "_shared.py").write_text(self.SHARED)
+        (tmp_path / "doubled.py").write_text(self.MINE)
+        return tmp_path
+
+    def identity(self, folder):
+        return code_identity(make_method(discover([folder]), "doubled"))
+
+    def test_their_code_runs_and_counts_and_their_comments_do_not(self, folder):
+        registry = discover([folder])
+        assert registry.broken == registry.silent == []
+        one = batch(Equal())
+        torch.testing.assert_close(make_method(registry, "doubled").loss(one), 2 * one.hard_loss())
+        before = self.identity(folder)
+        (folder / "_shared.py").write_text(self.SHARED.replace("twice", "two times"))
+        assert self.identity(folder) == before
+        (folder / "_shared.py").write_text(self.SHARED.replace("2 *", "3 *"))
+        assert self.identity(folder) != before
+        torch.testing.assert_close(make_method(discover([folder]), "doubled").loss(one), 3 * one.hard_loss())
+
+    def test_so_does_the_code_that_they_import(self, folder):
+        (folder / "_deeper.py").write_text("FACTOR = 2\n")
+        (folder / "_shared.py").write_text("from . import _deeper\n\n\ndef scaled(x):\n    return _deeper.FACTOR * x\n")
+        before = self.identity(folder)
+        (folder / "_deeper.py").write_text("FACTOR = 5\n")
+        assert self.identity(folder) != before
+
+    def test_a_neighbour_may_be_a_method_itself(self, folder):
+        (folder / "again.py").write_text(
+            "from roskdbench import register\n\nfrom .doubled import Doubled\n\n\n@register('again')\n"
+            "class Again(Doubled):\n    '''Again: the same.'''\n"
+        )
+        registry = discover([folder])
+        assert registry.clashes == {}
+        assert {"doubled", "again"} < registry.of("method").keys()
+        assert issubclass(registry.of("method")["again"].thing, registry.of("method")["doubled"].thing)
+
+    def test_folders_do_not_see_each_others_neighbours(self, folder, tmp_path_factory):
+        other = tmp_path_factory.mktemp("other")
+        (other / "_shared.py").write_text(self.SHARED.replace("2 *", "7 *"))
+        (other / "sevenfold.py").write_text(self.MINE.replace("doubled", "sevenfold"))
+        registry, one = discover([folder, other]), batch(Equal())
+        for name, factor in (("doubled", 2), ("sevenfold", 7)):
+            torch.testing.assert_close(make_method(registry, name).loss(one), factor * one.hard_loss())
+
+    def test_a_neighbour_that_is_not_there_is_one_line(self, folder):
+        (folder / "_shared.py").unlink()
+        (broken,) = discover([folder]).broken
+        assert "doubled.py: ModuleNotFoundError" in broken
+        assert "_shared" in broken
+
+
+@pytest.mark.slow
+def test_every_method_of_the_zoo_trains_and_workers_change_no_byte(tmp_path):
+    """All of them on little, by three workers; those that keep something or are taught by others again, by one."""
+    little = {"samples": 96, "size": 28}
+    settings = [
+        f"problems.{problem}.{key}={value}" for problem in ("lesion", "cardio") for key, value in little.items()
+    ]
+    settings += ["protocol.epochs=4", "protocol.averaging_warmup=2", "protocol.batch=24"]
+    again = [
+        "co-teaching",
+        "crd",
+        "dividemix",
+        "elr",
+        "mean-teacher",
+        "sam",
+        "adaad",
+        "ca-mkd",
+        "gce-teacher",
+        "born-again",
+    ]
+    everything = plan(read_suite("zoo-small", settings), discover())
+    assert {cell.registered for cell in everything.cells} == set(NAMES)
+    some = plan(read_suite("zoo-small", [*settings, f"experiments.every.methods=[{', '.join(again)}]"]), discover())
+    assert some.jobs.keys() < everything.jobs.keys()
+    many, one = Store.at(tmp_path / "many"), Store.at(tmp_path / "one")
+    done = run(everything, many, workers=3)
+    assert done.reasons == {}
+    assert set(done.state.values()) == {"done"}, [each for each in done.messages if "diverged" in each]
+    lesion = {each: job for each, job in some.jobs.items() if "cardio" not in job.label}
+    some.cells = [cell for cell in some.cells if cell.problem == "lesion"]
+    some.jobs = lesion
+    assert set(run(some, one, workers=1).state.values()) == {"done"}
+    assert payloads(one, some) == payloads(many, some)

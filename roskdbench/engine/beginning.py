@@ -58,6 +58,7 @@ def begin_state(
         epochs=lessons.recipe.epochs,
         steps=sum(1 for _ in batches(lessons.learning, lessons.recipe.batch)),
         widths=network.widths(size, method.uses_maps),
+        teachers=max(len(lessons.bank), len(teachers)),
         teacher_widths=tuple(each.widths(size, method.uses_maps) for each in teachers),
         network=alone(fresh) if fresh else _no_network,
         device=examples.device,

@@ -20,14 +20,14 @@ class EpochViews:
         self._examples, self._recipe, self._seed, self._view = examples, recipe, seed, view
         self._mixed = mixed_with(len(examples), seed, view, recipe.mixup, examples.device) if recipe.mixup else None
 
-    def images(self, positions: Tensor) -> Tensor:
-        """The views of the samples at these positions. [B, C, H, W]"""
-        own = self._views(positions)
+    def images(self, positions: Tensor, other: int = 0) -> Tensor:
+        """The views of the samples at these positions, or the k-th other views of them. [B, C, H, W]"""
+        own = self._views(positions, other)
         if self._mixed is None:
             return own
         partners, shares = self._mixed
         share = shares[positions][:, None, None, None]
-        return share * own + (1 - share) * self._views(partners[positions])
+        return share * own + (1 - share) * self._views(partners[positions], other)
 
     def targets(self, targets: Tensor, task: Task, classes: int) -> Tensor:
         """The labels of all samples, mixed as the images are. [n] or [n, C]"""
@@ -36,8 +36,9 @@ class EpochViews:
         own, (partners, shares) = as_shares(targets, task, classes), self._mixed
         return shares[:, None] * own + (1 - shares[:, None]) * own[partners]
 
-    def _views(self, positions: Tensor) -> Tensor:
-        return self._examples.views(positions, self._view, self._seed, self._recipe.augmentation)
+    def _views(self, positions: Tensor, other: int) -> Tensor:
+        seed = seed_for("another view", other, self._seed) if other else self._seed
+        return self._examples.views(positions, self._view, seed, self._recipe.augmentation)
 
 
 def mixed_with(count: int, seed: int, view: int, concentration: float, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -105,11 +105,6 @@ class Lessons:
         rows = np.stack([teacher[view] for teacher in self.bank])
         return torch.from_numpy(rows).to(device).float()
 
-    def another_view(self, positions: Tensor, epoch: int, number: int) -> Tensor:
-        """The k-th other view of samples in an epoch, never mixed; 0 is the first. [B, C, H, W]"""
-        seed = seed_for("another view", number, self.seeds.views) if number else self.seeds.views
-        return self.examples.views(positions, self.recipe.view_of(epoch), seed, self.recipe.augmentation)
-
     def held_out_positions(self, epoch: int, step: int) -> Tensor:
         """A batch of those that are not learnt from, drawn for a step."""
         generator = torch.Generator().manual_seed(seed_for("held out", self.seeds.method, epoch, step))

@@ -190,10 +190,11 @@ class Training:
             soft_loss=self.method.soft_loss,
             soft_scale=self.soft_scale,
             label_smoothing=self.recipe.label_smoothing,
+            classes=self.classes,
             positions=at.positions,
             progress=at.progress,
             state=self.state,
-            view=lambda number: self.config.images(lessons.another_view(at.positions, at.epoch, number)),
+            view=lambda number: self.config.images(lesson.views.images(at.positions, number)),
             **optional,
         )
 

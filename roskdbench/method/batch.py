@@ -66,13 +66,17 @@ class Batch:
     """The share of a label that the hard loss spreads evenly, as the protocol says."""
     held_out: Callable[[], tuple[torch.Tensor, torch.Tensor]] | None = None
     """Images and targets that the student does not learn from, where the weighting asked for such."""
+    classes: int = 0
+    """How many there are, known without a pass through the student; 0 where nobody said."""
     positions: torch.Tensor | None = None  # [B], index of each example among the n that are learnt from
     progress: float = 0.0
     """The share of the training's steps that lie behind."""
     state: nn.Module | None = None
     """What the method's `begin` returned."""
     view: Callable[[int], torch.Tensor] = NO_OTHER_VIEW
-    """The k-th other view of the same samples, k from 1 on; as they are if nothing is augmented."""
+    """The k-th other view of the same samples, k from 1 on, mixed as `images` are where the protocol mixes; the same as
+    `images` if nothing is augmented.
+    """
     ask_averaged: Callable[[torch.Tensor], torch.Tensor] = NO_AVERAGED
     """The logits of the averaged student, without gradient, for methods whose averaging goes by steps."""
     ask_teachers: Callable[[torch.Tensor], tuple[Output, ...]] = NO_TEACHERS
@@ -142,13 +146,17 @@ class Batch:
         import torch
 
         if self.task == "single-label" and not self.targets.is_floating_point():
-            return torch.nn.functional.one_hot(self.targets, self.student_logits.shape[-1]).float()
-        return self.targets.float()
+            return torch.nn.functional.one_hot(self.targets, self._width).float()
+        return self.targets if self.targets.is_floating_point() else self.targets.float()
+
+    @property
+    def _width(self) -> int:
+        return self.classes or self.student_logits.shape[-1]
 
     @property
     def smoothed_targets(self) -> torch.Tensor:
         """The labels with `label_smoothing` of them spread over all classes, or over presence and absence."""
-        evenly = 1 / (self.student_logits.shape[-1] if self.task == "single-label" else 2)
+        evenly = 1 / (self._width if self.task == "single-label" else 2)
         return (1 - self.label_smoothing) * self.label_shares + self.label_smoothing * evenly
 
     def divergences(self, temperature: float) -> torch.Tensor:

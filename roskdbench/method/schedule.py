@@ -20,6 +20,10 @@ class Schedule(Part):
         """Of an epoch, counted from 0."""
         raise NotImplementedError
 
+    def averaging_begins(self, epochs: int) -> int | None:
+        """The first epoch whose weights are averaged, where the method says none; the protocol's if None."""
+        return None
+
     def declaration(self) -> dict[str, Any]:
         """The part as a suite would write it, without what is as usual."""
         return {"kind": self.kind, **self.model_dump(mode="json", exclude_defaults=True)}
@@ -50,3 +54,7 @@ class Cyclic(Schedule):
             return usual(epoch)
         done = (epoch - first) % self.length / max(1, self.length - 1)
         return usual(0) * ((1 - done) * self.highest + done * self.lowest)
+
+    def averaging_begins(self, epochs: int) -> int | None:
+        """With the first cycle."""
+        return round(self.begins * epochs)

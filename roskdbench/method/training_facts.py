@@ -31,6 +31,8 @@ class TrainingFacts:
     network: Callable[[str], nn.Module]
     """A fresh network like the student, with weights drawn for the purpose that is named; it gives logits."""
     device: torch.device
+    teachers: int = 0
+    """How many there are, asked themselves or not."""
 
     @property
     def samples(self) -> int:

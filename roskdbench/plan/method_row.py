@@ -61,7 +61,8 @@ class MethodRow:
         usual = usual_parameters(registry.find("method", choice.method).thing, protocol)
         method = make_method(registry, choice.method, {**usual, **choice.parameters})
         mean = method.collected_mean
-        warmup = protocol.averaging_warmup if mean.warmup is None else mean.warmup
+        begins = method.schedule.averaging_begins(protocol.epochs) if mean.warmup is None else mean.warmup
+        warmup = protocol.averaging_warmup if begins is None else begins
         objection = method.weighting.objection(protocol.epochs)
         if method.averaging.reading == "averaged" and warmup >= protocol.epochs:
             objection = (

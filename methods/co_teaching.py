@@ -1,0 +1,57 @@
+"""Co-teaching: "Co-teaching: Robust Training of Deep Neural Networks with Extremely Noisy Labels", Han et al., NeurIPS
+2018 (1804.06872).
+
+Two networks learn side by side. In each batch either picks the R(T) of the examples with the smallest loss, and the
+other one learns from them:
+
+    R(T) = 1 - min(T / T_k, 1) rate
+
+in epoch T, counted from 0. The rate is that of the noise, which the paper takes for known; .2 and T_k = 10 epochs are
+the defaults of the authors' code.
+
+What is adaptation: both losses are added up and both networks learn in one step of one optimiser, which is the same as
+two steps unless gradients are clipped. The student is the first network. With several findings an example's loss is the
+mean over those that are known, and examples are picked as a whole.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field, NonNegativeInt
+
+from roskdbench import Batch, Method, TrainingFacts, register
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+@register("co-teaching")
+class CoTeaching(Method):
+    """Co-teaching: two networks pick the samples that the other one learns from."""
+
+    forget_rate: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    """The share of a batch that is left out in the end; the rate of the noise, as far as it is known."""
+    gradual: NonNegativeInt = 10
+    """T_k: the epochs in which that share grows from 0."""
+
+    @property
+    def passes(self) -> float:
+        """Two networks learn."""
+        return 2.0
+
+    def begin(self, facts: TrainingFacts) -> nn.Module:
+        """The second network."""
+        return facts.network("co-teaching")
+
+    def loss(self, batch: Batch) -> torch.Tensor:
+        """Either network's loss on what the other one picked."""
+        ours = batch.hard_losses()
+        theirs = batch.hard_losses(batch.state(batch.images).to(ours.dtype))
+        kept = max(1, int((1 - self.forgotten(batch.epoch)) * len(ours)))
+        return ours[theirs.argsort()[:kept]].mean() + theirs[ours.argsort()[:kept]].mean()
+
+    def forgotten(self, epoch: int) -> float:
+        """The share that is left out in an epoch."""
+        return self.forget_rate * min(1.0, epoch / self.gradual if self.gradual else 1.0)

@@ -1,0 +1,30 @@
+"""Adversarial training by projected gradient descent. Madry, Makelov, Schmidt, Tsipras, Vladu: Towards Deep Learning
+Models Resistant to Adversarial Attacks, ICLR 2018 (arXiv 1706.06083).
+
+min over the student of the mean of max over |x' - x| <= radius of CE(student(x'), y), the inner maximum by projected
+ascent from a uniform start; no clean image is learnt from.
+
+What is adaptation: radius and steps (see `_inner_attack.py`); for several findings CE is the mean of binary
+cross-entropies over those that are known. Both maximum and minimum go by the noisy labels, as there are no others.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from roskdbench import Batch, register
+
+from ._inner_attack import AdversarialMethod, attacked_labels
+
+if TYPE_CHECKING:
+    import torch
+
+
+@register("pgd-at")
+class PGDTraining(AdversarialMethod):
+    """PGD-AT: cross-entropy with labels on images changed against the student."""
+
+    def loss(self, batch: Batch) -> torch.Tensor:
+        """The labels' loss of the changed images."""
+        changed = attacked_labels(self, batch)
+        return batch.hard_losses(batch.ask(changed).logits).mean()
