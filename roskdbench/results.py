@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from roskdbench.artifact import RECORD, DamagedArtifactError
 from roskdbench.errors import UserError, nearest
 from roskdbench.plan import Cell, Plan, fingerprints_of, plan
+from roskdbench.plan.passes import Passes
 from roskdbench.plugins import discover
 from roskdbench.runs import last_located, planned_again, reasons_in, run_name, runs
 from roskdbench.statistics.draws_file import read_draws
@@ -61,6 +63,8 @@ class Results:
     """The share of training labels that are wrong, by experiment, problem and noise, as it came out."""
     drawn: Drawn = lambda fingerprint: {}
     """The bootstrap draws of a job, by metric."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """What the trainings and banks behind a cell's scores took, by the scores' fingerprint, where tables ask for it."""
     _made: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def once(self, key: Any, make: Callable[[], Any]) -> Any:
@@ -135,6 +139,7 @@ def collect(plan: Plan, store: Store, reasons: dict[str, str] | None = None) -> 
         _made_with(plan, store),
         _noise(plan, store),
         lambda fingerprint: read_draws(store.path(fingerprint)),
+        _seconds(plan, store),
     )
 
 
@@ -178,6 +183,21 @@ def _made_with(plan: Plan, store: Store) -> list[str]:
         if job.trains and fingerprint in store:
             found.add(made_with(store, fingerprint))
     return sorted(found - {""})
+
+
+def _seconds(plan: Plan, store: Store) -> dict[str, float]:
+    """Of the cells of experiments whose tables show them. What a training took when it was resumed is its last part."""
+    shown = {name for name, experiment in plan.suite.experiments.items() if "seconds" in experiment.beside}
+    passes, known, found = Passes(plan.jobs), dict[str, float](), dict[str, float]()
+    for cell in plan.cells:
+        if cell.experiment in shown:
+            behind = passes.trainings(cell.scores)
+            for each in behind - known.keys():
+                with suppress(OSError, ValueError, KeyError, TypeError):
+                    known[each] = float(json.loads((store.path(each) / RECORD).read_text("utf-8"))["seconds"])
+            if behind <= known.keys():
+                found[cell.scores] = sum(known[each] for each in behind)
+    return found
 
 
 def _noise(plan: Plan, store: Store) -> dict[tuple[str, str, str], float]:

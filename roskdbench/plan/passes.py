@@ -16,13 +16,14 @@ class Passes:
 
     def behind(self, job: Job) -> float:
         """Of a model, as if nothing of it were there."""
-        return sum(self._jobs[each].cost for each in self._counted(job.fingerprint))
+        return sum(self._jobs[each].cost for each in self.trainings(job.fingerprint))
 
-    def _counted(self, fingerprint: str) -> frozenset[str]:
+    def trainings(self, fingerprint: str) -> frozenset[str]:
+        """The trainings and banks behind a job."""
         found = self._known.get(fingerprint)
         if found is None:
             job = self._jobs[fingerprint]
             own = {fingerprint} if job.kind in COUNTED else set[str]()
-            found = frozenset(own.union(*(self._counted(each) for each in job.inputs.values())))
+            found = frozenset(own.union(*(self.trainings(each) for each in job.inputs.values())))
             self._known[fingerprint] = found
         return found

@@ -79,9 +79,9 @@ class Experiment(Declared):
     """What is measured besides the scores, which every cell has."""
     shown: Annotated[list[str], Field(min_length=1)] | None = None
     """Which metrics its tables show; the protocol's if left out."""
-    beside: list[Literal["family", "cost"]] = []
-    """What stands beside the rows of the score table: the methods' family, by which rows are then grouped, and their
-    cost: training passes with their teachers', relative to a student's on labels alone.
+    beside: list[Literal["family", "cost", "seconds"]] = []
+    """What stands beside the rows of the score table: the methods' family, by which rows are then grouped; their cost
+    in training passes with their teachers', relative to a student's on labels alone; the seconds that took here.
     """
     reference: str = "ros-kd"
     """The method, by name or title, that the others are compared with; nothing is compared where it has no row."""

@@ -36,6 +36,7 @@ def notes(results: Results, experiment: str) -> list[str]:
     lines += [f"{problem}: {remark}" for problem, remark in results.remarks.items() if problem in problems]
     lines += _noise_notes(layout, problems)
     lines += [undefined(*each) for each in by_problem(results.plan.undefined, experiment)]
+    lines += _schedule_notes(layout)
     if "cost" in declared.beside:
         lines.append(
             "Cost: passes of all trainings behind a row, teachers and banks included, over those of its student on "
@@ -56,6 +57,17 @@ def notes(results: Results, experiment: str) -> list[str]:
             what = "" if EVERY_CELL in measures else f", {' and '.join(measures)} only"
             lines.append(f"{state}: {len(gaps)} cell{'s' * (len(gaps) > 1)}{what}. {reasons[0]}{more}")
     return lines
+
+
+def _schedule_notes(layout: Layout) -> list[str]:
+    """Rows whose learning rate does not go as the protocol says."""
+    own: dict[str, list[str]] = {}
+    for cell in layout.cells:
+        model = layout.results.plan.model(cell)
+        schedule = model.spec.get("method", {}).get("schedule") if model else None
+        if schedule and cell.method not in own.setdefault(schedule["kind"], []):
+            own[schedule["kind"]].append(cell.method)
+    return [f"{', '.join(titles)}: a learning rate of its own ({kind})." for kind, titles in own.items()]
 
 
 def by_problem(rows: list[tuple[str, str, str]], experiment: str) -> list[tuple[str, list[str]]]:

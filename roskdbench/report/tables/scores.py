@@ -44,7 +44,7 @@ def score_table(results: Results, experiment: str, source: ComparisonSource | No
                 place = layout.source(column.metric, what.condition.measure)
                 number = _with_interval(number, layout.evidence.interval((*key, column.problem), runs, place))
             row.append(layout.state(key, column.problem, what.condition.measure) or number)
-        table.rows.append(([*map(text_of, key), *(_beside_row(each, found) for each in beside)], row))
+        table.rows.append(([*map(text_of, key), *(_beside_row(each, found, results) for each in beside)], row))
     _mark_best(table, columns, layout)
     if "family" in beside:
         table.rows.sort(key=lambda row: place_of(row[0][len(layout.labels) + beside.index("family")]))
@@ -93,13 +93,14 @@ def _with_others(
     return found
 
 
-def _beside_row(what: str, found: Mapping[str, Cell]) -> str:
-    """The family of a row's method, or its cost: the mean over problems, which differ where subsets do."""
+def _beside_row(what: str, found: Mapping[str, Cell], results: Results) -> str:
+    """The family of a row's method; its cost or seconds: the mean over problems, which differ where subsets do."""
     cells = list(found.values())
     if what == "family":
         return cells[0].family
-    costs = [cell.cost for cell in cells if cell.cost is not None]
-    return f"{sum(costs) / len(costs):.3g}" if costs else ""
+    known = [cell.cost if what == "cost" else results.seconds.get(cell.scores) for cell in cells]
+    numbers = [each for each in known if each is not None]
+    return f"{sum(numbers) / len(numbers):.3g}" if numbers else ""
 
 
 def _beside(source: ComparisonSource | None, cell: Cell | None, shown: Shown) -> Estimate | None:
