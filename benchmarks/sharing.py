@@ -1,10 +1,10 @@
 """A suite against the same cells as one script a method: what sharing teachers, banks and trainings saves.
 
-    python benchmarks/sharing.py [REPEATS] [WORKERS]
+    python benchmarks/sharing.py [REPEATS] [WORKERS] [SUITE] [EXPERIMENT]
 
-Both sides are this engine, so that only sharing differs: `quick.yaml`'s Table I in one run, and each of its methods
-alone in a store of its own, which trains its own teachers and asks them for itself. The planner's estimate stands
-beside, from the speed of the jobs of the first run.
+Both sides are this engine, so that only sharing differs: an experiment of a suite in one run (`quick`'s Table I, or
+`zoo-small every`), and each of its methods alone in a store of its own, which trains its own teachers and asks them for
+itself. The planner's estimate stands beside, from the speed of the jobs of the first run.
 """
 
 import statistics
@@ -20,35 +20,39 @@ from roskdbench.plugins import discover
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
 
-SEEDS = "experiments.table1.seeds=[0]"
 
-
-def run(store: Path, workers: int, *settings: str) -> float:
-    said = [part for each in (SEEDS, *settings) for part in ("--set", each)]
-    command = [sys.executable, "-m", "roskdbench", "run", "quick", "--only", "table1", "--store", str(store), *said]
+def run(case: tuple[str, str], store: Path, workers: int, *settings: str) -> float:
+    """Seconds that an experiment of a suite takes in a fresh store, the start of the command and its table included."""
+    suite, experiment = case
+    said = [part for each in settings for part in ("--set", each)]
+    command = [sys.executable, "-m", "roskdbench", "run", suite, "--only", experiment, "--store", str(store), *said]
     start = time.perf_counter()
     subprocess.run([*command, "--workers", str(workers)], check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - start
 
 
-def main(repeats: int = 1, workers: int = 2) -> None:
-    suite = read_suite("quick", [SEEDS])
-    methods = [choice.method for choice in suite.experiments["table1"].methods]
+def main(repeats: int = 1, workers: int = 2, suite: str = "quick", experiment: str = "table1") -> None:
+    """Both sides, one after the other."""
+    here = f"experiments.{experiment}"
+    seeds, case = f"{here}.seeds=[0]", (suite, experiment)
+    declared = read_suite(suite, [seeds])
+    choices = declared.experiments[experiment].methods
+    named = {choice.title or choice.method: choice.model_dump_json(exclude_none=True) for choice in choices}
+    settings = {name: (seeds, f"{here}.methods=[{choice}]") for name, choice in named.items()}
     whole, separate = [], []
     for _ in range(repeats):
         with tempfile.TemporaryDirectory() as folder:
             top = Path(folder)
-            whole.append(run(top / "whole", workers))
-            each = {method: run(top / method, workers, f"experiments.table1.methods=[{method}]") for method in methods}
+            whole.append(run(case, top / "whole", workers, seeds))
+            each = {name: run(case, top / name, workers, *said) for name, said in settings.items()}
             separate.append(sum(each.values()))
             (speed,) = speeds(Store(top / "whole"))
-    together = plan(suite, discover(), ["table1"])
+    together = plan(declared, discover(), [experiment])
     hours = speed.hours(together.jobs.values())
-    parts = [plan(read_suite("quick", [SEEDS, f"experiments.table1.methods=[{each}]"]), discover(), ["table1"])
-             for each in methods]  # fmt: skip
+    parts = [plan(read_suite(suite, said), discover(), [experiment]) for said in settings.values()]
     alone = sum(speed.hours(part.jobs.values()) for part in parts)
     trainings = sum(part.trainings for part in parts)
-    print(f"{len(together.cells)} cells, {workers} workers")
+    print(f"{suite}, {experiment}: {len(together.cells)} cells, {workers} workers")
     print(f"  one suite, {together.trainings} trainings     {' '.join(f'{each:.0f}' for each in whole)} s")
     print(f"  a script a method, {trainings} trainings {' '.join(f'{each:.0f}' for each in separate)} s")
     print("  " + ", ".join(f"{name} {seconds:.0f}" for name, seconds in each.items()))
@@ -57,4 +61,4 @@ def main(repeats: int = 1, workers: int = 2) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(*map(int, sys.argv[1:3]), *sys.argv[3:])

@@ -1,5 +1,6 @@
 """The bundled methods, how methods are found, and what of their code counts."""
 
+import json
 import random
 import re
 import shutil
@@ -722,6 +723,9 @@ def test_every_method_of_the_zoo_trains_and_workers_change_no_byte(tmp_path):
     """All of them on little, by three workers; those that keep something or are taught by others again, by one."""
     settings = [f"problems.{problem}.samples=96" for problem in ("lesion", "cardio")]
     settings += ["protocol.epochs=4", "protocol.averaging_warmup=2", "protocol.batch=24"]
+    channels = [[8, 8, 16, 16], [8, 16, 16, 32]]
+    teachers = [{"model": "resnet18", "options": {"channels": each, "layers": [1, 1, 1, 1]}} for each in channels]
+    settings.append(f"protocol.teachers={json.dumps(teachers)}")
     again = ["co-teaching", "crd", "dividemix", "elr", "mean-teacher", "sam", "adaad", "ca-mkd", "gce-teacher"]
     again.append("born-again")
     everything = plan(read_suite("zoo-small", settings), discover())
