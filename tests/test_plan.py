@@ -486,6 +486,15 @@ def test_teachers_that_are_asked_are_inputs_and_no_bank_is_made_for_who_does_not
     assert not of_kind(made, "bank")
 
 
+def test_a_measure_that_reads_banks_has_them_of_teachers_that_only_were_asked(tiny, mine):
+    measured = "experiments.main.measures=[fidelity]"
+    made = planned(tiny, "experiments.main.methods=[asking]", measured, folders=[mine])
+    (fidelity,) = of_kind(made, "fidelity")
+    banks = [made.jobs[fidelity.inputs[f"bank.{number}"]] for number in range(2)]
+    student = student_of(made, "asking")
+    assert [each.inputs["teacher"] for each in banks] == [student.inputs[f"teacher.{number}"] for number in range(2)]
+
+
 def test_what_a_step_costs_is_in_the_cost_of_its_training_and_beside_its_row(tiny, mine):
     made = planned(tiny, "experiments.main.methods=[baseline-i, asking, baseline-iii]", folders=[mine])
     alone_, asking, many = made.cells

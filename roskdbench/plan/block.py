@@ -1,6 +1,6 @@
 """What all methods of a problem, noise, seed and fold share, and what a method's row comes to there."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -53,7 +53,7 @@ class Block:
             epochs = None if row.as_costly_as is None else self._epochs_for(row, row.as_costly_as, student, overlap)
             model = self._student(row, student, taught, epochs=epochs)
             predictions = training_jobs.predictions(self.factory, self.base, *model)
-            own = Subject(row.title, STUDENT, (model.job,), model.reading, predictions, teachers, taught.banks)
+            own = Subject(row.title, STUDENT, (model.job,), model.reading, predictions, teachers, lambda: taught.banks)
         elif teachers:
             predictions = training_jobs.ensemble(self.factory, self.base, teachers)
             models = tuple(each.job for each in teachers)
@@ -98,8 +98,9 @@ class Block:
         """A training as a row says, of its student or of a teacher that is trained so."""
         if student.ready_made:
             raise UserError(f"{student.name} is ready_made and cannot be a student: leave that out to train it on")
-        asked = tuple(taught.teachers) if row.method.asks_teachers else ()
-        given = (row.training, student, taught.banks, asked, self.seed if seed is None else seed, subset)
+        asked = taught.teachers if row.method.asks_teachers else ()
+        banks = taught.banks if row.method.uses_teacher_logits else ()
+        given = (row.training, student, banks, asked, self.seed if seed is None else seed, subset)
         trained = training_jobs.trajectory(self.factory, self.base, *given, epochs)
         return Model(trained, row.method.averaging.reading)
 
@@ -111,18 +112,19 @@ class Block:
             raise UserError(f"method '{row.name}': its teachers are trained by methods whose teachers never end")
         slots = [_of_student(slot, student) for slot in teachers.slots(self.factory.protocol, overlap)]
         former = row if any(slot.taught_by for slot in slots) else None
-        wants_bank = row.method.uses_teacher_logits or not row.method.trains_student
-        key = (tuple(slots), seed, former, wants_bank)
+        key = (tuple(slots), seed, former)
         if key not in self._known:
             trained = [self._trained(row, slots, number, overlap, seed, depth) for number in range(len(slots))]
             models = tuple(model for model, _ in trained)
-            networks = [_network(slot) for slot in slots]
-            banks = (
-                training_jobs.bank(self.factory, self.base, *model, network, seed)
-                for network, model in zip(networks, models, strict=True)
-            )
+            asked = list(zip(models, map(_network, slots), strict=True))
             subjects = tuple(self._as_subject(*each) for each in enumerate(zip(slots, models, strict=True), 1))
-            self._known[key] = Taught(models, tuple(banks) if wants_bank else (), subjects, sum(n for _, n in trained))
+
+            def bank_of(model: Model, network: NetworkSpec) -> Job:
+                return training_jobs.bank(self.factory, self.base, *model, network, seed)
+
+            self._known[key] = Taught(
+                models, lambda: [bank_of(*each) for each in asked], subjects, sum(n for _, n in trained)
+            )
         return self._known[key]
 
     def _as_subject(self, number: int, assigned: tuple[TeacherSlot, Model]) -> Subject:
@@ -192,6 +194,11 @@ class Taught:
     """Teachers, their banks, the teachers as those who are measured, and how many trainings they take."""
 
     teachers: tuple[Model, ...] = ()
-    banks: tuple[Job, ...] = ()
+    make_banks: Callable[[], Sequence[Job]] = tuple
     subjects: tuple[Subject, ...] = ()
     trainings: int = 0
+
+    @cached_property
+    def banks(self) -> tuple[Job, ...]:
+        """What the teachers say of every view, planned where somebody wants it."""
+        return tuple(self.make_banks())

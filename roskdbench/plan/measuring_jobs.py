@@ -1,6 +1,6 @@
 """The jobs that measure a model: whatever it is and wherever its weights came from."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -23,7 +23,7 @@ class Subject:
     predictions: Job | None = None
     teachers: tuple[Model, ...] = ()
     """Whom a student learnt from."""
-    banks: tuple[Job, ...] = ()
+    banks: Callable[[], tuple[Job, ...]] = tuple
     """And what they say of every view it met."""
     subsets: Job | None = None
     subset: int | None = None
@@ -67,7 +67,7 @@ def measurement(
     if "substitute" in reads and substitute is not None:
         inputs["substitute"] = substitute
     if "teachers" in reads and subject.teachers:
-        inputs |= {f"bank.{number}": each for number, each in enumerate(subject.banks)}
+        inputs |= {f"bank.{number}": each for number, each in enumerate(subject.banks())}
         inputs |= {
             f"taught.{number}": predictions(factory, base, *each) for number, each in enumerate(subject.teachers)
         }
