@@ -129,7 +129,7 @@ def _methods(folders: "Folders") -> Iterator[Finding]:
     from roskdbench.plugins import discover
 
     registry = discover(folders or [])
-    yield "ok", "methods", ", ".join(registry.of("method"))
+    yield "ok", "methods", f"{len(registry.of('method'))}, which roskdbench methods lists"
     for line in registry.broken:
         yield "no", "plugin", line
 

@@ -9,11 +9,12 @@ from roskdbench.errors import UserError
 from roskdbench.job import Job
 from roskdbench.method import Subset, Teachers, TeacherSlot
 from roskdbench.method.teachers import STUDENT as STUDENTS_OWN
-from roskdbench.plan import training_jobs
+from roskdbench.plan import data_jobs, training_jobs
+from roskdbench.plan.data_jobs import Base
 from roskdbench.plan.factory import BACKWARD, JobFactory
 from roskdbench.plan.measuring_jobs import Subject
 from roskdbench.plan.method_row import MethodRow
-from roskdbench.plan.training_jobs import Base, Model
+from roskdbench.plan.training_jobs import Model
 from roskdbench.suite.experiments import MethodChoice
 from roskdbench.suite.noise import NoiseSpec
 from roskdbench.suite.protocol import NetworkSpec
@@ -36,9 +37,9 @@ class Block:
         split_seed = split.seed + seed if split.per_seed else split.seed
         noise_name = "" if noise.kind == "none" else f" ({noise.name})"
         name = problem + noise_name + (f" fold {fold + 1}" if folds > 1 else "") + (f" seed {seed}" if seed else "")
-        pixels = training_jobs.pixels(factory, problem)
-        parts = training_jobs.split(factory, problem, pixels, split_seed, fold, folds)
-        labels = training_jobs.labels(factory, problem, pixels, parts, noise, split_seed, fold)
+        pixels = data_jobs.pixels(factory, problem)
+        parts = data_jobs.split(factory, problem, pixels, split_seed, fold, folds)
+        labels = data_jobs.labels(factory, problem, pixels, parts, noise, split_seed, fold)
         self.base = Base(problem, pixels, parts, labels, train_share, name)
 
     def subjects(
@@ -135,7 +136,7 @@ class Block:
             TEACHER,
             (teacher.job,),
             teacher.reading,
-            subsets=training_jobs.subsets_of(self.factory, self.base, subset, self.seed) if subset else None,
+            subsets=data_jobs.subsets_of(self.factory, self.base, subset, self.seed) if subset else None,
             subset=subset.index if subset else None,
             member=number,
         )

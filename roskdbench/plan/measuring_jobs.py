@@ -6,8 +6,9 @@ from functools import cached_property
 from typing import Any
 
 from roskdbench.job import Job
+from roskdbench.plan.data_jobs import Base
 from roskdbench.plan.factory import JobFactory, job, memoised
-from roskdbench.plan.training_jobs import Base, Model, ensemble, predictions
+from roskdbench.plan.training_jobs import Model, ensemble, predictions
 from roskdbench.suite.measure import Measure
 from roskdbench.values import STUDENT
 

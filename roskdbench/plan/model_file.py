@@ -14,11 +14,11 @@ from roskdbench.fingerprint import file_digest
 from roskdbench.job import Job
 from roskdbench.plan import training_jobs
 from roskdbench.plan.block import Block
+from roskdbench.plan.data_jobs import Base
 from roskdbench.plan.factory import JobFactory, job, memoised
 from roskdbench.plan.graph import Cell, Plan
 from roskdbench.plan.measuring_jobs import Measured, Subject
 from roskdbench.plan.shown import measures_of
-from roskdbench.plan.training_jobs import Base
 from roskdbench.plugins import Registry
 from roskdbench.suite import Suite
 from roskdbench.suite.libraries import model_objection
