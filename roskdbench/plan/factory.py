@@ -16,13 +16,24 @@ from roskdbench.source import code_of
 from roskdbench.suite import Suite
 from roskdbench.suite.protocol import SMALL_IMAGE, Distillation, NetworkSpec
 
-# Multiply-adds of a forward pass at 224 px against ResNet-18's 1.8 billion; others count as 1.
-RELATIVE_COST = {
-    "resnet18": 1.0,
-    "resnet34": 2.0,
-    "resnet50": 2.3,
-    "mobilenetv2_100": 0.17,
-    "densenet121": 1.6,
+# Billions of multiply-adds of a forward pass at 224 px; others count as a ResNet-18.
+MULTIPLY_ADDS = {
+    "resnet18": 1.82,
+    "resnet26": 2.36,
+    "resnet34": 3.67,
+    "resnet50": 4.11,
+    "resnet101": 7.83,
+    "mobilenetv2_050": 0.10,
+    "mobilenetv2_100": 0.31,
+    "mobilenetv3_small_100": 0.06,
+    "mobilenetv3_large_100": 0.22,
+    "efficientnet_b0": 0.40,
+    "densenet121": 2.87,
+    "densenet169": 3.40,
+    "densenet201": 4.34,
+    "convnext_tiny": 4.47,
+    "vit_tiny_patch16_224": 1.08,
+    "vit_small_patch16_224": 4.25,
 }
 DENSENET = (6, 12, 24, 16)  # layers of the blocks of a DenseNet-121
 LEAST = 0.04  # of a ResNet-18: small networks wait for memory
@@ -141,7 +152,8 @@ def pass_cost(network: NetworkSpec, size: int, stem: str) -> float:
         left = _slimmed(network.options)
     except (TypeError, ValueError):  # timm will say what is wrong with them
         left = 1.0
-    share = max(LEAST, RELATIVE_COST.get(network.model, 1.0) * left)
+    usual = MULTIPLY_ADDS["resnet18"]
+    share = max(LEAST, MULTIPLY_ADDS.get(network.model, usual) / usual * left)
     return share * (size / 64) ** 2 * (SMALL_STEM if small else 1.0)
 
 
