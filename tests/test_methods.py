@@ -720,8 +720,8 @@ class TestNeighbours:
 
 @pytest.mark.slow
 def test_every_method_of_the_zoo_trains_and_workers_change_no_byte(tmp_path):
-    """All of them on little, by three workers; those that keep something or are taught by others again, by one."""
-    settings = [f"problems.{problem}.samples=96" for problem in ("lesion", "cardio")]
+    """All for one label on little, by three workers; those that keep something or are taught by others, also by one."""
+    settings = ["problems.lesion.samples=96", "experiments.every.problems=[lesion]"]
     settings += ["protocol.epochs=4", "protocol.averaging_warmup=2", "protocol.batch=24"]
     channels = [[8, 8, 16, 16], [8, 16, 16, 32]]
     teachers = [{"model": "resnet18", "options": {"channels": each, "layers": [1, 1, 1, 1]}} for each in channels]
@@ -729,15 +729,12 @@ def test_every_method_of_the_zoo_trains_and_workers_change_no_byte(tmp_path):
     again = ["co-teaching", "crd", "dividemix", "elr", "mean-teacher", "sam", "adaad", "ca-mkd", "gce-teacher"]
     again.append("born-again")
     everything = plan(read_suite("zoo-small", settings), discover())
-    assert {cell.registered for cell in everything.cells} == set(NAMES)
+    assert {cell.registered for cell in everything.cells} == set(NAMES) - {"mld"}
     some = plan(read_suite("zoo-small", [*settings, f"experiments.every.methods=[{', '.join(again)}]"]), discover())
     assert some.jobs.keys() < everything.jobs.keys()
     many, one = Store.at(tmp_path / "many"), Store.at(tmp_path / "one")
     done = run(everything, many, workers=3)
     assert done.reasons == {}
     assert set(done.state.values()) == {"done"}, [each for each in done.messages if "diverged" in each]
-    lesion = {each: job for each, job in some.jobs.items() if "cardio" not in job.label}
-    some.cells = [cell for cell in some.cells if cell.problem == "lesion"]
-    some.jobs = lesion
     assert set(run(some, one, workers=1).state.values()) == {"done"}
     assert payloads(one, some) == payloads(many, some)
