@@ -184,7 +184,7 @@ def _load_folders(folders: Iterable[Path], registry: Registry) -> Iterator[str]:
             if file.name.startswith(("test_", "_")):
                 continue
             name = f"{package}.{file.stem}"
-            if problem := _load(name):
+            if problem := _load(name, folder):
                 registry.broken.append(f"{file}: {problem}")
             elif not any(module == name for things in _registered.values() for _, module in things):
                 registry.silent.append(str(file))
@@ -241,13 +241,15 @@ def _package(folder: Path) -> str:
     return name
 
 
-def _load(name: str) -> str | None:
+def _load(name: str, folder: Path) -> str | None:
     """Import a module of a folder of plugins. Returns why it failed, in a line."""
     try:
         import_module(name)
     except (Exception, SystemExit) as error:
         _forget(name)
-        return one_line(error)
+        missed = str(error.name) if isinstance(error, ModuleNotFoundError) else ""
+        beside = missed and (folder / f"{missed}.py").is_file()
+        return one_line(error) + (f"; a neighbour is imported by: from .{missed} import …" if beside else "")
     return None
 
 

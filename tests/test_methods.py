@@ -711,6 +711,12 @@ class TestNeighbours:
         for name, factor in (("doubled", 2), ("sevenfold", 7)):
             torch.testing.assert_close(make_method(registry, name).loss(one), factor * one.hard_loss())
 
+    def test_whoever_imports_a_neighbour_as_a_package_is_told_how(self, folder):
+        (folder / "doubled.py").write_text(self.MINE.replace("from ._shared", "from _shared"))
+        (broken,) = discover([folder]).broken
+        assert "No module named '_shared'" in broken
+        assert broken.endswith("a neighbour is imported by: from ._shared import …")
+
     def test_a_neighbour_that_is_not_there_is_one_line(self, folder):
         (folder / "_shared.py").unlink()
         (broken,) = discover([folder]).broken
