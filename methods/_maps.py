@@ -1,4 +1,4 @@
-"""Feature maps of networks whose stages differ in size."""
+"""Feature maps of networks whose stages differ in size and width."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 
 def resized(maps: Tensor, size: Sequence[int]) -> Tensor:
@@ -23,6 +23,13 @@ def resized(maps: Tensor, size: Sequence[int]) -> Tensor:
 def smaller_size(one: Tensor, other: Tensor) -> tuple[int, int]:
     """The size that both of two maps can be pooled to."""
     return min(one.shape[2], other.shape[2]), min(one.shape[3], other.shape[3])
+
+
+def new_regressor(channels: int, wanted: int) -> nn.Sequential:
+    """From a student's feature map to one like a teacher's: a 1x1 convolution, BatchNorm and ReLU."""
+    from torch import nn
+
+    return nn.Sequential(nn.Conv2d(channels, wanted, 1), nn.BatchNorm2d(wanted), nn.ReLU())
 
 
 def _along(maps: Tensor, old: int, new: int) -> Tensor:

@@ -24,7 +24,7 @@ from pydantic import Field
 
 from roskdbench import Batch, Method, OnAllData, Setting, TrainingFacts, Weigher, Weighting, register
 
-from ._maps import resized
+from ._maps import new_regressor, resized
 
 if TYPE_CHECKING:
     import torch
@@ -68,9 +68,7 @@ class CAMKD(Method):
         from torch import nn
 
         channels = facts.widths.maps[-1][0]
-        wanted = [widths.maps[-1][0] for widths in facts.teacher_widths]
-        regressors = [(nn.Conv2d(channels, each, 1), nn.BatchNorm2d(each), nn.ReLU()) for each in wanted]
-        return nn.ModuleList([nn.Sequential(*layers) for layers in regressors])
+        return nn.ModuleList([new_regressor(channels, widths.maps[-1][0]) for widths in facts.teacher_widths])
 
     def loss(self, batch: Batch) -> torch.Tensor:
         """The labels' loss, and the weighted teachers' from predictions and maps."""

@@ -22,7 +22,7 @@ from pydantic import Field
 
 from roskdbench import Batch, Method, Single, TrainingFacts, register
 
-from ._maps import resized, smaller_size
+from ._maps import new_regressor, resized, smaller_size
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -46,12 +46,9 @@ class FitNet(Method):
 
     def begin(self, facts: TrainingFacts) -> nn.Module:
         """The regressor."""
-        from torch import nn
-
         (theirs,) = facts.teacher_widths
         depth = min(self.stage, len(facts.widths.maps), len(theirs.maps))
-        channels = theirs.maps[-depth][0]
-        return nn.Sequential(nn.Conv2d(facts.widths.maps[-depth][0], channels, 1), nn.BatchNorm2d(channels), nn.ReLU())
+        return new_regressor(facts.widths.maps[-depth][0], theirs.maps[-depth][0])
 
     def loss(self, batch: Batch) -> Tensor:
         """Cross-entropy, and the hint."""

@@ -29,7 +29,7 @@ from pydantic import Field, NonNegativeInt
 
 from roskdbench import Batch, Method, OnAllData, Setting, TrainingFacts, Weigher, Weighting, register
 
-from ._maps import resized
+from ._maps import new_regressor, resized
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -75,7 +75,7 @@ class MTKDRL(Method):
         from torch import nn
 
         own, wanted = facts.widths.maps[-1][0], [widths.maps[-1][0] for widths in facts.teacher_widths]
-        regressors = [nn.Sequential(nn.Conv2d(own, each, 1), nn.BatchNorm2d(each), nn.ReLU()) for each in wanted]
+        regressors = [new_regressor(own, each) for each in wanted]
         seen = nn.Linear(sum(wanted) + len(wanted) * (facts.classes + 3), 128, bias=False)
         agent = nn.Sequential(seen, nn.ReLU(), nn.Linear(128, 2 * len(wanted)), nn.Unflatten(1, (2, len(wanted))))
         return nn.ModuleDict({"regressors": nn.ModuleList(regressors), "agent": agent})

@@ -588,3 +588,9 @@ def test_old_recipes_are_as_they_were_and_new_settings_are_in_them(tiny):
     assert (recipe["lr"], recipe["weight_decay"]) == (1e-3, 1e-2)
     assert (recipe["schedule"], recipe["warmup"], recipe["clip"]) == ("cosine", 1, 1.0)
     assert (recipe["mixup"], recipe["label_smoothing"], recipe["sampling"]) == (0.2, 0.1, "class-balanced")
+
+
+@pytest.mark.parametrize(("mixup", "views"), [(0, 1), (0.4, None)])
+def test_views_that_nothing_changes_are_one_and_mixed_ones_are_not(tiny, mixup, views):
+    made = planned(tiny, "protocol.augmentation=none", f"protocol.mixup={mixup}")
+    assert {job.spec["recipe"]["views"] for job in made.jobs.values() if "recipe" in job.spec} == {views}

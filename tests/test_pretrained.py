@@ -171,3 +171,20 @@ def test_what_begins_with_weights_ends_elsewhere_than_what_does_not(tmp_path):
     torch.testing.assert_close(said, expected)
     assert functional.mse_loss(said, tiny_network().eval()(images)) > 1e-4
     assert load_file(tmp_path / "a.safetensors").keys() == theirs.state_dict().keys()
+
+
+def test_a_file_of_another_network_of_ours_is_no_ready_made_teacher(tmp_path):
+    """The file says what it holds: another architecture than the suite's is not taken for it."""
+    facts = {
+        "architecture": {"model": "resnet18", "options": {**OPTIONS, "channels": [8, 8, 8, 16]}},
+        **{"stem": "standard", "channels": 3, "size": 28, "classes": 8, "task": "single-label"},
+        "class_names": list("abcdefgh"),
+    }
+    network = tiny_network(architecture=facts["architecture"])
+    save_weights(network, tmp_path / "ours.safetensors", facts)
+    declared = yaml.safe_load(suite(tmp_path).read_text())
+    declared["protocol"]["teachers"][0] |= {"pretrained": "ours.safetensors", "ready_made": True}
+    (tmp_path / "ready.yaml").write_text(yaml.safe_dump(declared))
+    done = command("run", tmp_path / "ready.yaml", "--store", tmp_path / "store")
+    assert done.returncode == 1
+    assert "and the suite says that it is a" in done.stdout + done.stderr

@@ -86,7 +86,11 @@ def _trainings(method: Method, problem: str) -> Iterator[Verdict]:
     broken = None
     try:
         resumed = _train(method, problem, interrupted=True)
-        broken = _difference(first, resumed, "a resumed training (is all that it keeps in `begin`'s module?)")
+        broken = _difference(
+            first,
+            resumed,
+            "a resumed training (is all that it keeps in `begin`'s module, or in a weigher's state_dict?)",
+        )
     except Exception as error:
         broken = one_line(error)
     same = "two trainings from the same seed (batch.generator has random numbers of a step's own)"

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from roskdbench.errors import UserError, nearest_three
 from roskdbench.fingerprint import canonical_json
-from roskdbench.method.output import Output, Widths
+from roskdbench.method.output import Widths
 from roskdbench.plugins import Registry
 from roskdbench.suite.protocol import SMALL_IMAGE
 
@@ -47,12 +47,6 @@ class Classifier(nn.Module):
         maps = body.forward_features((images - self.mean) / self.deviation)
         features = body.forward_head(maps, pre_logits=True)
         return body.get_classifier()(features), features
-
-    def answer(self, images: Tensor, features: bool, maps: bool) -> Output:
-        """Logits, and what else is wanted."""
-        if maps:
-            return Output(*self.with_maps(images))
-        return Output(*self.with_features(images)) if features else Output(self(images))
 
     def with_maps(self, images: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
         """Logits [B, C], pooled features [B, F], and the feature maps after each of the last stages."""

@@ -22,6 +22,9 @@ def run(context: JobContext) -> None:
     classes, channels = problem.labels.classes, problem.images.shape[1]
     if ours:
         network, facts = networks.load_network(path, context.registry)
+        wanted = {"model": spec["model"], "options": spec.get("options", {})}
+        if not spec["ours"] and facts["architecture"] != wanted:
+            raise UserError(f"{path} holds a {facts['architecture']}, and the suite says that it is a {wanted}")
         if tuple(facts["class_names"]) != classes or facts["channels"] != channels:
             theirs = f"{', '.join(facts['class_names'])} on {facts['channels']} channels"
             raise UserError(f"{path} was trained for {theirs}; the problem has {', '.join(classes)} on {channels}")

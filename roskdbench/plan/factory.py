@@ -52,7 +52,7 @@ class JobFactory:
         self.passes = Passes(jobs)
         self.made: dict[tuple[Any, ...], Job] = {}
         protocol = suite.protocol
-        views = protocol.views if protocol.augmentation else 1  # all would be the same
+        views = protocol.views if protocol.augmentation or protocol.mixup else 1  # all would be the same
         self.recipe: Mapping[str, Any] = {
             "epochs": protocol.epochs,
             "batch": protocol.batch,

@@ -1,6 +1,6 @@
 """Weights that a network begins with, from a safetensors file that is known by its bytes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -57,20 +57,13 @@ def _digest(path: str, modified: int, size: int) -> str:
     return file_digest(Path(path))
 
 
-def each_pretrained(said: Any, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Any:
-    """What a suite says as JSON, with what it says of each file changed."""
+def without_places(said: Any) -> Any:
+    """What a suite says as JSON, its files of weights known by their bytes alone."""
     if isinstance(said, Mapping):
         return {
-            key: change(value) if key == KEY and isinstance(value, Mapping) else each_pretrained(value, change)
+            key: {"file": None, "sha256": _Pretrained.model_validate(value).digest()}
+            if key == KEY and isinstance(value, Mapping)
+            else without_places(value)
             for key, value in said.items()
         }
-    return [each_pretrained(each, change) for each in said] if isinstance(said, list) else said
-
-
-def without_places(said: Any) -> Any:
-    """What a suite says as JSON, its files known by their bytes alone."""
-
-    def known(value: Mapping[str, Any]) -> Mapping[str, Any]:
-        return {"file": None, "sha256": _Pretrained.model_validate(value).digest()}
-
-    return each_pretrained(said, known)
+    return [without_places(each) for each in said] if isinstance(said, list) else said
