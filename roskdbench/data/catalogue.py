@@ -1,12 +1,12 @@
 """A dataset on disk before its pixels are read: which images there are, where each is, and what is said of them."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,6 +90,8 @@ class Catalogue:
     size: int
     remark: str = ""
     """What a reader of its tables should know, such as how many rows had no image."""
+    attributes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """What is known of each sample beside its labels, such as its sex; empty texts where it is not known."""
 
 
 def find_files(folder: Path, endings: tuple[str, ...]) -> dict[str, Path]:
@@ -147,10 +149,10 @@ def count(number: int, total: int) -> str:
 
 
 def second_labels(
-    names: list[str], listed: list[str], targets: NDArray[np.signedinteger], path: Path
+    names: list[str], listed: list[str], targets: NDArray[np.signedinteger], own: NDArray[Any], path: Path
 ) -> NDArray[np.signedinteger]:
     """The targets of a second label set in the order of `names`, -1 where it says nothing; a UserError if it lists no
-    image that is there.
+    image that is there, or differs from the problem's `own` targets nowhere.
     """
     row_of = {name: row for row, name in enumerate(listed)}
     found = np.full((len(names), *targets.shape[1:]), -1, dtype=targets.dtype)
@@ -159,7 +161,18 @@ def second_labels(
             found[row] = targets[row_of[name]]
     if (found < 0).all():
         raise UserError(f"{path} lists none of the images; a second label set has labels for some of them")
+    refuse_same(found, own, str(path))
     return found
+
+
+def refuse_same(second: NDArray[np.signedinteger], own: NDArray[Any], what: str) -> None:
+    """A UserError for a second label set that says nothing new."""
+    said = second >= 0
+    if not (second[said] != own.astype(second.dtype)[said]).any():
+        raise UserError(
+            f"{what}: {int(said.sum()):,} labels, and none differs from the problem's own; it is not a second label "
+            "set, or its columns are not those that were corrected"
+        )
 
 
 def some(names: Iterable[str]) -> str:

@@ -21,6 +21,8 @@ class Content:
     remark: str = ""
     """What a reader of its tables should know, such as how many images could not be read."""
     classes: tuple[str, ...] = ()
+    attributes: str = ""
+    """Differs where one of a sample's attributes does; empty where there are none."""
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> "Content":

@@ -29,14 +29,18 @@ class LabelFile:
     def __getitem__(self, column: str) -> list[str]:
         return self.columns[column]
 
+    def __contains__(self, column: str) -> bool:
+        return column in self.columns
+
     def place(self, row: int) -> str:
         """Where a row stands, for an error."""
         return f"{self.path.name}:{self.lines[row]}"
 
 
-def read_label_file(path: Path, needed: Sequence[str], identity: str) -> LabelFile:
-    """The needed columns, stripped of spaces; a UserError for a file that cannot be read, a column that is not there, a
-    row that is too short, or two rows with the same text in the column `identity`.
+def read_label_file(path: Path, needed: Sequence[str], identity: str | None, optional: Iterable[str] = ()) -> LabelFile:
+    """The needed columns, and the optional ones that are there, stripped of spaces; a UserError for a file that cannot
+    be read, a column that is not there, a row that is too short, or two rows with the same text in the column
+    `identity`, where there is one.
     """
     text = _text(path)
     first, _, _ = text.partition("\n")
@@ -44,8 +48,9 @@ def read_label_file(path: Path, needed: Sequence[str], identity: str) -> LabelFi
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         header = [name.strip() for name in next(rows, [])]
-        places = {column: _position(column, header, path) for column in needed}
-        columns: dict[str, list[str]] = {column: [] for column in needed}
+        wanted = [*needed, *(column for column in optional if column in header)]
+        places = {column: _position(column, header, path) for column in wanted}
+        columns: dict[str, list[str]] = {column: [] for column in wanted}
         lines: list[int] = []
         width = max(places.values()) + 1
         for cells in rows:
@@ -61,7 +66,8 @@ def read_label_file(path: Path, needed: Sequence[str], identity: str) -> LabelFi
     if not lines:
         raise UserError(f"{path} has no rows")
     found = LabelFile(path, columns, lines)
-    _refuse_duplicates(found, identity)
+    if identity is not None:
+        _refuse_duplicates(found, identity)
     return found
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roskdbench.artifact import DamagedArtifactError
+from roskdbench.data.attributes import Attributes
 from roskdbench.data.cache import (
     CachedImages,
     UnreadableImagesError,
@@ -46,10 +47,12 @@ def prepare(
     """Look the data over, decode what is not in the store, and note what it came to. UserError for what is wrong."""
     listed = catalogue(name, spec, root)
     images = _decoded(name, spec, listed, store, workers, spec.bad_images, report)
-    labels = listed.labels.take(_kept(listed, images))
+    kept = _kept(listed, images)
+    labels, attributes = listed.labels.take(kept), _attributes(listed).take(kept)
     remarks = (listed.remark, _left_out(images, len(listed.images)))
     remark = " ".join(part for part in remarks if part)
-    return Content(_identity(images, labels), len(labels), remark, labels.classes)
+    digest = attributes.digest if attributes.names else ""
+    return Content(_identity(images, labels), len(labels), remark, labels.classes, digest)
 
 
 def locate(
@@ -90,6 +93,21 @@ def write_problem(
     link_or_copy(array.file(IMAGES), folder / IMAGES)
     nothing = np.broadcast_to(np.uint8(0), (len(labels), 1, 1, 1))  # the images are there already
     Problem(spec.name, nothing, labels, spec.card.licence, spec.card.citation).save_description(folder)
+
+
+def attributes_of(name: str, spec: RealProblem, root: Path, digest: str, store: Store) -> Attributes:
+    """What is known of the samples that `write_problem` writes."""
+    listed = catalogue(name, spec, root)
+    images = _decoded(name, spec, listed, store, 1, ANY_SHARE, lambda done, found, total: None)
+    attributes = _attributes(listed).take(_kept(listed, images))
+    if attributes.digest != digest:
+        raise UserError(f"the data of problem '{name}' changed while the suite was running; run it again")
+    return attributes
+
+
+def _attributes(listed: Catalogue) -> Attributes:
+    found = Attributes.of(listed.attributes)
+    return found if found.names else Attributes((), (), np.zeros((len(listed.labels), 0), np.int16))
 
 
 def _decoded(

@@ -14,7 +14,7 @@ from roskdbench.suite.problems import Task
 IMAGES = "images.npy"
 # The parts of a split that data come with.
 NOWHERE, TRAIN, VALIDATION, TEST, TRAIN_OR_VALIDATION = -1, 0, 1, 2, 3
-OPTIONAL = ("noisy_targets", "corrected", "uncertain", "parts")
+OPTIONAL = ("noisy_targets", "corrected", "uncertain", "parts", "votes")
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Labels:
     corrected: NDArray[Any] | None = None  # a second, better label set; -1 where it says nothing
     uncertain: NDArray[np.uint8] | None = None  # [N, C], 1 where a label of a multi-label problem is not known
     parts: NDArray[np.int8] | None = None  # [N], of the split that the data come with
+    votes: NDArray[np.int8] | None = None  # [N, R] or [N, R, C], what each annotator said; -1 where nothing
 
     def __post_init__(self) -> None:
         shape = (len(self.groups),) if self.task == "single-label" else (len(self.groups), len(self.classes))

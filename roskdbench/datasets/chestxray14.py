@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from roskdbench.data.attributes import SEXES, age_band, known
 from roskdbench.data.catalogue import (
     Catalogue,
     count,
@@ -30,6 +31,7 @@ NOTHING = "No Finding"
 LABELS = ("Data_Entry_2017.csv", "Data_Entry_2017_v2020.csv")
 LISTS = {"train_val_list.txt": TRAIN_OR_VALIDATION, "test_list.txt": TEST}
 IMAGE, FINDINGS, PATIENT = "Image Index", "Finding Labels", "Patient ID"
+AGE, SEX, VIEW = "Patient Age", ("Patient Gender", "Patient Sex"), "View Position"
 
 
 @register("chestxray14")
@@ -45,6 +47,7 @@ class ChestXray14(RealProblem):
     channels: ClassVar[int | None] = 1
     task: ClassVar[Task | None] = "multi-label"
     expected_samples: ClassVar[int] = 112_120
+    grouped_by: ClassVar[str | None] = "patient"
 
     labels: Literal["eight", "fourteen"] = "eight"
     """The eight findings of the paper, or all fourteen."""
@@ -64,14 +67,29 @@ class ChestXray14(RealProblem):
             classes=classes,
             targets=targets[rows],
             groups=numbered(patients),
-            corrected=None if self.corrected is None else _corrected(self.corrected, images.names, classes),
+            corrected=None
+            if self.corrected is None
+            else _corrected(self.corrected, images.names, classes, targets[rows]),
             parts=_parts(root, images.names, patients) if self.split == "official" else None,
         )
-        return Catalogue(images, labels, 1, self.size, remark)
+        return Catalogue(images, labels, 1, self.size, remark, _attributes(file, rows))
 
 
 def _read(path: Path) -> LabelFile:
-    return read_label_file(path, [IMAGE, FINDINGS, PATIENT], IMAGE)
+    return read_label_file(path, [IMAGE, FINDINGS, PATIENT], IMAGE, optional=(AGE, *SEX, VIEW))
+
+
+def _attributes(file: LabelFile, rows: NDArray[np.int64]) -> dict[str, list[str]]:
+    """Sex, age and view of the chosen rows."""
+    found = {}
+    for column in SEX:
+        if column in file:
+            found["sex"] = [known(file[column][row], SEXES) for row in rows]
+    if AGE in file:
+        found["age"] = [age_band(file[AGE][row]) for row in rows]
+    if VIEW in file:
+        found["view"] = [file[VIEW][row] for row in rows]
+    return found
 
 
 def _targets(file: LabelFile, classes: tuple[str, ...]) -> NDArray[np.uint8]:
@@ -109,6 +127,8 @@ def _parts(root: Path, names: list[str], patients: list[str]) -> NDArray[np.int8
     return parts
 
 
-def _corrected(path: Path, names: list[str], classes: tuple[str, ...]) -> NDArray[np.signedinteger]:
+def _corrected(
+    path: Path, names: list[str], classes: tuple[str, ...], own: NDArray[np.uint8]
+) -> NDArray[np.signedinteger]:
     file = read_label_file(path, [IMAGE, FINDINGS], IMAGE)
-    return second_labels(names, file[IMAGE], _targets(file, classes).astype(np.int8), path)
+    return second_labels(names, file[IMAGE], _targets(file, classes).astype(np.int8), own, path)

@@ -114,7 +114,7 @@ def _from_csv(spec: Folder, root: Path) -> Catalogue:
         classes=classes,
         targets=targets if uncertain is None else np.maximum(targets, 0).astype(np.uint8),
         groups=numbered(groups),
-        corrected=None if spec.corrected is None else _corrected(spec, spec.corrected, classes, names),
+        corrected=None if spec.corrected is None else _corrected(spec, spec.corrected, classes, names, targets),
         uncertain=uncertain if uncertain is not None and uncertain.any() else None,
         parts=_parts(spec, file, groups) if spec.split == "official" else None,
     )
@@ -149,12 +149,14 @@ def _targets(spec: Folder, file: LabelFile, blank: int = 0) -> tuple[tuple[str, 
     return classes, np.array([number[text] for text in texts], dtype=np.int64)
 
 
-def _corrected(spec: Folder, path: Path, classes: tuple[str, ...], names: list[str]) -> NDArray[np.signedinteger]:
+def _corrected(
+    spec: Folder, path: Path, classes: tuple[str, ...], names: list[str], own: NDArray[np.int64]
+) -> NDArray[np.signedinteger]:
     columns = [name for name in (spec.image, spec.label, *(spec.labels or ())) if name is not None]
     file = read_label_file(path, columns, spec.image)
     named = spec if spec.labels else spec.model_copy(update={"classes": list(classes)})
     _, targets = _targets(named, file, blank=-1)
-    return second_labels(names, file[spec.image], targets, path)
+    return second_labels(names, file[spec.image], targets, own, path)
 
 
 def _parts(spec: Folder, file: LabelFile, groups: list[str]) -> NDArray[np.int8]:

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from roskdbench.data.attributes import SEXES, age_band, known
 from roskdbench.data.catalogue import Catalogue, find_files, match, numbered, second_labels
 from roskdbench.data.labelfile import LabelFile, one_of, read_label_file
 from roskdbench.data.problem import Labels
@@ -34,6 +35,7 @@ class Isic2019(RealProblem):
     channels: ClassVar[int | None] = 3
     task: ClassVar[Task | None] = "single-label"
     expected_samples: ClassVar[int] = 25_331
+    grouped_by: ClassVar[str | None] = "lesion"
     known_classes: ClassVar[tuple[str, ...]] = CLASSES
 
     split: Literal["ours"] = "ours"
@@ -51,14 +53,22 @@ class Isic2019(RealProblem):
             twice = next(path for path in files if found[path.stem] != path)
             raise UserError(f"{twice} and {found[twice.stem].name} are one image twice; keep one")
         rows, images, remark = match(file["image"], found, self.only_present, folder)
+        metadata = _metadata(one_of(root, [METADATA], "the lesions"), images.names)
         labels = Labels(
             task="single-label",
             classes=CLASSES,
             targets=targets[rows],
-            groups=numbered(_lesions(one_of(root, [METADATA], "the lesions"), images.names)),
-            corrected=None if self.corrected is None else _corrected(self.corrected, images.names),
+            groups=numbered(metadata["lesion_id"]),
+            corrected=None if self.corrected is None else _corrected(self.corrected, images.names, targets[rows]),
         )
-        return Catalogue(images, labels, 3, self.size, remark)
+        attributes = {
+            "sex": [known(text, SEXES) for text in metadata.get("sex", ())],
+            "age": [age_band(text) for text in metadata.get("age_approx", ())],
+            "site": metadata.get("anatom_site_general", []),
+        }
+        return Catalogue(
+            images, labels, 3, self.size, remark, {name: column for name, column in attributes.items() if column}
+        )
 
 
 def _read(path: Path) -> LabelFile:
@@ -87,15 +97,17 @@ def _targets(file: LabelFile) -> NDArray[np.int64]:
     return targets
 
 
-def _lesions(path: Path, names: list[str]) -> list[str]:
-    file = read_label_file(path, ["image", "lesion_id"], "image")
-    lesion = dict(zip(file["image"], file["lesion_id"], strict=True))
+def _metadata(path: Path, names: list[str]) -> dict[str, list[str]]:
+    """The lesion, and what is known of the patient, of each image."""
+    file = read_label_file(path, ["image", "lesion_id"], "image", optional=("sex", "age_approx", "anatom_site_general"))
+    row_of = {name: row for row, name in enumerate(file["image"])}
     for name in names:
-        if name not in lesion:
+        if name not in row_of:
             raise UserError(f"{path}: the image {name} of the label file is not listed")
-    return [lesion[name] for name in names]
+    rows = [row_of[name] for name in names]
+    return {column: [cells[row] for row in rows] for column, cells in file.columns.items()}
 
 
-def _corrected(path: Path, names: list[str]) -> NDArray[np.signedinteger]:
+def _corrected(path: Path, names: list[str], own: NDArray[np.int64]) -> NDArray[np.signedinteger]:
     file = _read(path)
-    return second_labels(names, file["image"], _targets(file), path)
+    return second_labels(names, file["image"], _targets(file), own, path)

@@ -26,6 +26,7 @@ class PhantomChest(DrawnDataset):
     channels: ClassVar[int | None] = 1
     task: ClassVar[Task | None] = "multi-label"
     has_noisy_copy: ClassVar[bool] = True
+    grouped_by: ClassVar[str | None] = "patient"
     known_classes: ClassVar[tuple[str, ...]] = CLASSES
 
     label_noise: Annotated[float, Field(ge=0, lt=1)] = 0.3

@@ -26,6 +26,7 @@ class PhantomLesion(DrawnDataset):
     channels: ClassVar[int | None] = 3
     task: ClassVar[Task | None] = "single-label"
     has_noisy_copy: ClassVar[bool] = True
+    grouped_by: ClassVar[str | None] = "lesion"
     known_classes: ClassVar[tuple[str, ...]] = CLASSES
 
     label_noise: Annotated[float, Field(ge=0, lt=1)] = 0.3

@@ -19,6 +19,9 @@ from roskdbench.suite.problems import RealProblem
 FEATURES = 0.3  # what training the small network of the features costs, against an epoch of a ResNet-18
 
 
+ATTRIBUTES = "attributes"
+
+
 @dataclass(frozen=True, eq=False)
 class Base:
     """What every training of a block reads, and what labels call it."""
@@ -67,6 +70,21 @@ def pixels(factory: JobFactory, problem: str) -> Job:
         places["corrected"] = str(spec.corrected)
     said = {"problem": declaration(spec), "content": content}
     return job("pixels", said, {}, label, cost=cost, code=code, locations=places)
+
+
+@memoised
+def attributes(factory: JobFactory, problem: str, images: Job) -> Job:
+    """What is known of a problem's samples beside their labels. A UserError where that is nothing."""
+    spec, located = factory.suite.problems[problem], factory.located.get(problem)
+    digest = located.content.attributes if located else None
+    if digest == "":
+        raise UserError(f"problem '{problem}': nothing is known of its samples beside their labels (sex, age, site, …)")
+    label = f"attributes of {problem}"
+    if isinstance(spec, RealProblem):
+        said: dict[str, Any] = {"problem": declaration(spec), "attributes": digest}
+    else:
+        said = {"problem": without_none(spec.model_dump(mode="json"))}
+    return job(ATTRIBUTES, said, {"pixels": images}, label, code=images.code, locations=images.locations)
 
 
 @memoised

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
@@ -42,6 +43,10 @@ class Dataset(Plugged):
     known_classes: ClassVar[tuple[str, ...]] = ()
     """Names of the classes, where they are the same for every suite."""
 
+    has_votes: ClassVar[bool] = False
+    """Whether it knows what each of several annotators said."""
+    grouped_by: ClassVar[str | None] = None
+    """What samples belong together by, such as patient or lesion; None where nothing is known of that."""
     channels: ClassVar[int | None]
     """3 or 1; None where the data have to be asked."""
     task: ClassVar[Task | None]
@@ -88,6 +93,10 @@ class DrawnDataset(Dataset):
     def draw(self) -> Problem:
         """The images and labels, a pure function of the settings."""
         raise NotImplementedError
+
+    def attributes(self) -> Mapping[str, Sequence[str]]:
+        """What is known of each sample beside its labels."""
+        return {}
 
 
 class RealProblem(Dataset):
