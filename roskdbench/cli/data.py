@@ -1,21 +1,28 @@
 """`data check` and `data prepare`: the data of a suite, ahead of a run."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roskdbench.cli.options import STORE, Data, Settings, StoreFolder, SuiteName, console
+from roskdbench.cli.options import STORE, Data, Folders, Settings, StoreFolder, SuiteName, console, registry_found
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from roskdbench.suite import Suite
 
-app = typer.Typer(help="Look over a suite's data, or decode them, ahead of a run.", no_args_is_help=True)
+app = typer.Typer(
+    help="Look over a suite's data, decode them ahead of a run, or draw a small release.", no_args_is_help=True
+)
 
 
 @app.command()
-def check(suite: SuiteName, data: Data = None, settings: Settings = None, store: StoreFolder = STORE) -> None:
+def check(
+    suite: SuiteName,
+    data: Data = None,
+    settings: Settings = None,
+    store: StoreFolder = STORE,
+    folders: Folders = None,
+) -> None:
     """Read a suite's label files, find every image, look at the head of each, and say what there is."""
     from roskdbench.data.checking import check_images
     from roskdbench.data.datasets import catalogue
@@ -25,7 +32,7 @@ def check(suite: SuiteName, data: Data = None, settings: Settings = None, store:
     from roskdbench.store import Store
     from roskdbench.suite.problems import RealProblem
 
-    declared, roots = _declared(suite, settings, data)
+    declared, roots = _declared(suite, settings, data, folders)
     screen, unreadable = console(), 0
     for name, root in roots.items():
         spec = declared.problems[name]
@@ -48,14 +55,20 @@ def check(suite: SuiteName, data: Data = None, settings: Settings = None, store:
 
 
 @app.command()
-def prepare(suite: SuiteName, data: Data = None, settings: Settings = None, store: StoreFolder = STORE) -> None:
+def prepare(
+    suite: SuiteName,
+    data: Data = None,
+    settings: Settings = None,
+    store: StoreFolder = STORE,
+    folders: Folders = None,
+) -> None:
     """Decode every image of a suite into the store. Stop it whenever you like: it goes on where it stopped."""
     from roskdbench.data.preparation import locate
     from roskdbench.executors.config import cores
     from roskdbench.live import decoding_for
     from roskdbench.store import Store
 
-    declared, roots = _declared(suite, settings, data)
+    declared, roots = _declared(suite, settings, data, folders)
     screen = console()
     try:
         with decoding_for(screen) as report:
@@ -70,9 +83,38 @@ def prepare(suite: SuiteName, data: Data = None, settings: Settings = None, stor
         screen.print("All problems of this suite are drawn; there are no data to prepare.")
 
 
-def _declared(suite: str, settings: list[str] | None, data: list[str] | None) -> "tuple[Suite, dict[str, Path]]":
+@app.command()
+def generate(
+    dataset: Annotated[str, typer.Argument(help="A dataset's name, such as chexpert.")],
+    folder: Annotated[Path, typer.Argument(help="Where to write; it must not be there, or be empty.")],
+    patients: Annotated[int, typer.Option(min=1, max=100_000, help="How many patients, or lesions.")] = 60,
+    seed: Annotated[int, typer.Option(help="Of the drawing; the same seed writes the same files.")] = 0,
+    folders: Folders = None,
+) -> None:
+    """Write a small release in a dataset's official layout, with drawn images: to try a suite on before the data are
+    there.
+    """
+    from roskdbench.errors import UserError, refusal
+    from roskdbench.suite.problems import RealProblem
+
+    chosen = registry_found(folders).find("dataset", dataset).thing
+    if not issubclass(chosen, RealProblem):
+        raise UserError(f"{dataset} is drawn anew wherever it is needed; there are no files to write")
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise UserError(f"{folder} is there already, and not empty; name a new folder")
+        chosen.generate(folder, patients, seed)
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {refusal(error)}") from None
+    message = f"A drawn {dataset} in the official layout is in {folder}. Its images say nothing of patients."
+    console().print(message, markup=False, soft_wrap=True)
+
+
+def _declared(
+    suite: str, settings: list[str] | None, data: list[str] | None, folders: list[Path] | None
+) -> "tuple[Suite, dict[str, Path]]":
     from roskdbench.data.roots import find_roots
     from roskdbench.suite import read_suite
 
-    declared = read_suite(suite, settings or [])
+    declared = read_suite(suite, settings or [], registry_found(folders))
     return declared, find_roots(declared.problems, declared.problems, data or ())

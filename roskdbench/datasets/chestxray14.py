@@ -2,6 +2,7 @@
 lists.
 """
 
+from collections import Counter
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -19,6 +20,7 @@ from roskdbench.data.catalogue import (
     second_labels,
     some,
 )
+from roskdbench.data.generated import films, write_image, write_table
 from roskdbench.data.labelfile import LabelFile, one_of, read_label_file
 from roskdbench.data.phantoms.chest import CLASSES as EIGHT
 from roskdbench.data.problem import NOWHERE, TEST, TRAIN_OR_VALIDATION, Labels
@@ -53,6 +55,25 @@ class ChestXray14(RealProblem):
     """The eight findings of the paper, or all fourteen."""
     only_present: bool = False
     """Take the rows of the label file whose images are there, instead of asking for all of them."""
+
+    @classmethod
+    def generate(cls, folder: Path, groups: int, seed: int) -> None:
+        """Films of so many patients, a quarter of whom are in the official test list."""
+        drawn = films(groups, seed)
+        listed: dict[str, list[str]] = {name: [] for name in LISTS}
+        rows, visits = [], Counter[int]()
+        for image, flags, patient in zip(drawn.images, drawn.labels, drawn.groups.tolist(), strict=True):
+            name = f"{patient + 1:08}_{visits[patient]:03}.png"
+            found = "|".join(label for label, flag in zip(EIGHT, flags, strict=True) if flag) or NOTHING
+            view = "AP" if visits[patient] % 3 == 2 else "PA"
+            rows.append([name, found, visits[patient], patient + 1, drawn.ages[patient], drawn.sexes[patient], view])
+            listed["test_list.txt" if patient % 4 == 0 else "train_val_list.txt"].append(name)
+            visits[patient] += 1
+            write_image(image, folder / f"images_{patient * 2 // groups + 1:03}" / "images" / name)
+        header = [IMAGE, FINDINGS, "Follow-up #", PATIENT, AGE, SEX[0], VIEW]
+        write_table(folder / LABELS[1], header, rows)
+        for file, names in listed.items():
+            (folder / file).write_text("".join(f"{name}\n" for name in names), "utf-8")
 
     def catalogue(self, root: Path) -> Catalogue:
         """Images in the order of the label file, from images_001/images … or from any one folder."""

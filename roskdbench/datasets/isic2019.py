@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from roskdbench.data.attributes import SEXES, age_band, known
 from roskdbench.data.catalogue import Catalogue, find_files, match, numbered, second_labels
+from roskdbench.data.generated import lesions, write_image, write_table
 from roskdbench.data.labelfile import LabelFile, one_of, read_label_file
 from roskdbench.data.problem import Labels
 from roskdbench.errors import UserError
@@ -41,6 +42,26 @@ class Isic2019(RealProblem):
     split: Literal["ours"] = "ours"
     only_present: bool = False
     """Take the rows of the label file whose images are there, instead of asking for all of them."""
+
+    @classmethod
+    def generate(cls, folder: Path, groups: int, seed: int) -> None:
+        """Photographs of so many lesions; every fifth has no lesion_id, as some images have none."""
+        drawn = lesions(groups, seed)
+        names = [f"ISIC_{number:07}" for number in range(len(drawn.images))]
+        marks = [
+            [name, *(float(c == kind) for c in range(len(CLASSES))), 0.0]
+            for name, kind in zip(names, drawn.labels, strict=True)
+        ]
+        write_table(folder / LABELS, ["image", *CLASSES, UNKNOWN], marks)
+        sites = ("anterior torso", "head/neck", "lower extremity", "")
+        rows = []
+        for name, lesion in zip(names, drawn.groups.tolist(), strict=True):
+            sex = "female" if drawn.sexes[lesion] == "F" else "male"
+            age = drawn.ages[lesion] // 5 * 5
+            rows.append([name, age, sites[lesion % 4], f"HAM_{lesion:07}" if lesion % 5 else "", sex])
+        write_table(folder / METADATA, ["image", "age_approx", "anatom_site_general", "lesion_id", "sex"], rows)
+        for name, image in zip(names, drawn.images, strict=True):
+            write_image(image, folder / IMAGES / f"{name}.jpg")
 
     def catalogue(self, root: Path) -> Catalogue:
         """Images in the order of the label file. An image without a lesion is a group of its own."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from roskdbench.errors import UserError
 from roskdbench.suite.plugged import Plugged, one_of
 
 if TYPE_CHECKING:
@@ -133,6 +134,13 @@ class RealProblem(Dataset):
     def found_under(cls, folder: Path) -> Path | None:
         """Where the data are in ROSKDBENCH_DATA, if they are there."""
         return folder / cls.name if (folder / cls.name).exists() else None
+
+    @classmethod
+    def generate(cls, folder: Path, groups: int, seed: int) -> None:
+        """Write a small release in the layout of the official files: drawn images of so many patients (or lesions)
+        under made-up names.
+        """
+        raise UserError(f"{cls.name} has no official layout that a release could be made in")
 
     def catalogue(self, root: Path) -> Catalogue:
         """Everything about the problem but its pixels: which images there are, and their labels, groups and parts."""
