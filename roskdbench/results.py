@@ -63,6 +63,8 @@ class Results:
     """The share of training labels that are wrong, by experiment, problem and noise, as it came out."""
     drawn: Drawn = lambda fingerprint: {}
     """The bootstrap draws of a job, by metric."""
+    test_sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Of each problem how many images its test part has, and of how many patients or lesions; of the first split."""
     seconds: dict[str, float] = field(default_factory=dict)
     """What the trainings and banks behind a cell's scores took, by the scores' fingerprint, where tables ask for it."""
     _made: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -139,6 +141,7 @@ def collect(plan: Plan, store: Store, reasons: dict[str, str] | None = None) -> 
         _made_with(plan, store),
         _noise(plan, store),
         lambda fingerprint: read_draws(store.path(fingerprint)),
+        _test_sizes(plan, store),
         _seconds(plan, store),
     )
 
@@ -183,6 +186,20 @@ def _made_with(plan: Plan, store: Store) -> list[str]:
         if job.trains and fingerprint in store:
             found.add(made_with(store, fingerprint))
     return sorted(found - {""})
+
+
+def _test_sizes(plan: Plan, store: Store) -> dict[str, tuple[int, int]]:
+    import numpy
+
+    found: dict[str, tuple[int, int]] = {}
+    for cell in plan.cells:
+        inputs = plan.jobs[cell.scores].inputs
+        with suppress(OSError, ValueError, KeyError, TypeError):  # whoever reads the artifacts themselves will say so
+            if cell.problem not in found and inputs["split"] in store:
+                test = numpy.load(store.path(inputs["split"]) / "split.npz", allow_pickle=False)["test"]
+                groups = numpy.load(store.path(inputs["pixels"]) / "labels.npz", allow_pickle=False)["groups"][test]
+                found[cell.problem] = len(test), len(numpy.unique(groups))
+    return found
 
 
 def _seconds(plan: Plan, store: Store) -> dict[str, float]:

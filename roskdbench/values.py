@@ -38,6 +38,12 @@ class Facts(NamedTuple):
         return {name: value for name, value in self._asdict().items() if value != self._field_defaults[name]}
 
     @property
+    def drawn_as(self) -> str:
+        """The end of the names of draws made under these facts, such as @sex: female."""
+        what = self.test_set or self.group or (self.labels if self.labels != DATA else "")
+        return f"@{what}" if what else ""
+
+    @property
     def perturbation_label(self) -> str:
         """What tables call the perturbation, such as pgd linf 4/255, 40 steps."""
         head = " ".join(part for part in (self.perturbation, self.norm, _in_grey_levels(self.radius)) if part)

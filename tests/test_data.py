@@ -347,7 +347,7 @@ def test_roots_that_are_not_right_are_one_line(skin, arguments, said):
 def test_a_drawn_problem_has_no_data(tmp_path):
     done = command("run", "smoke", "--data", "lesion=x", cwd=tmp_path)
     assert "problem 'lesion' is drawn; it has no data" in done.stderr
-    assert "there are no data to look over" in command("data", "check", "smoke", cwd=tmp_path).stdout
+    assert "lesion: 240 images of" in command("data", "check", "smoke", cwd=tmp_path).stdout
 
 
 def test_datasets_lists_terms_and_what_is_found(tmp_path):

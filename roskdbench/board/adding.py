@@ -9,6 +9,8 @@ import numpy as np
 
 from roskdbench import __version__
 from roskdbench.board.content import Board
+from roskdbench.data.attributes import FILE as ATTRIBUTES
+from roskdbench.data.attributes import Attributes
 from roskdbench.data.problem import Problem
 from roskdbench.errors import UserError
 from roskdbench.measuring.tested import PARTS
@@ -66,6 +68,11 @@ def _take_cell(board: Board, cell: Cell, results: Results, store: Store) -> None
     test = store.open(split).arrays("split.npz")["test"]
     for each in cell.measurements[1:]:
         board.made[each.fingerprint] = {"kind": jobs[each.fingerprint].group}
+        if (
+            known := jobs[each.fingerprint].inputs.get("attributes")
+        ) and f"{split}/attributes/codes" not in board.arrays:
+            attributes = Attributes.from_arrays(store.open(known).arrays(ATTRIBUTES)).take(test)
+            board.arrays |= {f"{split}/attributes/{name}": array for name, array in attributes.arrays().items()}
         measure = results.plan.measures[cell.experiment][each.measure]
         kept = measure.kept(store.open(each.fingerprint).path, test)
         board.arrays |= {f"{each.fingerprint}/kept/{name}": array for name, array in kept.items()}

@@ -10,7 +10,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from math import isnan
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from roskdbench.data.attributes import Attributes
 from roskdbench.data.content import Content, Located
 from roskdbench.data.problem import Labels
 from roskdbench.errors import UserError, refusal
@@ -68,7 +69,13 @@ class Board:
         planned = Plan(self.suite, located=located, cells=list(self.cells), measures=measures)
         made_with = sorted({made["made with"] for made in self.made.values() if made.get("made with")})
         noise = {(experiment, problem, name): rate for experiment, problem, name, rate in self.noise}
-        return Results(planned, frame, [], made_with=made_with, noise=noise, drawn=self._draws)
+        sizes = dict(reversed([(cell.problem, self._test_size(cell)) for cell in self.cells]))
+        return Results(planned, frame, [], made_with=made_with, noise=noise, drawn=self._draws, test_sizes=sizes)
+
+    def _test_size(self, cell: Cell) -> tuple[int, int]:
+        """How many images a cell's test part has, and of how many groups."""
+        groups = self.arrays.get(f"{self.split(cell)}/test/groups", np.zeros(0))
+        return len(groups), len(np.unique(groups))
 
     def _draws(self, fingerprint: str) -> dict[str, NDArray[np.floating]]:
         """Made again from the predictions, as the job made them."""
@@ -76,7 +83,8 @@ class Board:
         measure = measures_of(self.suite, cell.experiment, self.registry)[each.measure]
         if "predictions" not in measure.reads:
             return {}
-        return measure_draws(measure, self.predictions(cell), seed_for("bootstrap", self.split(cell)))
+        predictions = replace(self.predictions(cell), kept=self.kept(fingerprint))
+        return measure_draws(measure, predictions, seed_for("bootstrap", self.split(cell)))
 
     @cached_property
     def _jobs(self) -> dict[str, tuple[Cell, Measurement]]:
@@ -101,7 +109,15 @@ class Board:
             names = {key.removeprefix(f"{head}{part}/"): key for key in self.arrays if key.startswith(f"{head}{part}/")}
             arrays = {name: self.arrays[key] for name, key in names.items()}
             parts.append(Labels(facts["task"], tuple(facts["classes"]), **arrays))
-        return Tested(facts["task"], tuple(facts["classes"]), *parts)
+        known = {name: self.arrays[f"{head}attributes/{name}"] for name in self._attributes(head)}
+        attributes = Attributes.from_arrays(known) if known else None
+        validation, test = parts
+        return Tested(facts["task"], tuple(facts["classes"]), validation, test, attributes)
+
+    def _attributes(self, head: str) -> list[str]:
+        """The arrays that a split's attributes are kept as, if they are."""
+        start = f"{head}attributes/"
+        return [name.removeprefix(start) for name in self.arrays if name.startswith(start)]
 
     def kept(self, fingerprint: str) -> dict[str, NDArray[Any]]:
         """The arrays that a job's measure keeps on boards."""

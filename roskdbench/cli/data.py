@@ -8,6 +8,11 @@ import typer
 from roskdbench.cli.options import STORE, Data, Folders, Settings, StoreFolder, SuiteName, console, registry_found
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from roskdbench.data.catalogue import Images
+    from roskdbench.data.problem import Labels
     from roskdbench.suite import Suite
 
 app = typer.Typer(
@@ -23,35 +28,93 @@ def check(
     store: StoreFolder = STORE,
     folders: Folders = None,
 ) -> None:
-    """Read a suite's label files, find every image, look at the head of each, and say what there is."""
+    """Read a suite's label files, find every image, look at the head of each, and say what there is in which part, what
+    is there twice, and what that will do to scores.
+    """
     from roskdbench.data.checking import check_images
     from roskdbench.data.datasets import catalogue
-    from roskdbench.data.preparation import is_prepared
+    from roskdbench.data.preparation import prepared_images
     from roskdbench.errors import UserError
-    from roskdbench.report.terminal import class_table
     from roskdbench.store import Store
-    from roskdbench.suite.problems import RealProblem
+    from roskdbench.suite.problems import DrawnDataset, RealProblem
 
     declared, roots = _declared(suite, settings, data, folders)
     screen, unreadable = console(), 0
-    for name, root in roots.items():
-        spec = declared.problems[name]
+    for name, spec in declared.problems.items():
+        if isinstance(spec, DrawnDataset):
+            drawn = spec.draw()
+            _show(declared, name, drawn.labels, "drawn", [], drawn.images, [])
+            continue
         assert isinstance(spec, RealProblem)
-        listed = catalogue(name, spec, root)
-        screen.print(class_table(name, root, listed.labels, listed.remark))
+        listed = catalogue(name, spec, roots[name])
         bad = check_images(listed.images)
+        found = prepared_images(spec, listed, Store(store))
+        labels = listed.labels if found is None else listed.labels.take(found[1])
+        remarks = [listed.remark] if listed.remark else []
+        names = listed.images.names if found is None else [listed.images.names[row] for row in found[1]]
+        blank = None if listed.blank is None else listed.blank.sum(0, dtype="int64")
+        lines = [*remarks, *_twice(listed.images)]
+        _show(declared, name, labels, str(roots[name]), lines, found[0] if found else None, names, blank)
         for image, reason in list(bad.items())[:10]:
             screen.print(f"  {image}: {reason}", style="red", markup=False)
         if len(bad) > 10:
             screen.print(f"  … and {len(bad) - 10:,} more", style="red")
         unreadable += len(bad) if len(bad) > spec.bad_images * len(listed.images) else 0
-        prepared = is_prepared(spec, listed, Store(store))
-        state = "its pixels are in the store" if prepared else f"to decode it now: roskdbench data prepare {suite}"
+        state = (
+            "its pixels are in the store"
+            if found
+            else f"to decode it now, and compare its pictures, too: roskdbench data prepare {suite}, then check again"
+        )
         screen.print(f"  {state}\n", style="dim", markup=False, soft_wrap=True)
-    if not roots:
-        screen.print("All problems of this suite are drawn; there are no data to look over.")
     if unreadable:
         raise UserError(f"{unreadable:,} images cannot be read (above); mend them, or allow a share with bad_images")
+
+
+def _show(
+    suite: "Suite",
+    name: str,
+    labels: "Labels",
+    where: str,
+    remarks: list[str],
+    images: "NDArray[np.uint8] | None",
+    names: list[str],
+    blank: "NDArray[np.int64] | None" = None,
+) -> None:
+    """The problem's table; where its pixels are at hand, pictures that look alike across its parts are named, too."""
+    import numpy as np
+
+    from roskdbench.data.duplicates import look_alikes
+    from roskdbench.data.inspection import inspected
+    from roskdbench.report.data_table import data_table
+
+    folds = [each.folds for each in suite.experiments.values() if name in (each.problems or suite.problems)]
+    found = inspected(suite.problems[name], labels, suite.protocol.split, max(folds, default=1), blank)
+    lines = list(remarks)
+    if images is not None:
+        test, rest = found.parts["test"], np.concatenate([found.parts["train"], found.parts["validation"]])
+        pairs = look_alikes(images, test, rest, labels.groups)
+        if pairs:
+            tested = len({one for one, _ in pairs})
+            shown = ", ".join(" and ".join(names[row] if names else f"row {row}" for row in pair) for pair in pairs[:3])
+            lines.append(
+                f"{tested:,} test image{'s look' if tested > 1 else ' looks'} like one that trains or validates, of "
+                f"another {found.grouped_by or 'image'}: {shown}" + (", …" if len(pairs) > 3 else "")
+            )
+    console().print(data_table(name, where, found, lines))
+
+
+def _twice(images: "Images") -> list[str]:
+    """A line on files with the same bytes."""
+    from roskdbench.data.catalogue import ImageFiles
+    from roskdbench.data.duplicates import same_bytes
+
+    if not isinstance(images, ImageFiles):
+        return []
+    pairs = same_bytes(images.paths)
+    named = ", ".join(f"{images.names[one]} and {images.names[other]}" for one, other in pairs[:3])
+    more = ", …" if len(pairs) > 3 else ""
+    have = "files have" if len(pairs) > 1 else "file has"
+    return [f"{len(pairs):,} {have} the bytes of another: {named}{more}"] if pairs else []
 
 
 @app.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from roskdbench.plugins import register
-from roskdbench.suite.corruption import Corruption, Strengths, Uniforms
+from roskdbench.suite.corruption import Corruption, Shares, Uniforms
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Brightness(Corruption):
     """Brightness: the same added to every pixel, or taken from it."""
 
-    strengths: Strengths = [0.1, 0.2, 0.3, 0.4, 0.5]
+    strengths: Shares = [0.1, 0.2, 0.3, 0.4, 0.5]
 
     def corrupt(self, images: Tensor, strength: float, uniforms: Uniforms) -> Tensor:
         """Brighter for half of the images, darker for the others."""

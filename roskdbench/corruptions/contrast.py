@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from roskdbench.plugins import register
-from roskdbench.suite.corruption import Corruption, Strengths, Uniforms
+from roskdbench.suite.corruption import Corruption, Shares, Uniforms
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Contrast(Corruption):
     """Contrast: pixels drawn towards the mean of their image."""
 
-    strengths: Strengths = [0.7, 0.5, 0.35, 0.25, 0.15]
+    strengths: Shares = [0.7, 0.5, 0.35, 0.25, 0.15]
     """What is left of the distance from the mean."""
 
     def corrupt(self, images: Tensor, strength: float, uniforms: Uniforms) -> Tensor:

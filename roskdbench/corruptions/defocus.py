@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from roskdbench.plugins import register
-from roskdbench.suite.corruption import Corruption, Strengths, Uniforms
+from roskdbench.suite.corruption import Amounts, Corruption, Uniforms
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Defocus(Corruption):
     """Defocus: every point spread evenly over a disk."""
 
-    strengths: Strengths = [0.02, 0.03, 0.045, 0.06, 0.08]
+    strengths: Amounts = [0.02, 0.03, 0.045, 0.06, 0.08]
     """The radius of the disk as a share of the image's side."""
 
     def corrupt(self, images: Tensor, strength: float, uniforms: Uniforms) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from roskdbench.plugins import register
-from roskdbench.suite.corruption import Corruption, Strengths, Uniforms
+from roskdbench.suite.corruption import Amounts, Corruption, Uniforms
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Gamma(Corruption):
     """Gamma: pixels to a power above or below 1, as another tone curve gives them."""
 
-    strengths: Strengths = [1.3, 1.6, 2.0, 2.5, 3.2]
+    strengths: Amounts = [1.3, 1.6, 2.0, 2.5, 3.2]
 
     def corrupt(self, images: Tensor, strength: float, uniforms: Uniforms) -> Tensor:
         """To the power for half of the images, to one over it for the others."""

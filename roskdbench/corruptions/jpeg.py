@@ -6,7 +6,7 @@ from math import pi
 from typing import TYPE_CHECKING
 
 from roskdbench.plugins import register
-from roskdbench.suite.corruption import Corruption, Strengths, Uniforms
+from roskdbench.suite.corruption import Amounts, Corruption, Uniforms
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,7 +32,7 @@ class Jpeg(Corruption):
     Each colour channel is quantised by the table of luminance; a file would keep colours more coarsely still.
     """
 
-    strengths: Strengths = [40.0, 25.0, 15.0, 10.0, 5.0]
+    strengths: Amounts = [40.0, 25.0, 15.0, 10.0, 5.0]
     """The quality, from 1 to 100, as libjpeg counts it."""
 
     def corrupt(self, images: Tensor, strength: float, uniforms: Uniforms) -> Tensor:

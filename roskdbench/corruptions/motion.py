@@ -6,7 +6,7 @@ from math import pi
 from typing import TYPE_CHECKING
 
 from roskdbench.plugins import register
-from roskdbench.suite.corruption import Corruption, Strengths, Uniforms
+from roskdbench.suite.corruption import Amounts, Corruption, Uniforms
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,7 +18,7 @@ POINTS = 15  # of the path, at which the image is taken
 class Motion(Corruption):
     """Motion: the mean of the image along a straight path, in another direction for each image."""
 
-    strengths: Strengths = [0.04, 0.08, 0.12, 0.18, 0.25]
+    strengths: Amounts = [0.04, 0.08, 0.12, 0.18, 0.25]
     """The length of the path as a share of the image's side."""
 
     def corrupt(self, images: Tensor, strength: float, uniforms: Uniforms) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from roskdbench.plugins import register
-from roskdbench.suite.corruption import Corruption, Strengths, Uniforms
+from roskdbench.suite.corruption import Corruption, Shares, Uniforms
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Pixelation(Corruption):
     """Pixelation: the image made smaller, and as large again as it was."""
 
-    strengths: Strengths = [0.75, 0.6, 0.45, 0.35, 0.25]
+    strengths: Shares = [0.75, 0.6, 0.45, 0.35, 0.25]
     """The side of the small image as a share of the large one's."""
 
     def corrupt(self, images: Tensor, strength: float, uniforms: Uniforms) -> Tensor:

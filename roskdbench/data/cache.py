@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -72,7 +72,7 @@ def cached_images(
 
     If more than the allowed share cannot be read, UnreadableImagesError; a file that was mended is read again.
     """
-    key = fingerprint(["images", DECODING, asdict(form), images.names])
+    key = fingerprint(["images", DECODING, form.facts, images.names])
     with store.locked(key):
         draft = _Draft(store.partial(key), images, form)
         note = _note(images.names, draft.stamps, form)
@@ -101,7 +101,7 @@ def _allowed(cached: CachedImages, share: float, images: Images) -> CachedImages
 
 def _note(names: list[str], stamps: NDArray[np.int64], form: PixelForm) -> str:
     """Where it is noted which array these files, as they are now, have become."""
-    key = fingerprint(["images", DECODING, asdict(form), names, sha256(stamps.tobytes()).hexdigest()])
+    key = fingerprint(["images", DECODING, form.facts, names, sha256(stamps.tobytes()).hexdigest()])
     return f"data/{key}.json"
 
 
@@ -210,7 +210,7 @@ class _Draft:
 
 def _publish(draft: _Draft, store: Store, unreadable: dict[int, str]) -> str:
     digests = [digest for digest in draft.digests() if digest is not None]
-    spec = {"form": asdict(draft.form), "files": fingerprint(digests), "count": len(digests)}
+    spec = {"form": draft.form.facts, "files": fingerprint(digests), "count": len(digests)}
     mark = fingerprint({"kind": "images", "revision": DECODING, "spec": spec})
     if mark not in store:
         with store.room():
@@ -243,7 +243,7 @@ def _decoded_before(form: PixelForm, store: Store) -> Callable[[bytes], NDArray[
 
 
 def _arrays(form: PixelForm) -> str:
-    return f"arrays-{fingerprint([DECODING, asdict(form)])[:16]}"
+    return f"arrays-{fingerprint([DECODING, form.facts])[:16]}"
 
 
 def _without(draft: _Draft, unreadable: dict[int, str]) -> Path:

@@ -92,6 +92,8 @@ class Catalogue:
     """What a reader of its tables should know, such as how many rows had no image."""
     attributes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """What is known of each sample beside its labels, such as its sex; empty texts where it is not known."""
+    blank: NDArray[np.uint8] | None = None
+    """Of a multi-label problem, 1 where a label was left empty and counts as absent. [N, C]"""
 
 
 def find_files(folder: Path, endings: tuple[str, ...]) -> dict[str, Path]:

@@ -15,6 +15,7 @@ from scipy.special import softmax
 from scipy.stats import truncnorm
 
 from roskdbench.data.problem import Labels
+from roskdbench.data.votes import decided
 from roskdbench.errors import UserError
 from roskdbench.suite.confusions import Confusions
 from roskdbench.suite.noise import (
@@ -68,6 +69,9 @@ def noisy_labels(
                 random,
                 by_features=spec.decided_by == "features",
             )
+        case Annotators() if spec.of_the_data:
+            assert labels.votes is not None
+            noisy = decided(labels.votes, targets, len(labels.classes), spec.decision, random)
         case Annotators():
             noisy = annotate(targets, annotators(spec, labels.classes, random), spec.decision, random)
         case ReportLabels():
@@ -83,8 +87,10 @@ def noisy_labels(
 
 def _refuse(spec: NoiseSpec, labels: Labels) -> None:
     """A UserError for noise that these labels cannot have."""
-    if labels.task not in spec.tasks:
-        raise UserError(f"{spec.kind} noise is for {spec.tasks[0]} problems, and this one is {labels.task}")
+    if objection := spec.task_objection(labels.task):
+        raise UserError(f"{objection}, and this one is {labels.task}")
+    if isinstance(spec, Annotators) and spec.of_the_data and labels.votes is None:
+        raise UserError("the problem does not know what several annotators said, so none of them can be asked")
     if objection := spec.objection(labels.classes):
         raise UserError(objection)
 

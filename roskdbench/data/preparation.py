@@ -22,7 +22,7 @@ from roskdbench.data.cache import (
 from roskdbench.data.catalogue import Catalogue, some
 from roskdbench.data.content import Content, Located
 from roskdbench.data.datasets import catalogue
-from roskdbench.data.decoding import PixelForm
+from roskdbench.data.decoding import DEEP, PixelForm
 from roskdbench.data.problem import IMAGES, Labels, Problem
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import fingerprint
@@ -71,9 +71,12 @@ def locate(
     return located
 
 
-def is_prepared(spec: RealProblem, listed: Catalogue, store: Store) -> bool:
-    """Whether the pixels of these files are in the store."""
-    return find_cached(listed.images, _form(spec, listed), store) is not None
+def prepared_images(
+    spec: RealProblem, listed: Catalogue, store: Store
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]] | None:
+    """The pixels of these files, if they are in the store, and the rows of the catalogue that they are of."""
+    found = find_cached(listed.images, _form(spec, listed), store)
+    return None if found is None else (store.open(found.fingerprint).array(IMAGES), _kept(listed, found))
 
 
 def write_problem(
@@ -132,7 +135,14 @@ def _decoded(
         raise UserError(
             f"problem '{name}': {len(error.unreadable):,} of {total:,} images cannot be read: {bad}; "
             f"all are named in {path}; mend them, or allow a share of them with problems.{name}.bad_images"
+            + _hint(name, spec, error.unreadable)
         ) from None
+
+
+def _hint(name: str, spec: RealProblem, unreadable: Mapping[int, str]) -> str:
+    """How to go on where images are refused for their depth alone."""
+    deep = spec.window is None and any(reason.startswith(DEEP) for reason in unreadable.values())
+    return f"; say how 16-bit images become 8 bits with problems.{name}.window: full (or percentiles)" if deep else ""
 
 
 def _write_bad(name: str, listed: Catalogue, unreadable: dict[int, str], store: Store) -> Path:
@@ -145,7 +155,7 @@ def _write_bad(name: str, listed: Catalogue, unreadable: dict[int, str], store: 
 
 
 def _form(spec: RealProblem, listed: Catalogue) -> PixelForm:
-    return PixelForm(listed.size, spec.fit, listed.channels)
+    return PixelForm(listed.size, spec.fit, listed.channels, spec.window)
 
 
 def _kept(listed: Catalogue, images: CachedImages) -> NDArray[np.int64]:

@@ -24,11 +24,13 @@ from roskdbench.data.generated import films, write_image, write_table
 from roskdbench.data.labelfile import LabelFile, one_of, read_label_file
 from roskdbench.data.phantoms.chest import CLASSES as EIGHT
 from roskdbench.data.problem import NOWHERE, TEST, TRAIN_OR_VALIDATION, Labels
+from roskdbench.data.radiologists import NOT_SAID, are_readings, as_findings, explained, read_readings
 from roskdbench.errors import UserError, nearest
 from roskdbench.plugins import register
 from roskdbench.suite.problems import Card, RealProblem, Task
 
 OTHERS = ("Consolidation", "Edema", "Emphysema", "Fibrosis", "Pleural_Thickening", "Hernia")
+FOURTEEN = EIGHT + OTHERS
 NOTHING = "No Finding"
 LABELS = ("Data_Entry_2017.csv", "Data_Entry_2017_v2020.csv")
 LISTS = {"train_val_list.txt": TRAIN_OR_VALIDATION, "test_list.txt": TEST}
@@ -53,6 +55,10 @@ class ChestXray14(RealProblem):
 
     labels: Literal["eight", "fourteen"] = "eight"
     """The eight findings of the paper, or all fourteen."""
+    corrected: Path | None = None
+    """A second, better label set for all or some of the films, written like the NIH's own, or the labels that
+    radiologists agreed on (four_findings_expert_labels_test_labels.csv): scored as well.
+    """
     only_present: bool = False
     """Take the rows of the label file whose images are there, instead of asking for all of them."""
 
@@ -77,30 +83,30 @@ class ChestXray14(RealProblem):
 
     def catalogue(self, root: Path) -> Catalogue:
         """Images in the order of the label file, from images_001/images … or from any one folder."""
-        file = _read(one_of(root, LABELS, "the labels"))
-        classes = EIGHT if self.labels == "eight" else EIGHT + OTHERS
-        targets = _targets(file, classes)
+        file = read_entries(one_of(root, LABELS, "the labels"))
+        classes = EIGHT if self.labels == "eight" else FOURTEEN
+        targets = findings_of(file, classes)
         found = find_files(root, (".png",))
         rows, images, remark = match(file[IMAGE], found, self.only_present, root)
         patients = [file[PATIENT][row] for row in rows]
+        corrected, how = _corrected(self.corrected, images.names, classes, targets[rows])
         labels = Labels(
             task="multi-label",
             classes=classes,
             targets=targets[rows],
             groups=numbered(patients),
-            corrected=None
-            if self.corrected is None
-            else _corrected(self.corrected, images.names, classes, targets[rows]),
+            corrected=corrected,
             parts=_parts(root, images.names, patients) if self.split == "official" else None,
         )
-        return Catalogue(images, labels, 1, self.size, remark, _attributes(file, rows))
+        return Catalogue(images, labels, 1, self.size, f"{remark} {how}".strip(), attributes_of(file, rows))
 
 
-def _read(path: Path) -> LabelFile:
+def read_entries(path: Path) -> LabelFile:
+    """The NIH's own labels, and what is known of patients."""
     return read_label_file(path, [IMAGE, FINDINGS, PATIENT], IMAGE, optional=(AGE, *SEX, VIEW))
 
 
-def _attributes(file: LabelFile, rows: NDArray[np.int64]) -> dict[str, list[str]]:
+def attributes_of(file: LabelFile, rows: NDArray[np.int64]) -> dict[str, list[str]]:
     """Sex, age and view of the chosen rows."""
     found = {}
     for column in SEX:
@@ -113,9 +119,9 @@ def _attributes(file: LabelFile, rows: NDArray[np.int64]) -> dict[str, list[str]
     return found
 
 
-def _targets(file: LabelFile, classes: tuple[str, ...]) -> NDArray[np.uint8]:
+def findings_of(file: LabelFile, classes: tuple[str, ...]) -> NDArray[np.uint8]:
     """[N, C]; a label that the dataset does not know is an error."""
-    column = {name: c for c, name in enumerate((*EIGHT, *OTHERS))}
+    column = {name: c for c, name in enumerate(FOURTEEN)}
     targets = np.zeros((len(file), len(classes)), dtype=np.uint8)
     for row, text in enumerate(file[FINDINGS]):
         if text == NOTHING:
@@ -149,7 +155,19 @@ def _parts(root: Path, names: list[str], patients: list[str]) -> NDArray[np.int8
 
 
 def _corrected(
-    path: Path, names: list[str], classes: tuple[str, ...], own: NDArray[np.uint8]
-) -> NDArray[np.signedinteger]:
-    file = read_label_file(path, [IMAGE, FINDINGS], IMAGE)
-    return second_labels(names, file[IMAGE], _targets(file, classes).astype(np.int8), own, path)
+    path: Path | None, names: list[str], classes: tuple[str, ...], own: NDArray[np.uint8]
+) -> tuple[NDArray[np.signedinteger] | None, str]:
+    """A second label set, written like the NIH's or by radiologists in their own words, and how it was made."""
+    if path is None:
+        return None, ""
+    if not are_readings(path):
+        file = read_label_file(path, [IMAGE, FINDINGS], IMAGE)
+        return second_labels(names, file[IMAGE], findings_of(file, classes).astype(np.int8), own, path), ""
+    readings = read_readings(path)
+    row_of = {name: row for row, name in enumerate(readings.names)}
+    answers = np.full((len(names), readings.answers.shape[1]), NOT_SAID, np.int8)
+    for row, name in enumerate(names):
+        if name in row_of:
+            answers[row] = readings.answers[row_of[name]]
+    found = second_labels(names, names, as_findings(answers, own, classes), own, path)
+    return found, explained(int((answers != NOT_SAID).any(1).sum()), classes)

@@ -9,12 +9,15 @@ from pydantic import model_validator
 
 from roskdbench.data.catalogue import Catalogue
 from roskdbench.data.npz import PARTS, NpzImages, labels_of, shape_of
+from roskdbench.data.patterns import patterns
 from roskdbench.data.problem import Labels
 from roskdbench.errors import UserError
 from roskdbench.plugins import register
 from roskdbench.suite.problems import Card, RealProblem, Size, Task
 
 SMALLEST = 28  # pixels
+SHARES = {"train": 0.7, "val": 0.1, "test": 0.2}
+"""Of a generated file's images in each part."""
 _MEDMNIST = "Yang et al., MedMNIST v2, Scientific Data 2023"
 
 
@@ -29,6 +32,8 @@ class MedMnist(RealProblem):
     channels: ClassVar[int | None] = None
     task: ClassVar[Task | None] = None
     is_one_file: ClassVar[bool] = True
+    sources: ClassVar[str] = ""
+    """What is known of images of one patient, lesion or scan that stand in several parts; for the readers of tables."""
 
     size: Size | None = None  # type: ignore[assignment]
     """Width and height the images are brought to; as they are in the file if left out."""
@@ -52,6 +57,27 @@ class MedMnist(RealProblem):
         if (folder / cls.name).exists():
             return folder / cls.name
         return next((each for each in (folder, folder / "medmnist") if any(each.glob(f"{cls.name}*.npz"))), None)
+
+    @classmethod
+    def generate(cls, folder: Path, groups: int, seed: int) -> None:
+        """A file of so many images, each class at least once in every part, whose classes differ in a pattern."""
+        if not cls.known_classes or cls.channels is None:
+            raise UserError(f"{cls.name} may be any file; generate a set with a name, such as bloodmnist")
+        random, classes = np.random.default_rng(seed), len(cls.known_classes)
+        arrays: dict[str, NDArray[np.uint8]] = {}
+        flags = {}
+        for part, share in SHARES.items():
+            order = random.permutation(np.arange(max(round(share * groups), classes)) % classes)
+            flags[part] = np.eye(classes, dtype=np.uint8)[order]
+            if cls.task == "multi-label":
+                flags[part] |= (random.random(flags[part].shape) < 1 / classes).astype(np.uint8)
+        images = patterns(np.concatenate(list(flags.values())), cls.channels, SMALLEST, random)
+        stops = np.cumsum([len(each) for each in flags.values()])
+        for (part, each), pixels in zip(flags.items(), np.split(images, stops[:-1]), strict=True):
+            arrays[f"{part}_images"] = pixels[..., 0] if cls.channels == 1 else pixels
+            arrays[f"{part}_labels"] = each if cls.task == "multi-label" else each.argmax(1)[:, None].astype(np.uint8)
+        folder.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(folder / f"{cls.name}.npz", allow_pickle=False, **arrays)
 
     def catalogue(self, root: Path) -> Catalogue:
         """The three parts one after another. Nothing is known of patients, so every image is a group of its own."""
@@ -77,20 +103,25 @@ class MedMnist(RealProblem):
         )
         held = max(shapes[0][1:3])
         size = self.size or held
-        remark = f"Images of {held} pixels, brought to {size}." if size > held else ""
-        return Catalogue(NpzImages(path, names, [shape[0] for shape in shapes]), found, channels, size, remark)
+        remark = f"Images of {held} pixels, brought to {size}. " if size > held else ""
+        images = NpzImages(path, names, [shape[0] for shape in shapes])
+        return Catalogue(images, found, channels, size, f"{remark}{self.sources}".strip())
 
 
-def _card(name: str, title: str, licence: str, source: str) -> Card:
+def card_of(name: str, title: str, licence: str, source: str) -> Card:
+    """The terms of a set: MedMNIST's paper and its source's."""
     how = f"{name}.npz (or {name}_64.npz, _128, _224) from medmnist.com"
     return Card(title, licence, f"{_MEDMNIST}; {source}", how)
 
 
 @register("dermamnist")
 class DermaMnist(MedMnist):
-    """DermaMNIST: dermoscopy, 7 classes."""
+    """DermaMNIST: dermoscopy, 7 classes.
 
-    card: ClassVar[Card] = _card(
+    Several images show one lesion, and in the official split they stand in several parts (Abhishek et al., 2025).
+    """
+
+    card: ClassVar[Card] = card_of(
         "dermamnist", "DermaMNIST: dermoscopy, 7 classes", "CC BY-NC 4.0", "Tschandl et al., HAM10000, 2018"
     )
     channels: ClassVar[int | None] = 3
@@ -105,13 +136,18 @@ class DermaMnist(MedMnist):
         "melanocytic nevi",
         "vascular lesions",
     )
+    sources: ClassVar[str] = (
+        "Images of one lesion stand in several parts of DermaMNIST's official split (Abhishek et al., Investigating "
+        "the Quality of DermaMNIST and Fitzpatrick17k, Scientific Data 2025), so its test part says little of new "
+        "lesions; the file does not say which images are of one lesion."
+    )
 
 
 @register("chestmnist")
 class ChestMnist(MedMnist):
     """ChestMNIST: X-rays, 14 findings."""
 
-    card: ClassVar[Card] = _card(
+    card: ClassVar[Card] = card_of(
         "chestmnist", "ChestMNIST: X-rays, 14 findings", "CC BY 4.0", "Wang et al., ChestX-ray8, CVPR 2017"
     )
     channels: ClassVar[int | None] = 1
@@ -139,7 +175,7 @@ class ChestMnist(MedMnist):
 class PneumoniaMnist(MedMnist):
     """PneumoniaMNIST: X-rays of children, 2 classes."""
 
-    card: ClassVar[Card] = _card(
+    card: ClassVar[Card] = card_of(
         "pneumoniamnist", "PneumoniaMNIST: X-rays of children, 2 classes", "CC BY 4.0", "Kermany et al., Cell 2018"
     )
     channels: ClassVar[int | None] = 1
@@ -152,7 +188,7 @@ class PneumoniaMnist(MedMnist):
 class BloodMnist(MedMnist):
     """BloodMNIST: blood cells, 8 classes."""
 
-    card: ClassVar[Card] = _card(
+    card: ClassVar[Card] = card_of(
         "bloodmnist", "BloodMNIST: blood cells, 8 classes", "CC BY 4.0", "Acevedo et al., Data in Brief 2020"
     )
     channels: ClassVar[int | None] = 3
@@ -174,7 +210,7 @@ class BloodMnist(MedMnist):
 class PathMnist(MedMnist):
     """PathMNIST: colon tissue, 9 classes."""
 
-    card: ClassVar[Card] = _card(
+    card: ClassVar[Card] = card_of(
         "pathmnist", "PathMNIST: colon tissue, 9 classes", "CC BY 4.0", "Kather et al., PLOS Medicine 2019"
     )
     channels: ClassVar[int | None] = 3
@@ -197,7 +233,7 @@ class PathMnist(MedMnist):
 class RetinaMnist(MedMnist):
     """RetinaMNIST: fundus images, 5 grades."""
 
-    card: ClassVar[Card] = _card(
+    card: ClassVar[Card] = card_of(
         "retinamnist", "RetinaMNIST: fundus images, 5 grades", "CC BY 4.0", "Liu et al., DeepDRiD, Patterns 2022"
     )
     channels: ClassVar[int | None] = 3

@@ -1,7 +1,7 @@
 """What jobs that measure have in common: all that a measure may ask for, and how its numbers are kept."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from roskdbench.data.problem import Problem
+from roskdbench.data.attributes import FILE as ATTRIBUTES
+from roskdbench.data.attributes import Attributes
+from roskdbench.data.problem import Labels, Problem
 from roskdbench.fingerprint import canonical_json, seed_for
 from roskdbench.jobs.context import JobContext
 from roskdbench.suite.measure import Measure
-from roskdbench.values import as_blocks
+from roskdbench.values import CORRECTED, as_blocks
 
 if TYPE_CHECKING:
     import torch
@@ -74,14 +76,30 @@ class MeasureContext:
         from roskdbench.measuring.tested import Tested
 
         spec = self.job.spec
-        tested = Tested.of(self.problem.labels, self.split)
+        tested = Tested.of(self.problem.labels, self.split, self.attributes)
         logits = self.job.inputs["predictions"].arrays("predictions.npz")
         return Predictions(tested, logits, spec["threshold"], spec["average"])
+
+    @cached_property
+    def attributes(self) -> Attributes | None:
+        """What is known of every sample of the problem beside its labels; None where the measure did not ask."""
+        there = self.job.inputs.get("attributes")
+        return None if there is None else Attributes.from_arrays(there.arrays(ATTRIBUTES))
 
     @cached_property
     def training_labels(self) -> dict[str, NDArray[Any]]:
         """`targets` that training sees of all samples, and which of them noise `flipped`."""
         return self.job.inputs["labels"].arrays("labels.npz")
+
+    @cached_property
+    def true_labels(self) -> Labels:
+        """The problem's labels, with better ones in their place where the plan knew of such."""
+        labels = self.problem.labels
+        if self.job.spec.get("truth") != CORRECTED or labels.corrected is None:
+            return labels
+        better = labels.corrected
+        targets = np.where(better >= 0, better, labels.targets).astype(labels.targets.dtype)
+        return replace(labels, targets=targets)
 
     @cached_property
     def subset(self) -> NDArray[np.bool_] | None:
@@ -144,6 +162,13 @@ class MeasureContext:
         there = self.job.inputs.get("baseline")
         return None if there is None else there.arrays("predictions.npz")["test"]
 
+    def external(self, number: int, part: str) -> tuple[Problem, NDArray[np.int64]]:
+        """One of the other problems that the measure names, and which of its samples are looked at."""
+        problem = Problem.load(self.job.inputs[f"external.{number}.pixels"].path)
+        if part == "all":
+            return problem, np.arange(len(problem.labels))
+        return problem, self.job.inputs[f"external.{number}.split"].arrays("split.npz")["test"]
+
     def substitute(self) -> "Classifier | None":
         """Another model of the same problem, whose attacked images may mislead this one; None where there is none."""
         from roskdbench.jobs.networks import trained
@@ -162,6 +187,9 @@ def measure(context: JobContext) -> None:
         from roskdbench.statistics.bootstrap import measure_draws
         from roskdbench.statistics.draws_file import write_draws
 
-        drawn = measure_draws(declared, case.predictions, seed_for("bootstrap", context.job.inputs["split"]))
+        kept = declared.kept(context.folder, case.split["test"])
+        drawn = measure_draws(
+            declared, replace(case.predictions, kept=kept), seed_for("bootstrap", context.job.inputs["split"])
+        )
         if drawn:
             write_draws(context.folder, drawn)

@@ -27,10 +27,14 @@ if TYPE_CHECKING:
 else:
     AnyCorruption = one_of(Corruption)
 
-# What MedMNIST-C (Di Salvo et al. 2024) has for each modality, as far as it is here.
+NOISE = ("poisson", "gaussian", "speckle", "impulse")
+LIGHT = ("brightness", "contrast", "high-contrast")
+ARCHIVE = ("jpeg", "pixelation")
+# What MedMNIST-C (Di Salvo et al. 2024) has for DermaMNIST and ChestMNIST, and hair, ink, exposure and grid besides. Its
+# brightness up and down are one corruption here, as are its gammas; its Gaussian blur is `defocus`.
 PRESETS: dict[str, tuple[str, ...]] = {
-    "dermoscopy": ("defocus", "motion", "brightness", "contrast", "jpeg", "pixelation"),
-    "x-ray": ("brightness", "contrast", "gamma", "defocus", "poisson", "jpeg", "pixelation"),
+    "dermoscopy": ("defocus", "motion", "zoom", *LIGHT, *NOISE, *ARCHIVE, "hair", "ink", "black-corner", "characters"),
+    "x-ray": ("defocus", *LIGHT, "gamma", "exposure", *NOISE, "grid", *ARCHIVE),
 }
 MEAN = "corruptions"
 """The mean over the corruptions, as a perturbation of its own."""
@@ -60,7 +64,9 @@ class Corruptions(Perturbing):
     @model_validator(mode="before")
     @classmethod
     def _with_those_of_the_preset(cls, given: Any, info: ValidationInfo) -> Any:
-        """A preset is a list of names, which are read like those that are given."""
+        """A preset is a list of names, which are read like those that are given. It is not kept itself: what a suite
+        meant when it was run stays as it was when the preset grows.
+        """
         if not isinstance(given, Mapping) or not isinstance(given.get("corruptions", []), list):
             return given
         own, preset = list(given.get("corruptions", [])), given.get("preset")
@@ -69,7 +75,7 @@ class Corruptions(Perturbing):
         there = [name for name, entry in registry_of(info).of("corruption").items() if entry.bundled]
         named = {each.get("corruption") if isinstance(each, Mapping) else each for each in own}
         more = [name for name in PRESETS.get(str(preset), there) if name not in named]
-        return {**given, "corruptions": [*more, *own]}
+        return {**given, "preset": None, "corruptions": [*more, *own]}
 
     @model_validator(mode="after")
     def _corruptions_differ(self) -> Self:

@@ -37,12 +37,15 @@ class Memorisation(Measure):
         """Of flipped labels that the model has learnt from, and of others."""
         import numpy as np
 
+        from roskdbench.data.noise import flips
         from roskdbench.engine.prediction import logits_for
         from roskdbench.measuring import values_of
         from roskdbench.measuring.memorisation import memorisation_rows
 
-        labels, train = context.problem.labels, context.split["train"]
-        arrays = context.training_labels
+        labels, train = context.true_labels, context.split["train"]
+        arrays = dict(context.training_labels)
+        if labels is not context.problem.labels:
+            arrays["flipped"] = flips(labels, arrays["targets"])
         seen_by_model = np.ones(len(train), bool) if context.subset is None else context.subset
         flipped = arrays["flipped"][train].reshape(len(train), -1).any(1)
         found: list[MetricValue] = []
@@ -67,6 +70,8 @@ class Memorisation(Measure):
 
     def notes(self, numbers: pandas.DataFrame) -> list[str]:
         """What the columns are."""
+        if numbers["value"].isna().all():
+            return ["Flipped training labels: no label that training saw is known to be wrong, so nothing is measured."]
         return [
             "Flipped training labels: the share that a model reproduces (memorised) and sets right (corrected); "
             "by teachers: the mean over teachers, each of those it was trained on."

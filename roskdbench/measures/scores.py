@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from roskdbench.plugins import register
@@ -50,7 +51,7 @@ class Scores(Measure):
         """Those that are shown; and again against corrected labels, where the data have such."""
         own = [COLUMNS[name] for name in shown if name in COLUMNS]
         corrected = Facts(labels=CORRECTED)
-        again = [Column(each.metric, each.heading, facts=corrected, group="corrected labels") for each in own]
+        again = [replace(each, facts=corrected, group="corrected labels") for each in own]
         return [*own, *again]
 
     def evaluate(self, predictions: Predictions) -> Iterable[MetricValue]:
@@ -63,7 +64,11 @@ class Scores(Measure):
         """From counts: quicker than computing each score again."""
         from roskdbench.statistics.bootstrap import draws_of
 
-        return draws_of(predictions, seed)
+        found, corrected = draws_of(predictions, seed), predictions.on_corrected()
+        if corrected is not None:
+            end = Facts(labels=CORRECTED).drawn_as
+            found |= {f"{name}{end}": drawn for name, drawn in draws_of(corrected, seed).items() if "|" not in name}
+        return found
 
     def notes(self, numbers: pandas.DataFrame) -> list[str]:
         """Whose labels corrected ones are."""

@@ -1,7 +1,7 @@
 """Predictions for a validation and a test part, beside their labels: what most measures need and no more."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ from roskdbench.data.problem import Labels, indicators
 from roskdbench.measuring import ALL, Row, values_of
 from roskdbench.measuring.scores import best_thresholds, chances, score_table
 from roskdbench.measuring.tested import Logits, Tested
-from roskdbench.suite.measure import Column
+from roskdbench.suite.measure import Column, Decider
 from roskdbench.suite.problems import Task
 from roskdbench.values import CORRECTED, USUAL, Facts, MetricValue
 
@@ -28,6 +28,8 @@ class Predictions:
     logits: Logits
     threshold: Literal["tuned", "half"] = "tuned"
     average: str = "macro"
+    kept: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    """What the measure keeps beside its numbers, once it has been computed."""
 
     def __len__(self) -> int:
         return len(self.logits["test"])
@@ -93,36 +95,64 @@ class Predictions:
 
     def corrected(self) -> list[MetricValue]:
         """Scores against better labels of those test samples that have such. Thresholds stay the problem's own."""
-        if self.tested.test.corrected is None:
-            return []
-        better: NDArray[Any] = np.asarray(self.tested.test.corrected)
+        found = self.on_corrected()
+        return [] if found is None else values_of(found.score_rows(), Facts(labels=CORRECTED))
+
+    def on_corrected(self) -> "Predictions | None":
+        """The predictions for the test samples that have better labels, beside these; None where there are none."""
+        tested = self.tested
+        better = tested.test.corrected
+        if better is None:
+            return None
         listed = (better if better.ndim == 1 else better.max(1)) >= 0
         if not listed.any():
-            return []
-        targets = self.tested.test.targets
-        truth = {**self.tested.truth(), "test": np.maximum(better[listed], 0).astype(targets.dtype)}
-        both = {**self.logits, "test": self.logits["test"][listed]}
-        known = None
-        if better.ndim == 2:
-            tunable = self.tested.known()
-            everything = np.ones(self.tested.validation.targets.shape, bool)
-            known = {"test": better[listed] >= 0, "validation": tunable["validation"] if tunable else everything}
-        rows = score_table(self.task, self.classes, truth, both, known)
-        return values_of(rows, Facts(labels=CORRECTED))
+            return None
+        rows = np.flatnonzero(listed)
+        targets: NDArray[Any] = np.maximum(better[rows], 0).astype(tested.test.targets.dtype)
+        unknown = (better[rows] < 0).astype(np.uint8) if better.ndim == 2 else None
+        test = Labels(tested.task, tested.classes, targets, tested.test.groups[rows], uncertain=unknown)
+        logits = {**self.logits, "test": self.logits["test"][rows]}
+        return replace(self, tested=replace(tested, test=test, attributes=None), logits=logits)
+
+    def thresholds(self, decided_by: Decider) -> list[float | None]:
+        """For each class the score at or above which it is given: chosen on validation, whatever the test part is. None
+        where validation does not tell. Scores are what classes are ranked by.
+        """
+        seen = indicators(self.tested.validation.targets, len(self.classes)) == 1
+        scores = chances(self.task, self.logits["validation"])
+        known = self.tested.known()
+        counted = np.ones_like(seen) if known is None else np.asarray(known["validation"], dtype=bool)
+        return [decided_by(seen[rows, c], scores[rows, c]) for c, rows in enumerate(counted.T)]
+
+    def decided(self, column: Column) -> list[NDArray[np.bool_] | None]:
+        """For each class which test samples are given it, as a column has it decided; None where that is not told."""
+        if column.decided_by is None:
+            return list(self.decisions.T)
+        scores = chances(self.task, self.logits["test"]).astype(np.float64)
+        return [
+            None if threshold is None else (scores[:, c] >= threshold) & self.known[:, c]
+            for c, threshold in enumerate(self.thresholds(column.decided_by))
+        ]
 
     def statistic(self, column: Column, facts: Facts = USUAL) -> Iterator[MetricValue]:
-        """The values of a column that is a statistic: of each class and their mean, or of everything at once."""
+        """The values of a column that is a statistic: of each class and of all, which is their mean, or everything at
+        once.
+        """
         function = column.statistic
         if function is None:
             return
+        everything = (self.truth, self.probabilities, self.decisions)
         if column.over == "samples":
-            value = function(self.truth, self.probabilities, self.decisions)
-            yield MetricValue(column.metric, value, len(self), ALL, facts)
+            yield MetricValue(column.metric, function(*everything), len(self), ALL, facts)
             return
         values = []
-        for c, name in enumerate(self.classes):
-            rows = self.known[:, c]
-            value = function(self.truth[rows, c], self.probabilities[rows, c], self.decisions[rows, c])
+        for c, (name, decided) in enumerate(zip(self.classes, self.decided(column), strict=True)):
+            rows, value = self.known[:, c], None
+            if decided is not None:
+                value = function(self.truth[rows, c], self.probabilities[rows, c], decided[rows])
             yield MetricValue(column.metric, value, int(self.truth[:, c].sum()), name, facts)
             values += [] if value is None or np.isnan(value) else [value]
-        yield MetricValue(column.metric, float(np.mean(values)) if values else None, len(self), ALL, facts)
+        whole = float(np.mean(values)) if values else None
+        if column.whole is not None and self.task == "single-label":
+            whole = column.whole(*everything)
+        yield MetricValue(column.metric, whole, len(self), ALL, facts)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from roskdbench.data.attributes import Attributes
 from roskdbench.data.problem import Labels
 from roskdbench.measuring.scores import mean_auc
 from roskdbench.suite.problems import Task
@@ -25,11 +26,17 @@ class Tested:
     classes: tuple[str, ...]
     validation: Labels
     test: Labels
+    attributes: Attributes | None = None
+    """Of the test part, where somebody asked for them."""
 
     @classmethod
-    def of(cls, labels: Labels, split: Mapping[str, NDArray[np.int64]]) -> "Tested":
+    def of(
+        cls, labels: Labels, split: Mapping[str, NDArray[np.int64]], attributes: Attributes | None = None
+    ) -> "Tested":
         """The parts of a problem."""
-        return cls(labels.task, labels.classes, *(labels.take(split[part]) for part in PARTS))
+        known = None if attributes is None else attributes.take(split["test"])
+        validation, test = (labels.take(split[part]) for part in PARTS)
+        return cls(labels.task, labels.classes, validation, test, known)
 
     def validation_auc(self, logits: NDArray[np.float32]) -> float | None:
         """The mean AUC of validation, which asks for no threshold; None where no class has one."""
@@ -44,6 +51,10 @@ class Tested:
 
     def known(self) -> dict[str, NDArray[Any]] | None:
         """Which labels of both parts count; None where all do."""
-        if self.test.uncertain is None or self.validation.uncertain is None:
+        marks = {"validation": self.validation, "test": self.test}
+        if all(part.uncertain is None for part in marks.values()):
             return None
-        return {"validation": 1 - self.validation.uncertain, "test": 1 - self.test.uncertain}
+        return {
+            name: np.ones_like(part.targets) if part.uncertain is None else 1 - part.uncertain
+            for name, part in marks.items()
+        }

@@ -2,14 +2,17 @@
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+from roskdbench.measuring.weighted_counts import confusion_of_class, share
 from roskdbench.suite.metric import metric
 
 
 @metric("balanced-accuracy", heading="BAcc")
-def balanced_accuracy(truth: NDArray[Any], probabilities: NDArray[Any], decisions: NDArray[Any]) -> float | None:
-    """Of one class against the rest; None where it has no positive or no negative sample."""
-    if truth.all() or not truth.any():
-        return None
-    return float((decisions[truth].mean() + (~decisions[~truth]).mean()) / 2)
+def balanced_accuracy(
+    truth: NDArray[Any], probabilities: NDArray[Any], decisions: NDArray[Any], weights: NDArray[Any]
+) -> NDArray[np.float64]:
+    """Of one class against the rest; not defined where it has no positive or no negative sample."""
+    hits, misses, false_alarms, rejections = confusion_of_class(truth, decisions, weights)
+    return (share(hits, hits + misses) + share(rejections, rejections + false_alarms)) / 2

@@ -54,8 +54,14 @@ class Plan:
 
     @property
     def problems(self) -> list[str]:
-        """Names of the problems that the planned cells use."""
-        return list(dict.fromkeys(cell.problem for cell in self.cells))
+        """Names of the problems that the planned cells use, and of those that their models are tested on."""
+        others = [
+            name
+            for measures in self.measures.values()
+            for each in measures.values()
+            for name, _ in each.other_problems()
+        ]
+        return list(dict.fromkeys([*(cell.problem for cell in self.cells), *others]))
 
     @property
     def experiments(self) -> list[str]:
@@ -64,8 +70,14 @@ class Plan:
 
     def pixels(self, problem: str) -> str:
         """The job that makes a problem's images and labels."""
-        cell = next(cell for cell in self.cells if cell.problem == problem)
-        return self.jobs[cell.scores].inputs["pixels"]
+        for cell in self.cells:
+            if cell.problem == problem:
+                return self.jobs[cell.scores].inputs["pixels"]
+            for each in cell.measurements:
+                names = [name for name, _ in self.measures[cell.experiment][each.measure].other_problems()]
+                if problem in names:
+                    return self.jobs[each.fingerprint].inputs[f"external.{names.index(problem)}.pixels"]
+        raise KeyError(problem)
 
     def model(self, cell: Cell) -> Job | None:
         """What a cell's predictions come from: a training, a model file, or an ensemble's predictions themselves. None

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from roskdbench.errors import UserError, nearest
 from roskdbench.job import Job
-from roskdbench.plan.data_jobs import Base
+from roskdbench.plan.data_jobs import Base, attributes, pixels, split
 from roskdbench.plan.factory import JobFactory, job, memoised
 from roskdbench.plan.training_jobs import Model, ensemble, predictions
 from roskdbench.suite.measure import Measure
-from roskdbench.values import STUDENT
+from roskdbench.values import CORRECTED, STUDENT
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +58,14 @@ def measurement(
     if "predictions" in reads and subject.predictions is not None:
         inputs["predictions"] = subject.predictions
         spec |= {"average": protocol.average, "threshold": protocol.threshold}
+    for number, (other, their_part) in enumerate(measure.other_problems()):
+        inputs |= dict(_elsewhere(factory, base.problem, other, their_part, number, seed))
+    if "attributes" in reads:
+        inputs["attributes"] = attributes(factory, base.problem, base.pixels)
     if "labels" in reads:
         inputs["labels"] = base.labels
+        if getattr(factory.suite.problems[base.problem], "has_second_labels", False):
+            spec["truth"] = CORRECTED
     if "model" in reads:
         inputs |= subject.inputs
         spec |= {"reading": subject.reading, "seed": seed}
@@ -89,6 +96,28 @@ def measurement(
         network=" ".join(sorted({each.network for each in subject.models})) if asks_model else "",
         code=measure.code(),
     )
+
+
+def _elsewhere(
+    factory: JobFactory, home: str, other: str, part: str, number: int, seed: int
+) -> Iterator[tuple[str, Job]]:
+    """The images of another problem, and its split. A UserError where a model of this one cannot look at them."""
+    problems = factory.suite.problems
+    if other not in problems:
+        raise UserError(f"external: the suite has no problem '{other}'; {nearest(other, problems)}")
+    ours, theirs = problems[home], problems[other]
+    if other == home:
+        raise UserError(f"external: '{home}' is where models are trained; name another problem")
+    for what in ("task", "channels", "image_size"):
+        here, there = getattr(ours, what), getattr(theirs, what)
+        if here is not None and there is not None and here != there:
+            named = {"image_size": "size", "channels": "number of channels"}.get(what, what)
+            raise UserError(f"external: '{other}' differs from '{home}' in its {named}: {there}, not {here}")
+    images = pixels(factory, other)
+    yield f"external.{number}.pixels", images
+    if part == "test":
+        shares = factory.protocol.split
+        yield f"external.{number}.split", split(factory, other, images, shares.seed + seed * shares.per_seed, 0, 1)
 
 
 @dataclass(frozen=True)

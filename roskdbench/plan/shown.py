@@ -8,11 +8,12 @@ from roskdbench.plugins import Registry
 from roskdbench.suite import Suite
 from roskdbench.suite.experiments import EVERY_CELL
 from roskdbench.suite.measure import Measure
+from roskdbench.suite.metric_presets import PRESETS, expanded
 
 
 def shown_metrics(suite: Suite, experiment: str) -> list[str]:
-    """The metrics that an experiment's tables show."""
-    return suite.experiments[experiment].shown or suite.protocol.shown
+    """The metrics that an experiment's tables show, those of presets one by one."""
+    return expanded(suite.experiments[experiment].shown or suite.protocol.shown)
 
 
 def measures_of(suite: Suite, experiment: str, registry: Registry) -> dict[str, Measure]:
@@ -23,12 +24,18 @@ def measures_of(suite: Suite, experiment: str, registry: Registry) -> dict[str, 
     for metric in shown_metrics(suite, experiment):
         if metric not in known:
             if metric not in registry.of("metric") and ("metric", metric) not in registry.clashes:
-                every = {*known, *registry.of("metric")}
+                every = {*known, *registry.of("metric"), *PRESETS}
                 own = suite.experiments[experiment].shown is not None
                 keys = ("experiments", experiment, "shown") if own else ("protocol", "shown")
                 raise PlacedError(f"unknown metric '{metric}'; {nearest(metric, every)}", keys)
             found.append(MetricMeasure.model_validate({"metric": metric}, context={"registry": registry}))
     found += suite.experiments[experiment].measures
+    if others := suite.experiments[experiment].external:
+        declared = {
+            "measure": "external",
+            "problems": [each.model_dump(mode="json", exclude_defaults=True) for each in others],
+        }
+        found.append(Measure.read(declared, registry))
     return _named(found)
 
 

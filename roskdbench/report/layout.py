@@ -86,9 +86,9 @@ class Layout:
         protocol = self.results.plan.suite.protocol
         return {name: each.table_columns(protocol, self.shown) for name, each in self.measures.items()}
 
-    def source(self, metric: str, measure: str = EVERY_CELL) -> Source:
+    def source(self, metric: str, measure: str = EVERY_CELL, facts: Facts = USUAL) -> Source:
         """Where the draws of a metric are."""
-        return Source(measure, tuple(self.names[measure].get(metric, [metric])))
+        return Source(measure, tuple(f"{name}{facts.drawn_as}" for name in self.names[measure].get(metric, [metric])))
 
     @cached_property
     def conditions(self) -> set[tuple[str, Condition]]:

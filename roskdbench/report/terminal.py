@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator
 from itertools import accumulate
-from pathlib import Path
 
 from rich.console import Group, RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
 
-from roskdbench.data.problem import Labels
 from roskdbench.report.formats.text import bounds, plain_number, signed
 from roskdbench.report.table import Table, Value
 from roskdbench.statistics.comparison import Difference
@@ -25,27 +23,6 @@ def terminal_table(table: Table) -> RenderableType:
     notes = [Text(f"· {note}", style="dim") for note in table.notes]
     grids = [part for problem in problems for grid in _grids(table, problem) for part in (grid, Text(""))]
     return Group(Text(table.title, style="bold"), *grids, *notes, Text(""))
-
-
-def class_table(name: str, root: Path, labels: Labels, remark: str) -> RenderableType:
-    """What a problem's data are: how many images and groups, and how many of each class."""
-    counts = labels.indicators.sum(0)
-    grid = Grid(box=None, padding=(0, 2, 0, 2), show_header=False)
-    grid.add_column()
-    grid.add_column(justify="right")
-    grid.add_column(justify="right", style="dim")
-    for label, count in zip(labels.classes, counts, strict=True):
-        grid.add_row(Text(label), f"{count:,}", f"{count / len(labels):.1%}")
-    if labels.task == "multi-label":
-        none = int((labels.indicators.sum(1) == 0).sum())
-        grid.add_row(Text("none of these", style="dim"), f"{none:,}", f"{none / len(labels):.1%}")
-    head = Text.assemble(
-        (name, "bold cyan"), f": {len(labels):,} images of {len(set(labels.groups.tolist())):,} groups"
-    )
-    lines: list[RenderableType] = [head, Text(f"  {root}", style="dim"), grid]
-    if remark:
-        lines.append(Text(f"  {remark}", style="yellow"))
-    return Group(*lines)
 
 
 def _grids(table: Table, problem: str) -> Iterator[Grid]:
@@ -97,7 +74,7 @@ def _text(cell: Value, brief: bool) -> Text:
     if cell is None:
         return Text("–", style="dim")
     if isinstance(cell, str):
-        return Text(cell, style="green" if cell == "passed" else "red")
+        return Text(cell, style="green" if cell == "passed" else "" if cell[0].isdigit() else "red")
     if isinstance(cell, Difference):
         text = Text(signed(cell.value), style="bold" if cell.sure else "")
         return text.append(f" {bounds(cell)}", style="dim not bold")

@@ -16,8 +16,9 @@ from roskdbench.data.problem import indicators
 from roskdbench.measuring.predictions import Predictions
 from roskdbench.measuring.scores import AVERAGED, averages, best_thresholds, chances
 from roskdbench.statistics.intervals import DRAWS
-from roskdbench.suite.measure import Column, Measure
+from roskdbench.suite.measure import Column, Measure, Statistic
 from roskdbench.suite.problems import Task
+from roskdbench.suite.weighted import Weighted
 
 CHUNK = 4_000_000  # weights of samples held at once
 
@@ -100,41 +101,56 @@ def measure_draws(measure: Measure, predictions: Predictions, seed: int) -> Draw
 
 def statistic_draws(columns: Sequence[Column], predictions: Predictions, seed: int, draws: int = DRAWS) -> Draws:
     """The draws of columns that are statistics: each computed again on the samples of every draw. They are the draws
-    that scores have, so rows and metrics stay paired.
+    that scores have, so rows and metrics stay paired. Thresholds that validation chose stay.
     """
-    chosen = [column for column in columns if column.statistic is not None]
+    parts: dict[str, list[NDArray[np.float64]]] = {}
+    again = [column for column in columns if column.statistic is not None and column.resampled]
+    chosen = [(column, predictions.decided(column)) for column in again]
     if not chosen:
         return {}
     _, clusters = np.unique(predictions.groups, return_inverse=True)
-    found: dict[str, list[float]] = {}
     for weights in weights_of_groups(int(clusters.max()) + 1, draws, seed, len(predictions)):
-        for each in weights:
-            rows = np.repeat(np.arange(len(clusters)), each[clusters].astype(np.int64))
-            for column in chosen:
-                for name, value in _drawn_values(column, predictions, rows):
-                    found.setdefault(name, []).append(np.nan if value is None else float(value))
-    return {name: np.array(values, np.float32) for name, values in found.items()}
+        drawn = weights[:, clusters].astype(np.float64)  # how often each sample is in each draw
+        for column, decided in chosen:
+            for name, values in _drawn_values(column, decided, predictions, drawn):
+                parts.setdefault(name, []).append(values)
+    return {name: np.concatenate(values).astype(np.float32) for name, values in parts.items()}
 
 
 def _drawn_values(
-    column: Column, predictions: Predictions, rows: NDArray[np.int64]
-) -> Iterator[tuple[str, float | None]]:
-    function = column.statistic
-    assert function is not None
-    truth, probabilities, decisions = (
-        each[rows] for each in (predictions.truth, predictions.probabilities, predictions.decisions)
-    )
+    column: Column, decided: Sequence[NDArray[np.bool_] | None], predictions: Predictions, drawn: NDArray[np.float64]
+) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    assert column.statistic is not None
+    everything = (predictions.truth, predictions.probabilities, predictions.decisions)
     if column.over == "samples":
-        yield column.metric, function(truth, probabilities, decisions)
+        yield column.metric, _of_draws(column.statistic, everything, drawn)
         return
-    known = predictions.known[rows]
-    values = []
-    for c, name in enumerate(predictions.classes):
-        own = known[:, c]
-        value = function(truth[own, c], probabilities[own, c], decisions[own, c]) if own.any() else None
-        yield key(column.metric, name), value
-        values += [] if value is None or np.isnan(value) else [value]
-    yield column.metric, float(np.mean(values)) if values else None
+    values = np.full((len(drawn), len(predictions.classes)), np.nan)
+    for c, (name, given) in enumerate(zip(predictions.classes, decided, strict=True)):
+        rows = predictions.known[:, c]
+        if given is not None and rows.any():
+            arrays = (predictions.truth[rows, c], predictions.probabilities[rows, c], given[rows])
+            values[:, c] = _of_draws(column.statistic, arrays, drawn if rows.all() else drawn[:, rows])
+        yield key(column.metric, name), values[:, c]
+    if column.whole is not None and predictions.task == "single-label":
+        yield column.metric, _of_draws(column.whole, everything, drawn)
+    else:
+        defined = ((each, ~np.isnan(each)) for each in values)
+        yield column.metric, np.array([each[known].mean() if known.any() else np.nan for each, known in defined])
+
+
+def _of_draws(
+    statistic: Statistic, arrays: tuple[NDArray[Any], NDArray[Any], NDArray[Any]], drawn: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Of each draw, from truth, probabilities and decisions of all samples. [b]"""
+    if isinstance(statistic, Weighted):
+        return statistic.of_draws(*arrays, drawn)
+    found = np.full(len(drawn), np.nan)
+    for number, each in enumerate(drawn):
+        rows = np.repeat(np.arange(len(each)), each.astype(np.int64))
+        value = statistic(*(array[rows] for array in arrays)) if len(rows) else None
+        found[number] = np.nan if value is None else value
+    return found
 
 
 def weights_of_groups(count: int, draws: int, seed: int, samples: int) -> Iterator[NDArray[np.float32]]:

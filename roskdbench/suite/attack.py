@@ -6,24 +6,28 @@ An attack is one class in one file. A suite names it by a mapping or as tables d
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import canonical_json
 from roskdbench.suite.plugged import Plugged
-from roskdbench.values import GREY_LEVELS, Facts
+from roskdbench.suite.problems import Task
+from roskdbench.values import GREY_LEVELS, Facts, MetricValue
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from roskdbench.measuring.attacks.attacking import Victim
+    from roskdbench.measuring.predictions import Predictions
 
 Norm = Literal["l2", "linf"]
 Loss = Literal["ce", "margin"]
+LOSSES = ("ce", "margin", "dlr", "targeted")
+"""Every loss that an attack may raise, as it stands alone in a text."""
 STEPS = 20
 SEEDED = ("loss", "steps", "step", "restarts")
 
@@ -55,6 +59,8 @@ class Attack(Plugged):
     tasks: ClassVar[tuple[str, ...]] = ("single-label", "multi-label")
     shares_gradient: ClassVar[bool] = False
     """Whether `perturb` needs no more than the gradient at the clean images, which is then taken once for all radii."""
+    counts_passes: ClassVar[bool] = False
+    """Whether results say how many gradients and forward passes of an image it took."""
 
     norm: Norm
     radius: Radius
@@ -76,6 +82,14 @@ class Attack(Plugged):
     def steps_taken(self) -> int:
         """How many gradients it takes of each image, for estimates."""
         return 1
+
+    def objection(self, task: Task, classes: Sequence[str]) -> str | None:
+        """Why it cannot attack models of this task with these classes (none where they are not known yet), or None."""
+        return None if task in self.tasks else f"{self.result_name} is for {self.tasks[0]} problems; use pgd or fgsm"
+
+    def numbers(self, clean: Predictions, attacked: Predictions) -> Iterable[MetricValue]:
+        """What it tells beside scores, from what a model says of the same images before and after."""
+        return ()
 
     @property
     def facts(self) -> Facts:
@@ -139,9 +153,11 @@ class Attack(Plugged):
 
 
 def _setting(part: str) -> dict[str, Any]:
-    """A setting after the radius: a loss, `40 steps` or `step 1/255`."""
-    if part in get_args(Loss):
+    """A setting after the radius: a loss, `40 steps`, `step 1/255` or `finding pleural effusion`."""
+    if part in LOSSES:
         return {"loss": part}
+    if found := re.fullmatch(r"finding (\S.*)", part):
+        return {"finding": found[1]}
     if found := re.fullmatch(r"(\d+) ([a-z_]+)|([a-z_]+) (\S+)", part):
         number, name, other, value = found.groups()
         return {name or other: number or value}

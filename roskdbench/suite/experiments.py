@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
 from roskdbench.suite.declared import Declared
+from roskdbench.suite.elsewhere import Elsewhere
 from roskdbench.suite.measure import Measure
 from roskdbench.suite.noise import NO_NOISE, Noise
 from roskdbench.suite.plugged import one_of
@@ -77,6 +78,8 @@ class Experiment(Declared):
     seeds: Annotated[list[int], Field(min_length=1)] = [0]
     measures: list[AnyMeasure] = []
     """What is measured besides the scores, which every cell has."""
+    external: list[Elsewhere] = []
+    """Other problems of the suite whose images its models are tested on, too."""
     shown: Annotated[list[str], Field(min_length=1)] | None = None
     """Which metrics its tables show; the protocol's if left out."""
     beside: list[Literal["family", "cost", "seconds"]] = []
@@ -100,6 +103,7 @@ class Experiment(Declared):
             "overlap": self.overlap,
             "noise": [noise.name for noise in self.noise],
             "seeds": self.seeds,
+            "external": [each.problem for each in self.external],
             "measures": [measure.canonical for measure in self.measures],
         }
         for axis, values in axes.items():

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from roskdbench.source import code_of
 from roskdbench.suite.plugged import Plugged
@@ -26,9 +26,13 @@ if TYPE_CHECKING:
     from roskdbench.measuring.predictions import Predictions
     from roskdbench.suite.protocol import Protocol
 
-Reads = Literal["predictions", "model", "labels", "substitute", "teachers"]
+Reads = Literal["predictions", "model", "labels", "substitute", "teachers", "attributes", "external"]
 Statistic = Callable[..., float | None]
 """Takes truth, probabilities and decisions, of one class or of all, and gives a number; None where it is undefined."""
+Decider = Callable[..., float | None]
+"""Takes truth and scores of one class on validation, and gives the score at or above which the class is given; None
+where validation does not tell.
+"""
 Numbers = Iterable[MetricValue] | Mapping[str, float | None]
 
 
@@ -50,16 +54,39 @@ class Column:
     """Whether the measure itself keeps bootstrap draws of it."""
     compared: bool = True
     """Whether tables of differences have it, where there are draws."""
+    counts: bool = False
+    """Whether it is a number of things, and shown as a whole number."""
     subject: str = STUDENT
     """Whose number it is: the student's (or the ensemble's), or the mean over the teachers."""
     facts: Facts = USUAL
     group: str = ""
     """What stands above it; the measure's own heading if empty."""
+    decided_by: Decider | None = None
+    """How decisions are made for `statistic`, class by class; as the protocol says if left out. Thresholds come from
+    validation, and stay what they are in draws and under attack.
+    """
+    whole: Statistic | None = None
+    """What stands for all classes in place of the mean over them where there is one label, from everything at once."""
+    resampled: bool = True
+    """Whether `statistic` is drawn again over patients. Not where having samples twice moves it, as a calibration error:
+    its interval would lie beside it.
+    """
+    note: str = ""
+    """What a reader of it must know, said under tables."""
 
     @property
     def drawn(self) -> bool:
         """Whether there are draws of it, so that it has intervals and differences."""
-        return self.has_draws or self.statistic is not None
+        return self.has_draws or (self.statistic is not None and self.resampled)
+
+
+class ConditionRow(NamedTuple):
+    """A row that each method has in a measure's own table: numbers under some facts."""
+
+    label: str
+    facts: Facts
+    suffix: str = ""
+    """The end of the metrics' names there, such as -gap."""
 
 
 class Measure(Plugged):
@@ -76,6 +103,8 @@ class Measure(Plugged):
     """What the table of scores has of it."""
     heading: ClassVar[str] = ""
     """What stands above its columns, after the problem's name; nothing if empty."""
+    rows_by: ClassVar[str] = ""
+    """What the rows of a table of its own are, such as group, beside those of methods; it has none if empty."""
     perturbs: ClassVar[bool] = False
     """Whether it has scores under perturbations, which are a table of their own."""
     perturbed_by: ClassVar[str] = "perturbation"
@@ -115,6 +144,14 @@ class Measure(Plugged):
     def result_name(self) -> str:
         """What its numbers stand under in results."""
         return self.name
+
+    def condition_rows(self, numbers: pandas.DataFrame) -> Sequence[ConditionRow]:
+        """The rows of its own table, from its numbers on a problem."""
+        return ()
+
+    def other_problems(self) -> Sequence[tuple[str, str]]:
+        """Other problems of the suite whose images it looks at, and which of their parts: test or all."""
+        return ()
 
     def mentioned(self) -> set[tuple[str, str]]:
         """What it needs of plugins, by family and name: itself, and what its settings name."""
@@ -159,7 +196,7 @@ class Measure(Plugged):
 
     def notes(self, numbers: pandas.DataFrame) -> list[str]:
         """What a reader of its numbers in the table of scores must know."""
-        return []
+        return [column.note for column in self.statistics() if column.note]
 
     def perturbation_notes(self, numbers: pandas.DataFrame) -> list[str]:
         """What a reader of its table of perturbations must know."""

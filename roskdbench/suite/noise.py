@@ -31,6 +31,10 @@ class _Noise(Declared):
         """What tables call it."""
         return self.title or self._usual_name()
 
+    def task_objection(self, task: str) -> str | None:
+        """Why problems of this task cannot have it, if they cannot."""
+        return None if task in self.tasks else f"{self.kind} noise is for {self.tasks[0]} problems"  # type: ignore[attr-defined]
+
     def objection(self, classes: Sequence[str]) -> str | None:
         """Why a problem with these classes cannot have it, if it cannot."""
         return None
@@ -132,21 +136,59 @@ class Instance(_Noise):
 
 
 class Annotators(_Noise):
-    """Several annotators, each with confusions of its own: one is asked for each image, or all vote."""
+    """Several annotators: one is asked for each image, or all vote. They are drawn, each with confusions of its own, or
+    they are the data's own, where it is known what each of them said.
+    """
 
     tasks: ClassVar[tuple[str, ...]] = SINGLE
     kind: Literal["annotators"]
+    source: Literal["drawn", "data"] = "drawn"
+    """Drawn annotators, for single-label problems; or those of the data, for problems of both kinds."""
     count: Annotated[int, Field(ge=1, le=50)] = 3
     rate: Share = 0.3
     """How often an annotator errs, on average over annotators and classes."""
-    decision: Literal["single", "majority"] = "single"
+    decision: Literal["single", "majority", "soft"] = "single"
+    """One of those who saw the image, drawn at random; what most of them say, ties broken at random; or, for several
+    findings and with the data's annotators, the share of them that says so.
+    """
     matrix: list[Matrix] = []
     """Confusions of each annotator; drawn at random if left out."""
 
+    @model_validator(mode="after")
+    def _source_fits(self) -> "Annotators":
+        if not self.of_the_data:
+            if self.decision == "soft":
+                raise ValueError("decision: soft is for what the data's annotators said; say source: data, too")
+            return self
+        fields = type(self).model_fields
+        for key in ("count", "rate", "matrix"):
+            if getattr(self, key) != fields[key].default:
+                raise ValueError(f"'{key}' is of annotators that are drawn; leave it out, or leave out source: data")
+        return self
+
+    @property
+    def of_the_data(self) -> bool:
+        """Whether they are the data's own."""
+        return self.source == "data"
+
     @cached_property
     def effect(self) -> dict[str, Any]:
-        """Number and rate do not act where the confusions are given."""
-        return self.model_dump(mode="json", exclude={"title", *({"count", "rate"} if self.matrix else ())})
+        """Number and rate do not act where the confusions are given, nor where the data's own annotators are asked; the
+        seed does not where nothing is drawn.
+        """
+        if self.of_the_data:
+            seed = 0 if self.decision == "soft" else self.seed
+            return {"kind": self.kind, "seed": seed, "source": self.source, "decision": self.decision}
+        silent = {"count", "rate"} if self.matrix else set()
+        return self.model_dump(mode="json", exclude={"title", "source", *silent})
+
+    def task_objection(self, task: str) -> str | None:
+        """Drawn confusions are of one label; shares of votes are of several findings."""
+        if not self.of_the_data:
+            return super().task_objection(task)
+        if self.decision == "soft" and task not in MULTI:
+            return "soft labels of annotators are for multi-label problems (say decision: single or majority)"
+        return None
 
     def objection(self, classes: Sequence[str]) -> str | None:
         """That of the first matrix that has one."""
@@ -154,10 +196,12 @@ class Annotators(_Noise):
 
     @property
     def annotators(self) -> int:
-        """How many there are."""
+        """How many are drawn."""
         return len(self.matrix) or self.count
 
     def _usual_name(self) -> str:
+        if self.of_the_data:
+            return f"the data's annotators, {self.decision}"
         return f"{self.annotators} annotators, {self.decision}" + ("" if self.matrix else f" {self.rate:g}")
 
 

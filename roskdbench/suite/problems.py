@@ -20,6 +20,7 @@ Task = Literal["single-label", "multi-label"]
 TASKS: tuple[Task, ...] = ("single-label", "multi-label")
 Size = Annotated[int, Field(ge=28, le=1024)]
 Fit = Literal["crop", "pad"]
+Window = Literal["full", "percentiles"]
 LOCATION_KEYS = frozenset({"root", "corrected"})
 """Keys that say where data is. What is there counts, not where."""
 
@@ -114,6 +115,10 @@ class RealProblem(Dataset):
     """Width and height the images are brought to, in pixels."""
     fit: Fit = "crop"
     """How an image becomes square: its middle is cut out, or black is added around it."""
+    window: Window | None = None
+    """How 16-bit images become 8 bits: from their lowest value to their highest (`full`), or between the 0.5th and the
+    99.5th percentile; left out, they are an error. A DICOM file's own window goes before it.
+    """
     split: Literal["ours", "official"] = "ours"
     """`official` keeps the test part that the data come with."""
     bad_images: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -134,6 +139,11 @@ class RealProblem(Dataset):
     def found_under(cls, folder: Path) -> Path | None:
         """Where the data are in ROSKDBENCH_DATA, if they are there."""
         return folder / cls.name if (folder / cls.name).exists() else None
+
+    @property
+    def has_second_labels(self) -> bool:
+        """Whether some samples have better labels beside the problem's own."""
+        return self.corrected is not None
 
     @classmethod
     def generate(cls, folder: Path, groups: int, seed: int) -> None:

@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints, model_validator
 from roskdbench.errors import nearest
 from roskdbench.suite.declared import Declared
 from roskdbench.suite.experiments import Experiment
+from roskdbench.suite.noise import Annotators
 from roskdbench.suite.problems import Dataset, ProblemSpec, RealProblem
 from roskdbench.suite.protocol import Protocol
 
@@ -51,8 +52,10 @@ def _objection(experiment: Experiment, problem: Dataset) -> str | None:
     for noise in experiment.noise:
         if noise.kind == "own" and not problem.has_noisy_copy:
             return "has no noisy copy of its own"
-        if problem.task is not None and problem.task not in noise.tasks:
-            return f"is {problem.task}; {noise.kind} noise is for {noise.tasks[0]} problems"
+        if problem.task is not None and (objection := noise.task_objection(problem.task)):
+            return f"is {problem.task}; {objection}"
+        if isinstance(noise, Annotators) and noise.of_the_data and not problem.has_votes:
+            return "does not know what several annotators said, which annotators with source: data are about"
     if experiment.folds > 1 and isinstance(problem, RealProblem) and problem.split == "official":
         return f"keeps its official split, which has no {experiment.folds} folds; say split: ours"
     return None

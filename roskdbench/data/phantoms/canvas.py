@@ -10,6 +10,12 @@ PIXELS_AT_ONCE = 1 << 17
 Field = NDArray[np.floating]
 
 
+def groups_by_lot(random: np.random.Generator, samples: int, most: int) -> NDArray[np.int64]:
+    """Which patient or lesion each sample is of, in order: one to `most` samples each. [N]"""
+    counts = random.integers(1, most + 1, samples)
+    return np.repeat(np.arange(samples), counts)[:samples].astype(np.int64)
+
+
 def column(values: NDArray[np.floating]) -> Field:
     """Per-image numbers [n] shaped to meet [n, H, W]."""
     return np.asarray(values, dtype=np.float32)[:, None, None]

@@ -14,6 +14,7 @@ from roskdbench.data.phantoms.canvas import (
     column,
     coordinates,
     grain,
+    groups_by_lot,
     stacks,
     step,
     to_uint8,
@@ -32,19 +33,19 @@ CLASSES = (
 # Of the 112,120 images of ChestX-ray14's label file; 58.4 % carry none of the eight.
 PREVALENCE = np.array([11559, 2776, 13317, 19894, 5782, 6331, 1431, 5302]) / 112120
 WITHOUT_FINDING = 0.584
+FILMS = 6  # of a patient, at most
 PERSISTENCE = 0.7  # the chance that a patient's next film shows what the last one did
 
 
 def draw_chest(samples: int, size: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int64]]:
     """Images [N, 1, size, size], findings [N, 8] and patients [N]."""
     random = np.random.default_rng(seed)
-    films = random.integers(1, 7, samples)
-    patient = np.repeat(np.arange(samples), films)[:samples]
+    patient = groups_by_lot(random, samples, FILMS)
     findings = _findings(random, patient)
     images = np.empty((samples, 1, size, size), dtype=np.uint8)
     for rows in stacks(samples, size):
         images[rows, 0] = _expose(random, findings[rows].astype(np.float32), size)
-    return images, findings, patient.astype(np.int64)
+    return images, findings, patient
 
 
 def _findings(random: np.random.Generator, patient: NDArray[np.int64]) -> NDArray[np.uint8]:

@@ -14,6 +14,7 @@ from roskdbench.data.phantoms.canvas import (
     column,
     coordinates,
     grain,
+    groups_by_lot,
     stacks,
     step,
     to_uint8,
@@ -35,14 +36,14 @@ TRAITS = {
     "vessels": [0.05, 0.02, 0.80, 0.20, 0.03, 0.05, 0.10, 0.25],
 }
 SCATTER = 0.11  # of a trait between lesions of one class
+SHOTS = 4  # of a lesion, at most
 HARMONICS = 5  # of the border
 
 
 def draw_lesions(samples: int, size: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
     """Images [N, 3, size, size], classes [N] and lesions [N]."""
     random = np.random.default_rng(seed)
-    shots = random.integers(1, 5, samples)
-    lesion = np.repeat(np.arange(samples), shots)[:samples]
+    lesion = groups_by_lot(random, samples, SHOTS)
     lesions = int(lesion[-1]) + 1
     kinds = _balanced_classes(random, lesions)
     traits = {
@@ -55,7 +56,7 @@ def draw_lesions(samples: int, size: int, seed: int) -> tuple[NDArray[np.uint8],
         rows = lesion[part]
         chosen = {name: values[rows] for name, values in traits.items()}
         images[part] = _photograph(random, chosen, shape[rows], size)
-    return images, kinds[lesion], lesion.astype(np.int64)
+    return images, kinds[lesion], lesion
 
 
 def _balanced_classes(random: np.random.Generator, lesions: int) -> NDArray[np.int64]:

@@ -13,6 +13,7 @@ from roskdbench.attacks.pgd import Pgd
 from roskdbench.engine.device import ComputeConfig
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import seed_for
+from roskdbench.measuring.attacks.budget import Passes, counted
 from roskdbench.measuring.attacks.gradient import PgdAttacker, input_gradient
 from roskdbench.measuring.attacks.search import Found, search
 from roskdbench.suite.attack import Attack, Loss
@@ -30,6 +31,8 @@ class Outcome:
     largest: float = 0.0
     """The largest change of any image, in the attack's norm."""
     pictures: list[Tensor] = field(default_factory=list)
+    passes: Passes = field(default_factory=Passes)
+    """What it cost, each attack by itself."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class Target:
     samples: NDArray[np.int64]
     device: torch.device
     seed: int
+    classes: tuple[str, ...] = ()
+    """Names of the classes, where they are known."""
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -86,6 +91,11 @@ class Victim:
         return self.target.task
 
     @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, where they are known."""
+        return self.target.classes
+
+    @property
     def seed(self) -> int:
         """Of whatever the attack draws on this batch."""
         return seed_for("attack", self.target.seed, self.attack.purpose, self.batch)
@@ -114,8 +124,8 @@ def attack(
     there is no such thing, and they are attacks like any other.
     """
     for each in attacks:
-        if target.task not in each.tasks:
-            raise UserError(f"{each.result_name} is for {each.tasks[0]} problems; use pgd or fgsm")
+        if objection := each.objection(target.task, target.classes):
+            raise UserError(objection)
     rising = sorted(sweep, key=lambda each: each.radius) if target.task == "single-label" else []
     full = [*attacks, *(each for each in sweep if each not in rising)]
     outcomes = {each: Outcome() for each in [*full, *rising]}
@@ -123,12 +133,16 @@ def attack(
         gradients: dict[Loss, Tensor] = {}
         for each in full:
             victim = Victim(target, each, number, gradients if each.shares_gradient else {})
-            _take_in(outcomes[each], target, each, images, each.perturb(victim, images, labels))
+            with counted(target.model, Passes()) as passes:
+                changed = each.perturb(victim, images, labels)
+            outcomes[each].passes.add(Passes(len(images), len(images)) if each.shares_gradient else passes)
+            _take_in(outcomes[each], target, each, images, changed)
         known: dict[str, Found] = {}
         for each in rising:
             attacker = pgd(target, each, target.generator(each.purpose, number))
             before = known.get(each.norm) or Found.clean(attacker, images, labels)
-            known[each.norm] = search(attacker, images, labels, before)
+            with counted(target.model, outcomes[each].passes):
+                known[each.norm] = search(attacker, images, labels, before)
             _take_in(outcomes[each], target, each, images, known[each.norm].images)
         report(min(1.0, (number + 1) * BATCH / len(target)))
     return outcomes

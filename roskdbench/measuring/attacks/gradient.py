@@ -5,7 +5,7 @@ before it is used, however small it is. PGD keeps the worst of all images it has
 more restarts cannot help the defender.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -79,10 +79,29 @@ def fgsm_step(images: Tensor, gradient: Tensor, norm: Norm, radius: float) -> Te
 
 def input_gradient(model: nn.Module, task: Task, loss: Loss, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """The logits, and the gradient of the loss by the pixels, up to a positive factor for each image."""
+    return gradient_along(model, images, lambda logits: direction(task, loss, logits, labels))
+
+
+def gradient_along(model: nn.Module, images: Tensor, towards: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+    """The logits, and what of the pixels moves them most in the direction [B, C] that `towards` gives for them."""
     images = images.detach().requires_grad_()
     logits = model(images)
-    gradient = torch.autograd.grad(logits, images, direction(task, loss, logits, labels))[0]
+    gradient = torch.autograd.grad(logits, images, towards(logits))[0]
     return logits.detach(), gradient
+
+
+class OneFinding(nn.Module):
+    """A model of several findings that is asked for one. In eval mode, as what it asks."""
+
+    def __init__(self, model: nn.Module, place: int) -> None:
+        super().__init__()
+        self.model, self.place = model, place
+        self.eval()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Its logit. [B, 1]"""
+        logits: Tensor = self.model(images)
+        return logits[:, [self.place]]
 
 
 def unit(gradient: Tensor, norm: Norm) -> Tensor:

@@ -1,6 +1,6 @@
 """A model's test images attacked and the attack checked, with what is kept beside the numbers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -8,8 +8,9 @@ import numpy as np
 import torch
 
 from roskdbench.fingerprint import canonical_json, seed_for
-from roskdbench.measuring.attacks.attacking import Target, attack, logits_of
+from roskdbench.measuring.attacks.attacking import Outcome, Target, attack, logits_of
 from roskdbench.measuring.attacks.checks import checks
+from roskdbench.measuring.attacks.names import FORWARD_PASSES, GRADIENTS_TAKEN
 from roskdbench.measuring.ensemble import MeanOf
 from roskdbench.suite.attack import Attack
 from roskdbench.values import MetricValue
@@ -37,6 +38,7 @@ def measure(declared: "Attacks", context: "MeasureContext") -> Iterable[MetricVa
         samples=test[chosen],
         device=context.device,
         seed=context.seed,
+        classes=problem.labels.classes,
     )
     steps, climbs = declared.swept(int(np.prod(problem.images.shape[1:])))
     outcomes = attack(
@@ -49,6 +51,7 @@ def measure(declared: "Attacks", context: "MeasureContext") -> Iterable[MetricVa
     kept = {name_of(each): array for each, array in logits.items()}
     found = declared.recompute(context.predictions, {"chosen": chosen, **kept}) or []
     found += [MetricValue(LARGEST_CHANGE, each.largest, len(chosen), facts=a.facts) for a, each in outcomes.items()]
+    found += _budget(declared, outcomes, len(chosen))
     few = replace(target, samples=target.samples[: declared.checked])
     reference = declared.reference
     checked = checks(
@@ -69,6 +72,17 @@ def measure(declared: "Attacks", context: "MeasureContext") -> Iterable[MetricVa
 def name_of(attack: Attack) -> str:
     """What arrays of an attack are kept under: its facts, as canonical JSON."""
     return canonical_json(attack.facts.others())
+
+
+def _budget(declared: "Attacks", outcomes: Mapping[Attack, Outcome], images: int) -> Iterable[MetricValue]:
+    """Gradients and forward passes for each image: of attacks that say so, and of all that a worst case is of."""
+    for facts, attacks in declared.budgeted.items():
+        spent = [outcomes[each].passes for each in attacks]
+        for metric, total in (
+            (GRADIENTS_TAKEN, sum(each.gradients for each in spent)),
+            (FORWARD_PASSES, sum(each.forwards for each in spent)),
+        ):
+            yield MetricValue(metric, total / images, images, facts=facts)
 
 
 def _chosen(length: int, wanted: int | None) -> Any:

@@ -10,3 +10,5 @@ SQUARES = "random squares are not stronger"
 TRANSFER = "images made for Baseline I are not stronger"
 GRADIENTS = "gradients are not zero"
 CHECKS = (NO_WEAKER_THAN_FGSM, MORE_STEPS, MARGIN, LARGE_RADIUS, SQUARES, TRANSFER, GRADIENTS, SAME_OF_ALL)
+GRADIENTS_TAKEN, FORWARD_PASSES = "gradients", "forwards"
+"""What an attack costs, for an image."""

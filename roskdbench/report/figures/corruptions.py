@@ -1,5 +1,6 @@
 """Pictures of corruptions: scores over severity, and what the corruptions do to an image."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -74,12 +75,15 @@ def corrupted_pictures(drawing: Drawing) -> Figure | None:
     """The first test image of each problem: as it is, and under every corruption at each severity."""
     rows: list[tuple[str, list[NDArray[Any]]]] = []
     seen: set[str] = set()
+    severities: set[int] = set()
     for cell, artifact in drawing.artifacts(Corruptions):
         if cell.problem in seen:
             continue
         seen.add(cell.problem)
         pixels = drawing.store.open(drawing.results.plan.pixels(cell.problem)).array("images.npy")
-        clean = pixels[artifact.arrays("corrupted.npz")["samples"][0]]
+        kept = artifact.arrays("corrupted.npz")
+        clean = pixels[kept.pop("samples")[0]]
+        severities |= {json.loads(facts)["severity"] for facts in kept}
         for name, worse in artifact.arrays("pictures.npz").items():
             rows.append((f"{cell.problem}\n{name}", [clean, *worse]))
     if not rows:
@@ -95,6 +99,6 @@ def corrupted_pictures(drawing: Drawing) -> Figure | None:
             panel.imshow(values if values.shape[2] == 3 else values[..., 0], cmap="gray", vmin=0, vmax=255)
         line[0].text(-0.12, 0.5, name, rotation=90, va="center", ha="right", ma="center", fontsize=6,
                      transform=line[0].transAxes)  # fmt: skip
-    for panel, heading in zip(panels[0], ["clean", *(f"severity {each}" for each in range(1, across))], strict=False):
+    for panel, heading in zip(panels[0], ["clean", *(f"severity {each}" for each in sorted(severities))], strict=False):
         panel.set_title(heading, fontsize=7)
     return picture

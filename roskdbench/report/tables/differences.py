@@ -1,5 +1,6 @@
 """How far each row is from the one it is to be compared with, and what may be concluded."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,34 +27,29 @@ def comparison_table(results: Results, experiment: str) -> Table | None:
     reference = reference_of(layout)
     if reference is None or len(layout.methods) < 2:
         return None
-    compared = _compared(layout)
-    columns = [
-        TableColumn(problem, column.metric, f"Δ {column.heading}")
-        for problem in layout.problems
-        for _, column in compared
-    ]
+    compared = list(_compared(layout))
+    columns = [TableColumn(problem, each.metric, f"Δ {each.heading}", each.group) for problem, _, each in compared]
     table = Table(f"{experiment}-differences", f"{layout.title}: differences from {reference}", layout.labels, columns)
     rows = [row for row in layout.rows if row[0] != reference]
-    measure_of = {column.metric: name for name, column in compared}
-    found = _differences(layout, columns, measure_of, rows, reference)
-    if not found:
+    found = [_differences(layout, *each, rows, reference) for each in compared]
+    if not any(found):
         return None
     for row in rows:
-        shifts = [found.get((*row, column.problem, column.metric)) for column in columns]
-        table.rows.append(([text_of(value) for value in row], shifts))
+        table.rows.append(([text_of(value) for value in row], [each.get(row) for each in found]))
     table.notes = _notes(layout, reference)
     return table
 
 
-def _compared(layout: Layout) -> list[tuple[str, Column]]:
-    """The columns of which differences are shown, and the measures they are of."""
-    return [
-        (name, column)
-        for name, columns in layout.columns.items()
-        if not layout.measures[name].perturbs
-        for column in columns
-        if column.drawn and column.compared
-    ]
+def _compared(layout: Layout) -> Iterator[tuple[str, str, Column]]:
+    """The columns of which differences are shown: problem, measure and column."""
+    for problem in layout.problems:
+        for name, columns in layout.columns.items():
+            if layout.measures[name].perturbs or layout.measures[name].rows_by:
+                continue
+            for column in columns:
+                there = not column.group or (problem, Condition(name, facts=column.facts)) in layout.conditions
+                if column.drawn and column.compared and there:
+                    yield problem, name, column
 
 
 def reference_of(layout: Layout) -> str | None:
@@ -63,21 +59,19 @@ def reference_of(layout: Layout) -> str | None:
 
 
 def _differences(
-    layout: Layout, columns: list[TableColumn], measure_of: dict[str, str], rows: list[Key], reference: str
+    layout: Layout, problem: str, measure: str, column: Column, rows: list[Key], reference: str
 ) -> dict[Key, Value]:
-    """Holm's correction goes over the methods that are compared under the same conditions."""
+    """Of each row in a column. Holm's correction goes over the methods that are compared under the same conditions."""
     found: dict[Key, Value] = {}
-    for column in columns:
-        measure = measure_of[column.metric]
-        condition = Condition(measure)
-        for place in dict.fromkeys(row[1:] for row in rows):
-            own = {row: (*row, column.problem) for row in [(reference, *place), *rows] if row[1:] == place}
-            runs = {row: layout.values.get((*key, condition, column.metric), {}) for row, key in own.items()}
-            rivals = {own[row]: each for row, each in runs.items() if row[0] != reference and each}
-            base = (reference, *place)
-            against = layout.evidence.corrected(own[base], runs[base], rivals, layout.source(column.metric, measure))
-            for key, each in against.items():
-                found[(*key, column.metric)] = turned(each)
+    condition = Condition(measure, facts=column.facts)
+    source = layout.source(column.metric, measure, column.facts)
+    for place in dict.fromkeys(row[1:] for row in rows):
+        own = {row: (*row, problem) for row in [(reference, *place), *rows] if row[1:] == place}
+        runs = {row: layout.values.get((*key, condition, column.metric), {}) for row, key in own.items()}
+        rivals = {own[row]: each for row, each in runs.items() if row[0] != reference and each}
+        base = (reference, *place)
+        against = layout.evidence.corrected(own[base], runs[base], rivals, source)
+        found |= {key[:-1]: turned(each) for key, each in against.items()}
     return found
 
 

@@ -21,7 +21,7 @@ def notes(results: Results, experiment: str) -> list[str]:
             "Bold: better than every other row, with intervals widened by Holm's steps. No bold: no row is shown to be."
         )
     problems = declared.problems or list(suite.problems)
-    lines.append(_protocol_note(results, problems))
+    lines += [_protocol_note(results, problems), *_test_note(results, problems)]
     if late := suite.protocol.unreached_milestones:
         lines.append(unreached(late, suite.protocol.epochs))
     if changed := departures(suite):
@@ -44,7 +44,7 @@ def notes(results: Results, experiment: str) -> list[str]:
         )
     for name, measure in layout.measures.items():
         numbers = layout.numbers_of(name)
-        if len(numbers) and not measure.perturbs:
+        if len(numbers) and not measure.perturbs and not measure.rows_by:
             lines += measure.notes(numbers)
     if len(results.made_with) > 1:
         lines.append(f"Made with different libraries or devices: {'; '.join(results.made_with)}.")
@@ -102,6 +102,25 @@ def _protocol_note(results: Results, problems: list[str]) -> str:
         images = "images" if results.plan.is_guessed(problem) else f"{counted:,} images"
         parts.append(f"{problem}: {images} of {spec.image_size} px")
     return f"Protocol: {'; '.join(parts)}."
+
+
+def _test_note(results: Results, problems: list[str]) -> list[str]:
+    """How much the numbers rest on; and where nothing is known of patients, that it is images."""
+    parts = []
+    for problem in problems:
+        if problem in results.test_sizes:
+            images, groups = results.test_sizes[problem]
+            kind = results.plan.suite.problems[problem].grouped_by
+            of = f" of {groups:,} {kind}{'s' * (groups != 1)}" if kind else ""
+            parts.append(f"{problem} {images:,} images{of}")
+    lines = [f"Test part: {'; '.join(parts)}."] if parts else []
+    unknown = [problem for problem in problems if results.plan.suite.problems[problem].grouped_by is None]
+    if unknown:
+        lines.append(
+            f"{' and '.join(unknown)}: images, not patients: nothing is known of who they are of, and splits and "
+            "intervals take every image for one by itself."
+        )
+    return lines
 
 
 def _noise_notes(layout: Layout, problems: list[str]) -> list[str]:

@@ -41,7 +41,7 @@ def score_table(results: Results, experiment: str, source: ComparisonSource | No
             runs = layout.values.get((*key, column.problem, what.condition, column.metric))
             number = number_of(runs)
             if runs and number and what.declared.drawn:
-                place = layout.source(column.metric, what.condition.measure)
+                place = layout.source(column.metric, what.condition.measure, what.condition.facts)
                 number = _with_interval(number, layout.evidence.interval((*key, column.problem), runs, place))
             row.append(layout.state(key, column.problem, what.condition.measure) or number)
         table.rows.append(([*map(text_of, key), *(_beside_row(each, found, results) for each in beside)], row))
@@ -59,7 +59,7 @@ def _columns(layout: Layout) -> list[Shown]:
     found = []
     for problem in layout.problems:
         for name, columns in layout.columns.items():
-            if layout.measures[name].perturbs:
+            if layout.measures[name].perturbs or layout.measures[name].rows_by:
                 continue
             heading = layout.measures[name].heading
             for each in columns:
@@ -128,7 +128,7 @@ def _mark_best(table: Table, columns: Sequence[tuple[TableColumn, Shown]], layou
         sign = 1 if better else -1
         first = max(means, key=lambda key: sign * means[key])
         rivals = {key: runs[key] for key in means if not layout.evidence.same(key, first)}
-        place = layout.source(column.metric, shown.condition.measure)
+        place = layout.source(column.metric, shown.condition.measure, shown.condition.facts)
         found = layout.evidence.corrected(first, runs[first], rivals, place)
         surely = all(each.sure and sign * each.value > 0 for each in found.values())
         if rivals and len(found) == len(rivals) and surely:

@@ -1,0 +1,111 @@
+"""A look at a problem's labels before a run: how much of each class every part has, and what will come of that."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roskdbench.data.problem import Labels
+from roskdbench.data.splits import Split, fold, holdout, official
+from roskdbench.suite.problems import Dataset, RealProblem
+from roskdbench.suite.protocol import SplitProtocol
+
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A problem's labels, and which of its samples are in which part."""
+
+    labels: Labels
+    parts: Mapping[str, NDArray[np.int64]]
+    grouped_by: str | None
+    blank: NDArray[np.int64] | None = None
+    """How many cells of each class were empty and count as absent, where there were such. [C]"""
+    folds: int = 1
+    fewest: NDArray[np.int64] | None = None
+    """How many of each class the fold with the fewest has in its test part, where there are folds. [C]"""
+
+    def counts(self, part: str) -> NDArray[np.int64]:
+        """How many samples of each class a part has. [C]"""
+        found: NDArray[np.int64] = self.positive[self.parts[part]].sum(0)
+        return found
+
+    @cached_property
+    def positive(self) -> NDArray[np.bool_]:
+        """Which classes each sample surely has. [N, C]"""
+        flags: NDArray[np.bool_] = self.labels.indicators == 1
+        return flags if self.labels.uncertain is None else flags & (self.labels.uncertain == 0)
+
+    @cached_property
+    def uncertain(self) -> NDArray[np.int64]:
+        """How many samples are uncertain about each class. [C]"""
+        marks = self.labels.uncertain
+        return np.zeros(len(self.labels.classes), np.int64) if marks is None else marks.sum(0, dtype=np.int64)
+
+    def groups(self, part: str) -> int:
+        """How many patients or lesions a part has."""
+        return len(np.unique(self.labels.groups[self.parts[part]]))
+
+    def warnings(self) -> list[str]:
+        """What a user should know before a run."""
+        return [*self._alike(), *self._absent(), *self._of_folds(), *self._ungrouped()]
+
+    def _alike(self) -> Iterable[str]:
+        known: dict[str, str] = {}
+        for name in self.labels.classes:
+            before = known.setdefault(name.strip().casefold(), name)
+            if before != name:
+                yield f"the classes '{before}' and '{name}' differ in their letters' case alone: are they one?"
+
+    def _absent(self) -> Iterable[str]:
+        for part in PARTS:
+            absent = [name for name, n in zip(self.labels.classes, self.counts(part), strict=True) if not n]
+            if not absent or not len(self.parts[part]):
+                continue
+            yield f"the {part} part has no sample of {', '.join(absent)}: {self._lack(part, len(absent))}"
+
+    def _lack(self, part: str, absent: int) -> str:
+        """What comes of classes that a part has no sample of."""
+        if part == "train":
+            return "nobody can learn them"
+        if part == "validation":
+            return (
+                "no threshold is tuned for them" if self.labels.task == "multi-label" else "nothing is chosen by them"
+            )
+        best = 1 - absent / len(self.labels.classes)
+        return f"their F1 and recall count as 0, macro F1 is {best:.3f} at best, and they have no AUC"
+
+    def _of_folds(self) -> Iterable[str]:
+        if self.fewest is not None and (
+            absent := [name for name, n in zip(self.labels.classes, self.fewest, strict=True) if not n]
+        ):
+            yield f"of {self.folds} folds, one or more test parts have no sample of {', '.join(absent)}"
+
+    def _ungrouped(self) -> Iterable[str]:
+        if self.grouped_by is None:
+            yield (
+                "images, not patients: nothing is known of who they are of, so images of one person may stand in "
+                "several parts, and intervals take every image for one by itself"
+            )
+
+
+def inspected(
+    spec: Dataset, labels: Labels, shares: SplitProtocol, folds: int = 1, blank: NDArray[np.int64] | None = None
+) -> Inspection:
+    """The parts as a run would make them, of its first seed."""
+    if isinstance(spec, RealProblem) and spec.split == "official":
+        parts = official(labels, shares.validation / (shares.train + shares.validation), shares.seed)
+    else:
+        parts = holdout(labels, shares.train, shares.validation, shares.test, shares.seed)
+    fewest = None
+    if folds > 1:
+        tests = [fold(labels, folds, number, shares.validation, shares.seed).test for number in range(folds)]
+        fewest = np.stack([labels.indicators[rows].sum(0, dtype=np.int64) for rows in tests]).min(0)
+    return Inspection(labels, _by_name(parts), spec.grouped_by, blank, folds, fewest)
+
+
+def _by_name(split: Split) -> dict[str, NDArray[np.int64]]:
+    return {part: getattr(split, part) for part in PARTS}

@@ -1,0 +1,80 @@
+"""`folder` without a label file: a folder a class, perhaps in a folder a part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from roskdbench.data.attribute_sources import read_attributes
+from roskdbench.data.catalogue import Catalogue, ImageFiles, image_files, numbered, some
+from roskdbench.data.column_or_path import texts_of
+from roskdbench.data.group_hint import group_hint
+from roskdbench.data.named_parts import is_part, numbered_parts
+from roskdbench.data.problem import Labels
+from roskdbench.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from roskdbench.datasets.folder import Folder
+
+ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".dcm")
+
+
+def from_folders(spec: Folder, root: Path) -> Catalogue:
+    """The images in the folders of classes, in alphabetical order."""
+    listed = _listed(spec, root)
+    names = [path.relative_to(root).as_posix() for _, _, path in listed]
+    classes = _classes(spec, root, listed)
+    number = {name: c for c, name in enumerate(classes)}
+    groups = texts_of(spec.group, None, names, "group") if spec.group else [""] * len(names)
+    parts = None
+    if spec.split == "official":
+        said = texts_of(spec.part, None, names, "part") if spec.part else [part for part, _, _ in listed]
+        parts = numbered_parts(said, groups, names.__getitem__, "part" if spec.part else f"the folders in {root}")
+    labels = Labels(
+        task="single-label",
+        classes=classes,
+        targets=np.array([number[name] for _, name, _ in listed], dtype=np.int64),
+        groups=numbered(groups),
+        parts=parts,
+    )
+    attributes, remarks = read_attributes(spec.attributes or {}, None, names)
+    if not spec.group:
+        remarks.append(group_hint((), names))
+    remark = " ".join(filter(None, remarks))
+    return Catalogue(
+        ImageFiles(names, [path for _, _, path in listed]), labels, spec.channels, spec.size, remark, attributes
+    )
+
+
+def _listed(spec: Folder, root: Path) -> list[tuple[str, str, Path]]:
+    """The part, if folders are parts, the class and the path of each image."""
+    tops = sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    parted = any(is_part(name) for name in tops)
+    others = [name for name in tops if not is_part(name)]
+    if parted and others:
+        raise UserError(f"{root} has folders for parts, and beside them {some(others)}; put these elsewhere")
+    if parted and spec.part:
+        raise UserError(f"{root} has folders for parts, so what 'part' finds in the path is not needed; leave it out")
+    if spec.split == "official" and not parted and not spec.part:
+        raise UserError(f"{root}: split: official needs folders called train, validation (or val) and test")
+    places = [(top, root / top) for top in tops] if parted else [("", root)]
+    return [(part, *found) for part, place in places for found in _images_by_class(place)]
+
+
+def _images_by_class(folder: Path) -> list[tuple[str, Path]]:
+    found = []
+    for place in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
+        found += [(place.name, path) for path in image_files(place, ENDINGS)]
+    return found
+
+
+def _classes(spec: Folder, root: Path, listed: list[tuple[str, str, Path]]) -> tuple[str, ...]:
+    classes = tuple(spec.classes or sorted({name for _, name, _ in listed}))
+    for _, name, path in listed:
+        if name not in classes:
+            raise UserError(f"{path}: unknown class '{name}'; {nearest(name, classes)}")
+    if len(classes) < 2:
+        raise UserError(f"{root} has {len(classes)} folders with images; each class needs one, and there should be two")
+    return classes

@@ -1,0 +1,115 @@
+"""Scores of groups of test samples: of men and women, by age, by site; the worst group, and how far groups lie apart.
+
+Decisions are made by the same thresholds for everybody. Groups are compared over the classes that all of them have:
+where no woman has a finding, nothing is known of how well it is found in women.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roskdbench.measuring.calibration import confidences, expected_error
+from roskdbench.measuring.predictions import Predictions
+from roskdbench.measuring.scores import auc, chances, precision_recall_f1
+
+GAP, WORST, PATIENTS = "-gap", "-worst", "patients"
+HIGHER_IS_BETTER = {"auc": True, "f1": True, "recall": True, "ece": False}
+
+Values = dict[str, NDArray[np.float64]]
+"""Of each metric a value for every class [C], NaN where it is not defined; of `ece` one for all."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Some of the test samples."""
+
+    attribute: str
+    value: str
+    members: NDArray[np.bool_]
+    patients: int
+    small: bool
+    """Whether it has too few patients to be compared."""
+
+    @property
+    def name(self) -> str:
+        """What results call it."""
+        return f"{self.attribute}: {self.value}"
+
+
+def groups_of(predictions: Predictions, chosen: list[str] | None, smallest: int) -> dict[str, list[Group]]:
+    """The groups of each chosen attribute, or of all."""
+    attributes = predictions.tested.attributes
+    if attributes is None:
+        raise ValueError("predictions without attributes")
+    found = {}
+    for name in attributes.names if chosen is None else chosen:
+        groups = []
+        for value, members in attributes.members(name).items():
+            patients = len(np.unique(predictions.groups[members]))
+            groups.append(Group(name, value, members, patients, patients < smallest))
+        found[name] = groups
+    return found
+
+
+def common_classes(predictions: Predictions, groups: list[Group]) -> NDArray[np.bool_]:
+    """The classes of which every group has samples, and samples without; small groups count where there are not two
+    others. [C]
+    """
+    found = np.ones(len(predictions.classes), bool)
+    large = [group for group in groups if not group.small]
+    for group in large if len(large) > 1 else groups:
+        truth, known = predictions.truth[group.members], predictions.known[group.members]
+        found &= truth.any(0) & (~truth & known).any(0)
+    return found
+
+
+def values_in(predictions: Predictions, members: NDArray[np.bool_]) -> Values:
+    """The metrics of some samples, class by class."""
+    truth, known = predictions.truth[members], predictions.known[members]
+    decided = predictions.decisions[members] & known
+    _, recall, f1 = precision_recall_f1((truth & decided).sum(0), truth.sum(0), decided.sum(0))
+    absent = ~truth.any(0)
+    logits = predictions.logits["test"][members]
+    ranked = chances(predictions.task, logits)
+    areas = [auc(truth[rows][:, [c]], ranked[rows][:, [c]])[0] for c, rows in enumerate(known.T)]
+    targets = predictions.tested.test.targets[members]
+    confidence, right = confidences(
+        predictions.task, targets, logits, known if predictions.task == "multi-label" else None
+    )
+    return {
+        "auc": np.array(areas),
+        "f1": np.where(absent, np.nan, f1),
+        "recall": np.where(absent, np.nan, recall),
+        "ece": np.array([expected_error(confidence, right) if len(confidence) else np.nan]),
+    }
+
+
+def mean_over(values: NDArray[np.float64], classes: NDArray[np.bool_]) -> float | None:
+    """The mean over these classes of those that have a value; a number for all is itself."""
+    counted = values if len(values) == 1 and len(classes) != 1 else values[classes]
+    defined = counted[~np.isnan(counted)]
+    return float(defined.mean()) if len(defined) else None
+
+
+def extremes(values: Mapping[str, float | None], higher_is_better: bool) -> tuple[str, str] | None:
+    """The worst and the best of the groups that have a value; None where there are not two."""
+    known = {name: value for name, value in values.items() if value is not None}
+    if len(known) < 2:
+        return None
+    ordered = sorted(known, key=lambda name: known[name], reverse=not higher_is_better)
+    return ordered[0], ordered[-1]
+
+
+def comparisons(
+    means: Mapping[str, Mapping[str, float | None]], groups: list[Group]
+) -> Iterator[tuple[str, str, str, float, float]]:
+    """Of each metric the worst and the best of the groups that are not small: metric, their names, their values."""
+    for metric, higher_is_better in HIGHER_IS_BETTER.items():
+        candidates = {group.name: means[group.name][metric] for group in groups if not group.small}
+        found = extremes(candidates, higher_is_better)
+        if found is not None:
+            worst, best = (means[name][metric] for name in found)
+            assert worst is not None and best is not None
+            yield metric, *found, worst, best

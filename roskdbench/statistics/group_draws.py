@@ -1,0 +1,110 @@
+"""Bootstrap draws of the scores of groups of test samples, all from the same draws of the test part's patients, so that
+what two groups differ by is drawn, too.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from roskdbench.measuring import BINS
+from roskdbench.measuring.calibration import confidences
+from roskdbench.measuring.groups import GAP, WORST, Group, common_classes, comparisons, mean_over, values_in
+from roskdbench.measuring.predictions import Predictions
+from roskdbench.measuring.scores import chances, precision_recall_f1
+from roskdbench.statistics.bootstrap import Draws, auc_draws, weights_of_groups
+from roskdbench.statistics.intervals import DRAWS
+
+
+def draw_name(metric: str, group: str) -> str:
+    """Under which the draws of a metric in a group are kept."""
+    return f"{metric}@{group}"
+
+
+def group_draws(predictions: Predictions, groups: dict[str, list[Group]], seed: int, draws: int = DRAWS) -> Draws:
+    """The mean over the classes in common, in each group; the worst group's, and its distance from the best one's.
+    Which groups these are is decided once, on the test part as it is.
+    """
+    found: Draws = {}
+    _, clusters = np.unique(predictions.groups, return_inverse=True)
+    for attribute, members in groups.items():
+        classes = common_classes(predictions, members)
+        parts: dict[str, list[Draws]] = {group.name: [] for group in members}
+        for weights in weights_of_groups(int(clusters.max()) + 1, draws, seed, len(predictions)):
+            for group in members:
+                parts[group.name].append(_drawn(predictions, group, classes, clusters, weights))
+        drawn = {
+            name: {metric: np.concatenate([each[metric] for each in chunks]) for metric in chunks[0]}
+            for name, chunks in parts.items()
+        }
+        means = {
+            group.name: {
+                metric: mean_over(values, classes) for metric, values in values_in(predictions, group.members).items()
+            }
+            for group in members
+        }
+        for name, metrics in drawn.items():
+            found |= {draw_name(metric, name): values for metric, values in metrics.items()}
+        for metric, worst, best, *_ in comparisons(means, members):
+            found[draw_name(f"{metric}{WORST}", attribute)] = drawn[worst][metric]
+            found[draw_name(f"{metric}{GAP}", attribute)] = _apart(metric, drawn, worst, best)
+    return {name: values.astype(np.float32) for name, values in found.items()}
+
+
+def _apart(metric: str, drawn: dict[str, Draws], worst: str, best: str) -> NDArray[np.floating]:
+    distance = drawn[best][metric] - drawn[worst][metric]
+    return -distance if metric == "ece" else distance
+
+
+def _drawn(
+    predictions: Predictions,
+    group: Group,
+    classes: NDArray[np.bool_],
+    clusters: NDArray[np.intp],
+    weights: NDArray[np.float32],
+) -> Draws:
+    """Draws of a group's metrics: its samples, weighed as their patients are."""
+    rows = np.flatnonzero(group.members)
+    truth, known = predictions.truth[rows], predictions.known[rows]
+    decided = predictions.decisions[rows] & known
+    member = sparse.csr_matrix(
+        (np.ones(len(rows), np.float32), (clusters[rows], np.arange(len(rows)))), (weights.shape[1], len(rows))
+    )
+    counts = np.concatenate([truth & decided, truth, decided], axis=1).astype(np.float32)
+    hits, wanted, given = np.split(weights @ (member @ counts), 3, axis=1)
+    _, recall, f1 = precision_recall_f1(hits, wanted, given)
+    logits = predictions.logits["test"][rows]
+    areas = auc_draws(truth, chances(predictions.task, logits), known, weights[:, clusters[rows]])
+    return {
+        "auc": _mean(areas, classes),
+        "f1": _mean(np.where(wanted > 0, f1, np.nan), classes),
+        "recall": _mean(np.where(wanted > 0, recall, np.nan), classes),
+        "ece": _errors(predictions, rows, clusters, weights),
+    }
+
+
+def _mean(values: NDArray[np.floating], classes: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Over the classes that a draw defines. [b]"""
+    chosen = values[:, classes]
+    defined = ~np.isnan(chosen)
+    count = defined.sum(1)
+    total = np.where(defined, chosen, 0.0).sum(1)
+    found: NDArray[np.float64] = np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
+    return found
+
+
+def _errors(
+    predictions: Predictions, rows: NDArray[np.intp], clusters: NDArray[np.intp], weights: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """The expected calibration error of each draw. [b]"""
+    targets, logits = predictions.tested.test.targets[rows], predictions.logits["test"][rows]
+    known = predictions.known[rows] if predictions.task == "multi-label" else None
+    confidence, right = confidences(predictions.task, targets, logits, known)
+    of = clusters[rows] if known is None else np.repeat(clusters[rows], known.sum(1))
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    shape = (weights.shape[1], BINS)
+    apart = weights @ sparse.csr_matrix((confidence - right, (of, bins)), shape).toarray()
+    total = weights @ np.bincount(of, minlength=weights.shape[1])
+    found: NDArray[np.float64] = np.divide(
+        np.abs(apart).sum(1), total, out=np.full(len(weights), np.nan), where=total > 0
+    )
+    return found

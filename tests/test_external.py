@@ -1,0 +1,216 @@
+"""Models tested on other problems: which classes are shared, what is scored there, and what is lost."""
+
+import json
+
+import numpy as np
+import pytest
+from conftest import TINY, command
+from scipy.special import expit
+from sklearn.metrics import f1_score, roc_auc_score
+
+from roskdbench.data.problem import Labels
+from roskdbench.data.shared_findings import shared_classes
+from roskdbench.datasets.chestxray14 import EIGHT, OTHERS
+from roskdbench.datasets.isic2019 import CLASSES as ISIC
+from roskdbench.errors import UserError
+from roskdbench.measures.external import External
+from roskdbench.measuring import tested as parts
+from roskdbench.measuring.elsewhere import elsewhere, kept_labels
+from roskdbench.measuring.predictions import Predictions
+from roskdbench.measuring.scores import best_thresholds
+from roskdbench.plan import plan
+from roskdbench.plugins import discover
+from roskdbench.statistics.bootstrap import draws_of
+from roskdbench.suite import read_suite
+
+HOME, AWAY = ("Mass", "Effusion", "Hernia"), ("pleural effusion", "fracture", "lung mass")
+
+
+def predicted(task, classes, seed=0, samples=120):
+    random = np.random.default_rng(seed)
+
+    def part():
+        groups = random.integers(0, 40, samples)
+        if task == "multi-label":
+            targets = (random.random((samples, len(classes))) < 0.4).astype(np.uint8)
+            logits = random.normal(size=(samples, len(classes))) + targets
+        else:
+            targets = random.integers(0, len(classes), samples)
+            logits = random.normal(size=(samples, len(classes))) + np.eye(len(classes))[targets]
+        return Labels(task, classes, targets, groups), logits.astype(np.float32)
+
+    (validation, first), (test, second) = part(), part()
+    return Predictions(parts.Tested(task, classes, validation, test), {"validation": first, "test": second})
+
+
+def away(task, classes, logit_columns, seed=9, samples=100):
+    random = np.random.default_rng(seed)
+    shape = (samples, len(classes))
+    targets = (
+        (random.random(shape) < 0.4).astype(np.uint8)
+        if task == "multi-label"
+        else random.integers(0, shape[1], samples)
+    )
+    labels = Labels(task, classes, targets, random.integers(100, 130, samples))
+    return labels, random.normal(size=(samples, logit_columns)).astype(np.float32)
+
+
+def kept_of(name, labels, logits, pairs):
+    arrays = {f"{name}/{key}": array for key, array in kept_labels(labels).items()}
+    return {**arrays, f"{name}/logits": logits, f"{name}/pairs": np.array(pairs)}
+
+
+def test_the_table_knows_what_datasets_call_the_same():
+    assert shared_classes(HOME, AWAY) == [(0, 2), (1, 0)]
+    assert shared_classes(("Mass",), ("tumour",), {"Mass": "tumour"}) == [(0, 0)]
+    chexpert = ("No Finding", "Enlarged Cardiomediastinum", "Cardiomegaly", "Lung Opacity", "Lung Lesion", "Edema",
+                "Consolidation", "Pneumonia", "Atelectasis", "Pneumothorax", "Pleural Effusion", "Pleural Other",
+                "Fracture", "Support Devices")  # fmt: skip
+    pairs = shared_classes((*EIGHT, *OTHERS), chexpert)
+    names = {chexpert[there] for _, there in pairs}
+    assert names == {
+        "Cardiomegaly",
+        "Edema",
+        "Consolidation",
+        "Pneumonia",
+        "Atelectasis",
+        "Pneumothorax",
+        "Pleural Effusion",
+    }
+    derma = ("actinic keratoses", "basal cell carcinoma", "benign keratosis", "dermatofibroma", "melanoma",
+             "melanocytic nevi", "vascular lesions")  # fmt: skip
+    assert {ISIC[own] for own, _ in shared_classes(ISIC, derma)} == {"BCC", "BKL", "DF", "MEL", "NV", "VASC"}
+
+
+def test_several_findings_are_decided_by_thresholds_of_home_over_what_is_shared():
+    predictions = predicted("multi-label", HOME)
+    labels, logits = away("multi-label", AWAY, 3)
+    pairs = shared_classes(HOME, AWAY)
+    found = External(problems=["there"]).recompute(predictions, kept_of("there", labels, logits, pairs))
+    values = {(each.metric, each.label): each.value for each in found}
+    assert {each.facts.test_set for each in found} == {"there"}
+    validation = predictions.tested.validation.targets == 1
+    thresholds = best_thresholds(validation, predictions.logits["validation"])
+    for own, there in pairs:
+        truth, scores = labels.targets[:, there], logits[:, own]
+        assert values["auc", HOME[own]] == pytest.approx(roc_auc_score(truth, scores))
+        assert values["f1@tuned", HOME[own]] == pytest.approx(f1_score(truth, scores >= thresholds[own]))
+    mean = np.mean([values["auc", HOME[own]] for own, _ in pairs])
+    home = [
+        roc_auc_score(predictions.tested.test.targets[:, own], predictions.logits["test"][:, own]) for own, _ in pairs
+    ]
+    assert values["auc-macro", ""] == pytest.approx(mean)
+    assert values["auc-macro-home", ""] == pytest.approx(np.mean(home))
+    assert values["auc-macro-lost", ""] == pytest.approx(np.mean(home) - mean)
+    said = expit(logits[:, [own for own, _ in pairs]].astype(float)).ravel()
+    right = labels.targets[:, [there for _, there in pairs]].ravel()
+    bins = np.minimum((said * 15).astype(int), 14)
+    error = sum(abs((said[bins == b] - right[bins == b]).sum()) for b in range(15)) / len(said)
+    assert values["ece", ""] == pytest.approx(error)
+    assert values["ece-lost", ""] == pytest.approx(error - values["ece-home", ""])
+    assert values["shared-classes", ""] == 2
+
+
+def test_of_one_label_the_likeliest_shared_class_is_chosen_and_other_samples_do_not_count():
+    home, there = ("MEL", "NV", "BCC", "SCC"), ("nevus", "wart", "melanoma")
+    predictions, (labels, logits) = predicted("single-label", home), away("single-label", there, 4)
+    pairs = shared_classes(home, there)
+    assert pairs == [(0, 2), (1, 0)]
+    counted = np.flatnonzero(labels.targets != 1)
+    truth = np.where(labels.targets[counted] == 2, 0, 1)
+    chosen = logits[counted][:, :2].argmax(1)
+    found = External(problems=["there"]).recompute(predictions, kept_of("there", labels, logits, pairs))
+    values = {(each.metric, each.label): each for each in found}
+    assert values["accuracy", ""].value == pytest.approx((truth == chosen).mean())
+    assert values["f1-macro", ""].value == pytest.approx(f1_score(truth, chosen, average="macro"))
+    assert values["f1-macro", ""].samples == len(counted)
+
+
+def test_labels_that_are_not_known_there_count_nowhere():
+    predictions, (labels, logits) = predicted("multi-label", HOME), away("multi-label", AWAY, 3)
+    unknown = np.zeros_like(labels.targets)
+    unknown[:50, 0] = 1
+    arrays = {**kept_labels(labels), "uncertain": unknown}
+    both = elsewhere(predictions, shared_classes(HOME, AWAY), arrays, logits)
+    area = {row[1]: row[2] for row in both.score_rows() if row[0] == "auc"}["Effusion"]
+    assert area == pytest.approx(roc_auc_score(labels.targets[50:, 0], logits[50:, 1]))
+
+
+def test_draws_of_what_is_lost_are_of_both_sides_each_over_its_own_patients():
+    predictions, (labels, logits) = predicted("multi-label", HOME), away("multi-label", AWAY, 3)
+    pairs = shared_classes(HOME, AWAY)
+    kept = kept_of("there", labels, logits, pairs)
+    measure = External(problems=["there"])
+    drawn = measure.draws(Predictions(predictions.tested, predictions.logits, kept=kept), 4)
+    assert np.allclose(drawn["auc-macro-lost@there"], drawn["auc-macro-home@there"] - drawn["auc-macro@there"])
+    arrays = {key.partition("/")[2]: array for key, array in kept.items()}
+    there = elsewhere(predictions, pairs, {key: arrays[key] for key in ("targets", "groups")}, logits)
+    assert np.std(drawn["auc-macro@there"]) == pytest.approx(np.std(draws_of(there, 77)["auc-macro"]), rel=0.15)
+    assert abs(np.corrcoef(drawn["auc-macro@there"], drawn["auc-macro-home@there"])[0, 1]) < 0.1
+
+
+PROBLEMS = """  lesion: {dataset: phantom-lesion, size: 28, samples: 128}
+  other: {dataset: phantom-lesion, size: 28, samples: 96, seed: 3, scanner: b}
+  chest: {dataset: phantom-chest, size: 28, samples: 96}
+  large: {dataset: phantom-lesion, size: 32, samples: 96}
+"""
+SUITE = (
+    TINY.replace("  lesion: {dataset: phantom-lesion, size: 28, samples: 128}\n", PROBLEMS)
+    .replace("    noise: [own]", "    problems: [lesion]\n    external: [other]")
+    .replace("baseline-v, ros-kd", "deep-ensemble")
+)
+
+
+@pytest.fixture(scope="module")
+def tested_elsewhere(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("external")
+    (folder / "away.yaml").write_text(SUITE.replace("epochs: 4", "epochs: 2").replace("[3]", "[1]"))
+    done = command("run", "away.yaml", "--store", "store", "--workers", "1", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_what_is_lost_elsewhere_stands_in_a_table_with_intervals(tested_elsewhere):
+    text = command("report", "away.yaml", "--store", "store", "--format", "markdown", cwd=tested_elsewhere).stdout
+    table = text.partition("### A tiny table: elsewhere")[2]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if line.startswith("| ")][
+        2:
+    ]
+    assert [row[1] for row in rows[::2]] == ["other", "home, for other", "lost on other"]
+    assert {row[0] for row in rows} == {"Baseline I", "Deep ensemble"}
+    for method in (0, 1):
+        there, home, lost = (float(rows[place * 2 + method][5].split()[0]) for place in range(3))
+        assert lost == pytest.approx(home - there, abs=0.0011)
+    assert "lesion on other: 8 classes shared" in table
+
+
+def test_a_board_keeps_logits_and_labels_of_elsewhere_and_computes_them_again(tested_elsewhere):
+    folder = tested_elsewhere
+    run = next((folder / "store" / "runs").glob("*.json")).stem
+    assert (
+        command("leaderboard", "add", run, "--by", "us", "--to", "board", "--store", "store", cwd=folder).returncode
+        == 0
+    )
+    done = command("leaderboard", "verify", "board", cwd=folder)
+    assert done.returncode == 0 and " 0 taken on trust" in done.stdout.replace("\n", " ")
+    assert "other" in json.loads((folder / "board" / "provenance.json").read_text())["entries"][0]["data"]
+
+
+@pytest.mark.parametrize(
+    ("external", "message"),
+    [
+        ("[othr]", "external: the suite has no problem 'othr'; did you mean 'other'"),
+        ("[lesion]", "external: 'lesion' is where models are trained"),
+        ("[chest]", "external: 'chest' differs from 'lesion' in its task: multi-label, not single-label"),
+        ("[large]", "external: 'large' differs from 'lesion' in its size: 32, not 28"),
+        ("[other, other]", "external names 'other' twice"),
+        ("[{problem: other, prt: all}]", "unknown key 'prt' in experiments.main.external.0; did you mean 'part'"),
+    ],
+)
+def test_what_cannot_be_tested_elsewhere_is_one_line_when_it_is_planned(tmp_path, external, message):
+    path = tmp_path / "wrong.yaml"
+    path.write_text(SUITE.replace("external: [other]", f"external: {external}"))
+    registry = discover()
+    with pytest.raises(UserError) as caught:
+        plan(read_suite(path, (), registry), registry)
+    assert message in str(caught.value)

@@ -1,0 +1,143 @@
+"""What `data check` finds before a run: classes by part, what lacks, what is there twice."""
+
+import numpy as np
+import pytest
+from conftest import command
+
+from roskdbench.data.duplicates import look_alikes, same_bytes, same_pixels
+from roskdbench.data.inspection import inspected
+from roskdbench.data.phantoms import draw_chest, draw_lesions
+from roskdbench.data.problem import Labels
+from roskdbench.data.splits import fold, holdout
+from roskdbench.datasets.medmnist import MedMnist
+from roskdbench.datasets.phantom_lesion import PhantomLesion
+from roskdbench.suite.protocol import SplitProtocol
+
+
+def lesions(samples=300, seed=0):
+    _, targets, groups = draw_lesions(samples, 28, seed)
+    return Labels("single-label", tuple("abcdefgh"), targets, groups)
+
+
+def test_counts_by_part_are_those_of_the_split_that_a_run_makes():
+    labels, shares = lesions(), SplitProtocol()
+    found = inspected(PhantomLesion(), labels, shares)
+    split = holdout(labels, shares.train, shares.validation, shares.test, shares.seed)
+    for part in ("train", "validation", "test"):
+        rows = getattr(split, part)
+        assert found.counts(part).tolist() == np.bincount(labels.targets[rows], minlength=8).tolist()
+        assert found.groups(part) == len(set(labels.groups[rows].tolist()))
+
+
+def test_a_part_without_a_class_is_said_with_what_comes_of_it():
+    labels = Labels("single-label", ("a", "b", "rare"), np.array([0, 1] * 50 + [2]), np.arange(101))
+    found = inspected(PhantomLesion(), labels, SplitProtocol())
+    lines = "\n".join(found.warnings())
+    (part,) = [part for part in ("train", "validation", "test") if found.counts(part)[2]]
+    for other in {"train", "validation", "test"} - {part}:
+        assert f"the {other} part has no sample of rare" in lines
+    assert f"the {part} part has no" not in lines
+    if part != "test":
+        assert "macro F1 is 0.667 at best" in lines
+
+
+def test_the_best_macro_f1_is_what_scikit_learn_gives_a_perfect_model():
+    from sklearn.metrics import f1_score
+
+    labels = Labels("single-label", tuple("abcdefgh"), np.array([0, 1, 2] * 40), np.arange(120))
+    (line,) = [
+        line for line in inspected(PhantomLesion(), labels, SplitProtocol()).warnings() if "the test part" in line
+    ]
+    truth = np.array([0, 1, 2])
+    perfect = f1_score(truth, truth, labels=list(range(8)), average="macro", zero_division=0)
+    assert f"macro F1 is {perfect:.3f} at best" in line
+
+
+def test_uncertain_labels_are_neither_positive_nor_negative():
+    targets = np.array([[1, 0]] * 40 + [[0, 1]] * 40, np.uint8)
+    uncertain = np.zeros_like(targets)
+    uncertain[:10, 0] = uncertain[:5, 1] = 1
+    found = inspected(
+        PhantomLesion(), Labels("multi-label", ("a", "b"), targets, np.arange(80), uncertain=uncertain), SplitProtocol()
+    )
+    assert found.positive.sum(0).tolist() == [30, 40]
+    assert found.uncertain.tolist() == [10, 5]
+
+
+def test_classes_that_differ_in_case_alone_are_asked_about():
+    labels = Labels("single-label", ("mel", "nv", "MEL "), np.array([0, 1, 2] * 40), np.arange(120))
+    assert (
+        "the classes 'mel' and 'MEL ' differ in their letters' case alone: are they one?"
+        in inspected(PhantomLesion(), labels, SplitProtocol()).warnings()
+    )
+
+
+def test_folds_without_a_class_are_said():
+    labels = lesions()
+    few = Labels("single-label", labels.classes, np.where(labels.targets == 7, 0, labels.targets), labels.groups)
+    few.targets[np.flatnonzero(labels.groups == 3)] = 7
+    found = inspected(PhantomLesion(), few, SplitProtocol(), folds=3)
+    counts = [np.bincount(few.targets[fold(few, 3, number, 0.1, 0).test], minlength=8) for number in range(3)]
+    assert found.fewest.tolist() == np.min(counts, axis=0).tolist()
+    assert "of 3 folds, one or more test parts have no sample of h" in found.warnings()
+
+
+def test_where_nothing_is_known_of_patients_it_says_images():
+    labels = lesions()
+    assert any(
+        line.startswith("images, not patients")
+        for line in inspected(MedMnist(split="ours"), labels, SplitProtocol()).warnings()
+    )
+    assert not any(
+        "images, not patients" in line for line in inspected(PhantomLesion(), labels, SplitProtocol()).warnings()
+    )
+
+
+def test_files_with_the_same_bytes_are_found(tmp_path):
+    paths = [tmp_path / f"{number}.bin" for number in range(5)]
+    for path, data in zip(paths, (b"one", b"two", b"one", b"four", b"two"), strict=True):
+        path.write_bytes(data)
+    assert sorted(same_bytes([*paths, tmp_path / "gone.bin"])) == [(0, 2), (1, 4)]
+    images = np.random.default_rng(0).integers(0, 255, (6, 1, 8, 8), dtype=np.uint8)
+    images[5] = images[1]
+    assert same_pixels(images) == [(1, 5)]
+
+
+def test_one_picture_that_was_lit_and_compressed_otherwise_is_found_in_another_part():
+    images, _, _ = draw_chest(120, 48, 0)
+    random = np.random.default_rng(1)
+    images[100] = np.clip(images[7] * 0.8 + 20 + random.normal(0, 4, images[7].shape), 0, 255)
+    pairs = look_alikes(images, np.arange(80, 120), np.arange(80), np.arange(120))
+    assert (100, 7) in pairs
+    together = np.arange(120)
+    together[100] = 7  # of one patient: no news
+    assert (100, 7) not in look_alikes(images, np.arange(80, 120), np.arange(80), together)
+    grey = np.full((4, 1, 48, 48), 90, np.uint8)
+    assert look_alikes(grey, np.arange(2), np.arange(2, 4), np.arange(4)) == []
+
+
+def test_films_of_different_patients_do_not_look_alike():
+    images, _, _ = draw_chest(400, 48, 3)
+    assert look_alikes(images, np.arange(100), np.arange(100, 400), np.arange(400)) == []
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_data_check_shows_every_part_and_names_what_is_there_twice(tmp_path, copied):
+    assert command("data", "generate", "isic2019", "skin", "--patients", "40", cwd=tmp_path).returncode == 0
+    folder = tmp_path / "skin" / "ISIC_2019_Training_Input"
+    if copied:
+        for number in range(20, 24):
+            (folder / f"ISIC_{number:07}.jpg").write_bytes((folder / "ISIC_0000003.jpg").read_bytes())
+    (tmp_path / "skin.yaml").write_text(
+        "suite: skin\nproblems:\n  lesion: {dataset: isic2019, root: skin, size: 32}\n"
+        "experiments:\n  main: {methods: [baseline-i]}\n"
+    )
+    done = command("data", "check", "skin.yaml", "--store", "store", cwd=tmp_path)
+    text = " ".join(done.stdout.split())
+    assert done.returncode == 0
+    assert "class with share without train validation test" in text
+    assert ("4 files have the bytes of another: ISIC_0000003 and ISIC_0000020" in text) == copied
+    assert command("data", "prepare", "skin.yaml", "--store", "store", cwd=tmp_path).returncode == 0
+    again = " ".join(command("data", "check", "skin.yaml", "--store", "store", cwd=tmp_path).stdout.split())
+    assert "its pixels are in the store" in again
+    assert ("like one that trains or validates, of another lesion" in again) == copied
