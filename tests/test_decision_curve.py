@@ -71,6 +71,7 @@ def test_the_curve_goes_from_1_to_50_percent():
     }
 
 
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10_000), threshold=st.floats(0.01, 0.5))
 def test_acting_on_all_is_worth_the_prevalence_less_its_false_alarms(seed, threshold):
     predictions = drawn_predictions("multi-label", seed)

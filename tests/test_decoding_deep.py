@@ -17,8 +17,12 @@ from pydicom.sequence import Sequence
 
 from roskdbench.data.cache import DECODING, _arrays, _note, cached_images
 from roskdbench.data.catalogue import ImageFiles
+from roskdbench.data.content import declaration
+from roskdbench.data.datasets import catalogue
 from roskdbench.data.decoding import Decoder, PixelForm, UnreadableError, decode, glance, stretched, windowed
 from roskdbench.data.dicom import write_dicom
+from roskdbench.data.preparation import prepare
+from roskdbench.datasets.folder import Folder
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import fingerprint
 from roskdbench.store import Store
@@ -329,6 +333,12 @@ def test_a_compressed_file_is_read_where_pydicom_can():
     jpeg = encoded(Image.fromarray(grey.astype(np.uint8)), "JPEG", quality=95)
     data = dicom(grey.astype(np.uint8), syntax=uid.JPEGBaseline8Bit, frames=[jpeg])
     assert np.array_equal(decode(data, PixelForm(64, "crop", 1))[0], np.asarray(Image.open(io.BytesIO(jpeg))))
+    rows, columns = np.mgrid[0:64, 0:64]
+    colours = np.stack([rows * 4, columns * 4, 255 - rows * 2 - columns * 2], -1).astype(np.uint8)
+    jpeg = encoded(Image.fromarray(colours), "JPEG", quality=95)
+    data = dicom(colours, uid.JPEGBaseline8Bit, [jpeg], PhotometricInterpretation="YBR_FULL_422")
+    found = decode(data, PixelForm(64, "crop", 3)).transpose(1, 2, 0)
+    assert np.abs(found.astype(int) - np.asarray(Image.open(io.BytesIO(jpeg)))).max() <= 2
     dataset = pydicom.dcmread(io.BytesIO(dicom()))
     dataset.compress(uid.RLELossless)
     stream = io.BytesIO()
@@ -434,3 +444,38 @@ def test_threads_decode_what_one_alone_does(tmp_path):
     assert all(
         np.array_equal(pixels, decode(path.read_bytes(), NONE)) for pixels, path in zip(found, paths, strict=True)
     )
+
+
+# From a suite
+
+
+def deep_folder(root):
+    for number in range(12):
+        film = Image.fromarray(np.roll(FILM, number))
+        path = root / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        film.save(path)
+    write_dicom(FILM, root / "a" / "film.dcm", WindowCenter=2000, WindowWidth=1500)
+    return root
+
+
+def test_a_problem_of_16_bit_images_says_what_to_set_and_is_prepared_once_it_is(tmp_path):
+    root, store = deep_folder(tmp_path / "films"), Store.at(tmp_path / "store")
+    with pytest.raises(UserError) as error:
+        prepare("mine", Folder(colour="grey", size=SIDE), root, store, 2)
+    assert "12 of 13 images cannot be read: a/0.png (16-bit PNG; convert it to 8 bits)" in str(error.value)
+    assert str(error.value).endswith("become 8 bits with problems.mine.window: full (or percentiles)")
+    spec = Folder(colour="grey", size=SIDE, window="full")
+    assert prepare("mine", spec, root, store, 2).samples == 13
+    listed = catalogue("mine", spec, root)
+    array = store.open(cached_images(listed.images, FULL, store, 1).fingerprint).array("images.npy")
+    wanted = [decode(path.read_bytes(), FULL) for path in listed.images.paths]
+    assert np.array_equal(array, wanted)
+
+
+def test_a_window_that_is_not_set_leaves_declarations_as_they_were():
+    plain, deep = Folder(colour="grey"), Folder(colour="grey", window="full")
+    assert "window" not in declaration(plain)
+    assert declaration(deep) == {**declaration(plain), "window": "full"}
+    with pytest.raises(ValueError, match="window"):
+        Folder(window="lung")

@@ -21,6 +21,7 @@ from sklearn.metrics import (
 )
 
 from roskdbench.errors import UserError
+from roskdbench.measures.metric import MetricMeasure
 from roskdbench.measuring.calibration import brier, expected_error
 from roskdbench.measuring.operating_points import (
     at_sensitivity,
@@ -509,7 +510,10 @@ def test_a_metric_of_ones_own_has_a_working_point_and_passes_the_check(tmp_path)
     (tmp_path / "mine" / "ppv.py").write_text(OWN)
     done = command("check", "ppv@sens80", "--plugins", "mine", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    declared = discover([tmp_path / "mine"]).of("metric")["ppv@sens80"].thing
+    registry = discover([tmp_path / "mine"])
+    declared = registry.of("metric")["ppv@sens80"].thing
+    measure = MetricMeasure.model_validate({"metric": "ppv@sens80"}, context={"registry": registry})
+    assert list(measure.code()) == ["ppv"]  # its file is part of the fingerprint
     predictions = drawn_predictions("multi-label", 8)
     threshold = predictions.thresholds(declared.decided_by)[0]
     given_ = predictions.logits["test"][:, 0].astype(float) >= threshold

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import PositiveInt, model_validator
+from pydantic import PositiveInt, field_validator, model_validator
 
 from roskdbench.errors import UserError, nearest
 from roskdbench.plugins import register
@@ -42,6 +42,13 @@ class Apgd(Attack):
     """Of `targeted` and several findings: the opposite of what the model decides of the clean image, the opposite of
     its labels, or findings by name, these and no others.
     """
+
+    @field_validator("towards", mode="before")
+    @classmethod
+    def _is_a_vector_of_labels(cls, given: Any) -> Any:
+        if not isinstance(given, list) and given not in ("decisions", "labels"):
+            raise ValueError("say decisions, labels, or a list of findings such as [effusion, nodule]")
+        return given
 
     @model_validator(mode="after")
     def _has_a_target_if_it_says_so(self) -> Self:

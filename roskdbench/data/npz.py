@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -78,7 +79,7 @@ def _header(member: Any, path: Path, part: str) -> tuple[int, ...]:
         version = np.lib.format.read_magic(member)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read(member)
-    except ValueError:
+    except (ValueError, TokenError):
         raise UserError(f"{path}: {part}_images is not a numpy array") from None
     if dtype.hasobject:
         raise UserError(f"{path}: {part}_images holds pickled objects, which could run code; it is refused")
@@ -98,7 +99,7 @@ def labels_of(path: Path, counts: list[int]) -> NDArray[np.int64]:
             raise UserError(f"{path} has no {part}_labels; it is not a MedMNIST file") from None
         except BROKEN:
             raise UserError(f"{path} is not a whole npz file; get it again") from None
-        except ValueError as error:
+        except (ValueError, TokenError) as error:
             pickled = "allow_pickle" in str(error)
             reason = (
                 "holds pickled objects, which could run code; it is refused" if pickled else "is broken; get it again"

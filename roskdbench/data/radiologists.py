@@ -120,7 +120,8 @@ def explained(films: int, names: Sequence[str]) -> str:
     return (
         f"Corrected labels are those that radiologists agreed on for {films:,} films: Pneumothorax as they said; no "
         "Nodule and no Mass where they saw neither, and where they saw one of them the one that the NIH's labels have "
-        f"alone; no {_listed(opacities)} where they saw no airspace opacity, and nothing where they saw one."
+        f"alone; no {_listed(opacities)} where they saw no airspace opacity, and nothing where they saw one. "
+        "Of other findings they say nothing: compare classes one by one, and no means."
     )
 
 

@@ -58,7 +58,7 @@ class ChestXray14Radiologists(RealProblem):
     )
     channels: ClassVar[int | None] = 1
     task: ClassVar[Task | None] = "multi-label"
-    expected_samples: ClassVar[int] = 93_000
+    expected_samples: ClassVar[int] = 89_575
     grouped_by: ClassVar[str | None] = "patient"
     known_classes: ClassVar[tuple[str, ...]] = tuple(COVERED)
 

@@ -86,6 +86,11 @@ class Folder(RealProblem):
         """Where a group is given, that: whether it is a patient or a lesion, nobody said."""
         return "group" if self.group else None
 
+    @property
+    def has_second_labels(self) -> bool:
+        """Whether a file or columns have them."""
+        return bool(self.corrected or self.corrected_label or self.corrected_labels)
+
     @model_validator(mode="after")
     def _columns_need_a_file(self) -> "Folder":
         if self.csv is None and (columns := _named_columns(self)):

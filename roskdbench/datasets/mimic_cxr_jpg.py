@@ -112,20 +112,21 @@ class MimicCxrJpg(RealProblem):
 
     def catalogue(self, root: Path) -> Catalogue:
         """Films in the order of the metadata."""
-        metadata, reports = _metadata(root), _reports(root, self.labeller, CLASSES[self.labels])
-        marks, report_of = Marks.of(reports, CLASSES[self.labels]), _joined(metadata, reports)
+        metadata = _metadata(root)
+        marks, report_of = _reports(root, self.labeller, CLASSES[self.labels], metadata)
         views = [VIEWS.get(text.upper(), "") for text in metadata[VIEW]]
         wanted = {"frontal": {"AP", "PA"}, "lateral": {"lateral"}, "all": set(views)}[self.views]
         labelled = report_of >= 0
         chosen = np.flatnonzero(labelled & np.array([view in wanted for view in views], dtype=bool))
         if not len(chosen):
             raise UserError(f"{metadata.path}: none of the films with labels is {self.views}; say views: all")
+        parts = _parts(root, metadata, chosen) if self.split == "official" else None
         names = [_place(metadata, row) for row in chosen.tolist()]
         found = find_by_path([root / IMAGES], (".jpg",), names, 4)
         rows, images, absent = match(names, found, self.only_present, root / IMAGES)
-        kept = chosen[rows].tolist()
+        kept = chosen[rows]
         marks = marks.take(report_of[kept])
-        subjects, studies = _cells(metadata, SUBJECT, kept), _cells(metadata, STUDY, kept)
+        subjects = _cells(metadata, SUBJECT, kept)
         labels = Labels(
             task="multi-label",
             classes=marks.classes,
@@ -133,9 +134,9 @@ class MimicCxrJpg(RealProblem):
             groups=numbered(subjects),
             corrected=None
             if self.corrected is None
-            else _corrected(self.corrected, studies, marks.classes, marks.targets),
+            else _corrected(self.corrected, _cells(metadata, STUDY, kept), marks.classes, marks.targets),
             uncertain=marks.uncertain,
-            parts=_parts(root, _cells(metadata, FILM, kept), subjects) if self.split == "official" else None,
+            parts=None if parts is None else parts[rows],
         )
         others = int(labelled.sum()) - len(chosen)
         remarks = (
@@ -173,10 +174,13 @@ def _metadata(root: Path) -> LabelFile:
     return file
 
 
-def _reports(root: Path, labeller: str, classes: tuple[str, ...]) -> LabelFile:
+def _reports(
+    root: Path, labeller: str, classes: tuple[str, ...], metadata: LabelFile
+) -> tuple[Marks, NDArray[np.int64]]:
+    """What each report says, and the row of each film's report, -1 where its study has none."""
     file = read_label_file(_table(root, labeller, "the labels"), [SUBJECT, STUDY, *classes], STUDY)
     _refuse_other_than_numbers(file)
-    return file
+    return Marks.of(file, classes), _joined(metadata, file)
 
 
 def _refuse_other_than_numbers(file: LabelFile) -> None:
@@ -188,7 +192,7 @@ def _refuse_other_than_numbers(file: LabelFile) -> None:
 
 
 def _joined(metadata: LabelFile, reports: LabelFile) -> NDArray[np.int64]:
-    """The row of each film's report, -1 where its study has none. A study of two subjects is an error."""
+    """By study; one that the tables give to two subjects is an error."""
     row_of = {study: row for row, study in enumerate(reports[STUDY])}
     found = np.array([row_of.get(study, -1) for study in metadata[STUDY]], dtype=np.int64)
     if (found < 0).all():
@@ -202,9 +206,9 @@ def _joined(metadata: LabelFile, reports: LabelFile) -> NDArray[np.int64]:
     return found
 
 
-def _cells(file: LabelFile, column: str, rows: list[int]) -> list[str]:
+def _cells(file: LabelFile, column: str, rows: NDArray[np.int64]) -> list[str]:
     cells = file[column]
-    return [cells[row] for row in rows]
+    return [cells[row] for row in rows.tolist()]
 
 
 def _place(metadata: LabelFile, row: int) -> str:
@@ -221,17 +225,18 @@ def _left_out(metadata: LabelFile, labelled: NDArray[np.bool_]) -> str:
     return f"{len(without):,} of {studies:,} studies ({films_without:,} films) have no labels and are left out."
 
 
-def _parts(root: Path, names: list[str], subjects: list[str]) -> NDArray[np.int8]:
+def _parts(root: Path, metadata: LabelFile, rows: NDArray[np.int64]) -> NDArray[np.int8]:
     """The part of each film by the official split. A film that it does not list, or a split patient, is an error."""
     file = read_label_file(_table(root, "split", "the official split"), [FILM, PART], FILM)
     for row, text in enumerate(file[PART]):
         if text not in PARTS:
-            raise UserError(f"{file.place(row)}: {PART} is '{text}'; it should be {', '.join(PARTS)}")
+            raise UserError(f"{file.place(row)}: {PART} is '{text}'; it should be train, validate or test")
     part_of = dict(zip(file[FILM], file[PART], strict=True))
+    names = _cells(metadata, FILM, rows)
     if absent := [name for name in names if name not in part_of]:
         raise UserError(f"{file.path}: {count(len(absent), len(names))} not listed: {some(absent)}")
     parts = np.array([PARTS[part_of[name]] for name in names], dtype=np.int8)
-    refuse_split_groups(parts, [f"subject {subject}" for subject in subjects], file.path.name)
+    refuse_split_groups(parts, [f"subject {each}" for each in _cells(metadata, SUBJECT, rows)], file.path.name)
     return parts
 
 

@@ -38,7 +38,7 @@ class Groups(Measure):
         Column("auc", "AUC", has_draws=True),
         Column("f1", "F1", has_draws=True),
         Column("recall", "TPR", has_draws=True),
-        Column("ece", "ECE", higher_is_better=False, has_draws=True),
+        Column("ece", "ECE", higher_is_better=False),
     )
 
     by: Annotated[list[str], Field(min_length=1)] | None = None

@@ -41,24 +41,27 @@ def score_table(
         rows.append(("accuracy", ALL, float((chosen & truth).any(-1).mean()), len(truth)))
     else:
         truth = truth & counted
-        rows = decision_rows(truth, (expit(logits["test"]) >= 0.5) & counted, classes, "@half")
+        known_at_all = counted.any(0)
+        rows = decision_rows(truth, (expit(logits["test"]) >= 0.5) & counted, classes, "@half", known_at_all)
         seen = indicators(targets["validation"], len(classes)) == 1
         tunable = None if known is None else np.asarray(known["validation"], dtype=bool)
         thresholds = best_thresholds(seen, logits["validation"], tunable)
-        rows += decision_rows(truth, (logits["test"] >= thresholds) & counted, classes, "@tuned")
+        rows += decision_rows(truth, (logits["test"] >= thresholds) & counted, classes, "@tuned", known_at_all)
         half_way = expit(thresholds)
         rows += [("threshold", name, float(half_way[c]), len(seen)) for c, name in enumerate(classes)]
     return rows + auc_rows(truth, chances(task, logits["test"]), classes, None if known is None else counted)
 
 
-def decision_rows(truth: Flags, chosen: Flags, classes: Sequence[str], suffix: str) -> list[Row]:
-    """Precision, recall and F1 of each class, and their averages."""
+def decision_rows(
+    truth: Flags, chosen: Flags, classes: Sequence[str], suffix: str, counted: NDArray[np.bool_] | bool = True
+) -> list[Row]:
+    """Precision, recall and F1 of each class, and their averages; means of classes are of those that are `counted`."""
     hits, wanted, given = (truth & chosen).sum(0), truth.sum(0), chosen.sum(0)
     rows: list[Row] = []
     for metric, values in zip(AVERAGED, precision_recall_f1(hits, wanted, given), strict=True):
         for c, name in enumerate(classes):
             rows.append((f"{metric}{suffix}", name, float(values[c]), int(wanted[c])))
-    for average, values in averages(hits, wanted, given).items():
+    for average, values in averages(hits, wanted, given, counted).items():
         for metric, value in zip(AVERAGED, values, strict=True):
             rows.append((f"{metric}-{average}{suffix}", ALL, float(value), len(truth)))
     return rows

@@ -24,7 +24,7 @@ class Confusion(NamedTuple):
 def confusion_of_class(truth: NDArray[Any], decisions: NDArray[Any], weights: NDArray[Any]) -> Confusion:
     """From truth and decisions [n] and weights [b, n]."""
     cells = (truth & decisions, truth & ~decisions, ~truth & decisions, ~truth & ~decisions)
-    counts = weights.astype(np.float64) @ np.stack(cells, axis=1).astype(np.float64)  # [b, 4]
+    counts = weights.astype(np.float64, copy=False) @ np.stack(cells, axis=1).astype(np.float64)  # [b, 4]
     return Confusion(*counts.T)
 
 
@@ -37,7 +37,7 @@ def confusion_of_all(truth: NDArray[Any], decisions: NDArray[Any], weights: NDAr
     classes = truth.shape[1]
     pairs = truth.argmax(1) * classes + decisions.argmax(1)
     cells = pairs[:, None] == np.arange(classes * classes)  # [n, C * C]
-    counts: Counts = weights.astype(np.float64) @ cells.astype(np.float64)
+    counts: Counts = weights.astype(np.float64, copy=False) @ cells.astype(np.float64)
     return counts.reshape(len(weights), classes, classes)
 
 

@@ -68,7 +68,8 @@ def pixels(factory: JobFactory, problem: str) -> Job:
         places["root"] = str(located.root)
     if spec.corrected is not None:
         places["corrected"] = str(spec.corrected)
-    said = {"problem": declaration(spec), "content": content}
+    named = {key: value for key, value in declaration(spec).items() if key != ATTRIBUTES}  # they are a job of their own
+    said = {"problem": named, "content": content}
     return job("pixels", said, {}, label, cost=cost, code=code, locations=places)
 
 

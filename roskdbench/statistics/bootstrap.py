@@ -68,7 +68,7 @@ def score_draws(
     for weights in weights_of_groups(int(clusters.max()) + 1, draws, seed, len(truth)):
         found: Draws = {}
         for suffix, chosen in decisions.items():
-            found |= _decision_draws(truth, chosen, f"{average}{suffix}", average, clusters, weights)
+            found |= _decision_draws(truth, chosen, f"{average}{suffix}", average, clusters, weights, counted.any(0))
         drawn = weights[:, clusters]  # how often each sample is in each draw
         if task == "single-label":
             found["accuracy"] = drawn @ (decisions[""] & truth).any(-1) / drawn.sum(1)
@@ -163,14 +163,20 @@ def weights_of_groups(count: int, draws: int, seed: int, samples: int) -> Iterat
 
 
 def _decision_draws(
-    truth: Flags, chosen: Flags, name: str, average: str, clusters: NDArray[np.intp], weights: NDArray[Any]
+    truth: Flags,
+    chosen: Flags,
+    name: str,
+    average: str,
+    clusters: NDArray[np.intp],
+    weights: NDArray[Any],
+    known: NDArray[np.bool_],
 ) -> Draws:
     counts = np.concatenate([truth & chosen, truth, chosen], axis=1)
     member = sparse.csr_matrix(
         (np.ones(len(clusters), np.float32), (clusters, np.arange(len(clusters)))), (weights.shape[1], len(clusters))
     )
     hits, wanted, given = np.split(weights @ (member @ counts.astype(np.float32)), 3, axis=1)  # [b, C] each
-    values = averages(hits, wanted, given, counted=(wanted > 0) | ~truth.any(0))[average]
+    values = averages(hits, wanted, given, counted=((wanted > 0) | ~truth.any(0)) & known)[average]
     return {f"{metric}-{name}": np.asarray(value) for metric, value in zip(AVERAGED, values, strict=True)}
 
 

@@ -6,8 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from roskdbench.measuring import BINS
-from roskdbench.measuring.calibration import confidences
 from roskdbench.measuring.groups import GAP, WORST, Group, common_classes, comparisons, mean_over, values_in
 from roskdbench.measuring.predictions import Predictions
 from roskdbench.measuring.scores import chances, precision_recall_f1
@@ -22,7 +20,8 @@ def draw_name(metric: str, group: str) -> str:
 
 def group_draws(predictions: Predictions, groups: dict[str, list[Group]], seed: int, draws: int = DRAWS) -> Draws:
     """The mean over the classes in common, in each group; the worst group's, and its distance from the best one's.
-    Which groups these are is decided once, on the test part as it is.
+    Which groups these are is decided once, on the test part as it is. Calibration errors are not drawn: of samples drawn
+    again they are larger than of the samples themselves.
     """
     found: Draws = {}
     _, clusters = np.unique(predictions.groups, return_inverse=True)
@@ -45,14 +44,11 @@ def group_draws(predictions: Predictions, groups: dict[str, list[Group]], seed: 
         for name, metrics in drawn.items():
             found |= {draw_name(metric, name): values for metric, values in metrics.items()}
         for metric, worst, best, *_ in comparisons(means, members):
+            if metric not in drawn[worst]:
+                continue
             found[draw_name(f"{metric}{WORST}", attribute)] = drawn[worst][metric]
-            found[draw_name(f"{metric}{GAP}", attribute)] = _apart(metric, drawn, worst, best)
+            found[draw_name(f"{metric}{GAP}", attribute)] = drawn[best][metric] - drawn[worst][metric]
     return {name: values.astype(np.float32) for name, values in found.items()}
-
-
-def _apart(metric: str, drawn: dict[str, Draws], worst: str, best: str) -> NDArray[np.floating]:
-    distance = drawn[best][metric] - drawn[worst][metric]
-    return -distance if metric == "ece" else distance
 
 
 def _drawn(
@@ -78,7 +74,6 @@ def _drawn(
         "auc": _mean(areas, classes),
         "f1": _mean(np.where(wanted > 0, f1, np.nan), classes),
         "recall": _mean(np.where(wanted > 0, recall, np.nan), classes),
-        "ece": _errors(predictions, rows, clusters, weights),
     }
 
 
@@ -89,22 +84,4 @@ def _mean(values: NDArray[np.floating], classes: NDArray[np.bool_]) -> NDArray[n
     count = defined.sum(1)
     total = np.where(defined, chosen, 0.0).sum(1)
     found: NDArray[np.float64] = np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
-    return found
-
-
-def _errors(
-    predictions: Predictions, rows: NDArray[np.intp], clusters: NDArray[np.intp], weights: NDArray[np.float32]
-) -> NDArray[np.float64]:
-    """The expected calibration error of each draw. [b]"""
-    targets, logits = predictions.tested.test.targets[rows], predictions.logits["test"][rows]
-    known = predictions.known[rows] if predictions.task == "multi-label" else None
-    confidence, right = confidences(predictions.task, targets, logits, known)
-    of = clusters[rows] if known is None else np.repeat(clusters[rows], known.sum(1))
-    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    shape = (weights.shape[1], BINS)
-    apart = weights @ sparse.csr_matrix((confidence - right, (of, bins)), shape).toarray()
-    total = weights @ np.bincount(of, minlength=weights.shape[1])
-    found: NDArray[np.float64] = np.divide(
-        np.abs(apart).sum(1), total, out=np.full(len(weights), np.nan), where=total > 0
-    )
     return found

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, PositiveInt, field_vali
 from roskdbench.suite.declared import Declared
 from roskdbench.suite.elsewhere import Elsewhere
 from roskdbench.suite.measure import Measure
+from roskdbench.suite.metric_presets import Shown
 from roskdbench.suite.noise import NO_NOISE, Noise
 from roskdbench.suite.plugged import one_of
 from roskdbench.suite.protocol import Network, NetworkSpec, Share
@@ -80,7 +81,7 @@ class Experiment(Declared):
     """What is measured besides the scores, which every cell has."""
     external: list[Elsewhere] = []
     """Other problems of the suite whose images its models are tested on, too."""
-    shown: Annotated[list[str], Field(min_length=1)] | None = None
+    shown: Shown | None = None
     """Which metrics its tables show; the protocol's if left out."""
     beside: list[Literal["family", "cost", "seconds"]] = []
     """What stands beside the rows of the score table: the methods' family, by which rows are then grouped; their cost

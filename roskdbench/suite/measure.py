@@ -68,8 +68,8 @@ class Column:
     whole: Statistic | None = None
     """What stands for all classes in place of the mean over them where there is one label, from everything at once."""
     resampled: bool = True
-    """Whether `statistic` is drawn again over patients. Not where having samples twice moves it, as a calibration error:
-    its interval would lie beside it.
+    """Whether `statistic` is drawn again over patients. Not where having samples twice moves it, as a calibration
+    error: the interval would lie beside the value.
     """
     note: str = ""
     """What a reader of it must know, said under tables."""

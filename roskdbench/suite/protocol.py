@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, PositiveInt, ValidationInfo, field_
 from roskdbench.suite.augmentation import PRESETS, Augmentation
 from roskdbench.suite.declared import Declared
 from roskdbench.suite.libraries import model_objection, weights_objection
+from roskdbench.suite.metric_presets import Shown
 from roskdbench.suite.plugged import registry_of
 from roskdbench.suite.pretrained import Pretrained
 
@@ -210,8 +211,10 @@ class Protocol(Declared):
     """Multi-label decisions: tuned per class on validation, or 0.5. Both are stored; this one is shown."""
     average: Literal["macro", "micro", "weighted", "f1-of-means"] = "macro"
     """How precision, recall and F1 are averaged over classes. All are stored; this one is shown."""
-    shown: Annotated[list[str], Field(min_length=1)] = ["precision", "recall", "f1", "auc"]
-    """Which metrics tables show: these, accuracy, and whatever `roskdbench metrics` lists. All scores are stored."""
+    shown: Shown = ["precision", "recall", "f1", "auc"]
+    """Which metrics tables show: these, accuracy, whatever `roskdbench metrics` lists, or a preset: screening, diagnosis.
+    All scores are stored.
+    """
     split: SplitProtocol = SplitProtocol()
 
     @property

@@ -1,6 +1,6 @@
 """The suite as a whole, and what can be checked about it before anything is planned."""
 
-from typing import Annotated
+from typing import Annotated, get_args
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -57,5 +57,6 @@ def _objection(experiment: Experiment, problem: Dataset) -> str | None:
         if isinstance(noise, Annotators) and noise.of_the_data and not problem.has_votes:
             return "does not know what several annotators said, which annotators with source: data are about"
     if experiment.folds > 1 and isinstance(problem, RealProblem) and problem.split == "official":
-        return f"keeps its official split, which has no {experiment.folds} folds; say split: ours"
+        other = "; say split: ours" if "ours" in get_args(type(problem).model_fields["split"].annotation) else ""
+        return f"keeps its official split, which has no {experiment.folds} folds{other}"
     return None
