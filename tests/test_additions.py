@@ -3,6 +3,7 @@ verified, and computed again when its code changes.
 """
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -174,11 +175,22 @@ def runs(drawing):
 '''
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A store with the trainings that all additions are measured on."""
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "suite.yaml").write_text(TINY)
+    Session(folder / "suite.yaml", folder / "store", settings=SETTINGS).run()
+    shutil.rmtree(folder / "store" / "runs")
+    return folder / "store"
+
+
 @pytest.fixture
-def folder(tmp_path):
-    """A folder of plugins, a suite, and a store; files are added by the tests."""
+def folder(tmp_path, trained):
+    """A folder of plugins, a suite, and a store of its own in which trainings are done; files are added by the tests."""
     (tmp_path / "mine").mkdir()
     (tmp_path / "suite.yaml").write_text(TINY)
+    shutil.copytree(trained, tmp_path / "store")
     return tmp_path
 
 

@@ -68,7 +68,7 @@ def test_a_download_is_checked_prepared_run_and_reported(skin):
     data = ("--data", "lesion=isic")
     checked = step(skin, "data", "check", "skin.yaml", *data)
     assert "lesion: 120 images of" in checked
-    assert "to decode it now: roskdbench data prepare skin.yaml" in checked
+    assert "to decode it now, and compare its pictures, too: roskdbench data prepare skin.yaml" in checked
     assert "lesion: 120 images are ready" in step(skin, "data", "prepare", "skin.yaml", *data)
     assert "its pixels are in the store" in step(skin, "data", "check", "skin.yaml", *data)
     ran = step(skin, "run", "skin.yaml", *data)

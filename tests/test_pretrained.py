@@ -184,6 +184,7 @@ def test_a_file_of_another_network_of_ours_is_no_ready_made_teacher(tmp_path):
     save_weights(network, tmp_path / "ours.safetensors", facts)
     declared = yaml.safe_load(suite(tmp_path).read_text())
     declared["protocol"]["teachers"][0] |= {"pretrained": "ours.safetensors", "ready_made": True}
+    declared["experiments"]["main"]["methods"] = ["deep-ensemble"]
     (tmp_path / "ready.yaml").write_text(yaml.safe_dump(declared))
     done = command("run", tmp_path / "ready.yaml", "--store", tmp_path / "store")
     assert done.returncode == 1

@@ -90,13 +90,13 @@ FLIPPED, FLIPPED_OF_RIGHT = "flipped", "flipped-of-right"
 
 @register("hide-finding")
 class HideFinding(FindingAttack):
-    """Hiding a finding: PGD on its logit alone, on the images that have it. For several findings."""
+    """Hiding a finding: PGD on the logit of `finding` alone, on the images that have it. For several findings."""
 
     present: ClassVar[bool] = True
 
 
 @register("invent-finding")
 class InventFinding(FindingAttack):
-    """Inventing a finding: PGD on its logit alone, on the images that lack it. For several findings."""
+    """Inventing a finding: PGD on the logit of `finding` alone, on the images that lack it. For several findings."""
 
     present: ClassVar[bool] = False

@@ -19,8 +19,8 @@ QUERIES_IN_A_STEP = 4.5  # what estimates reckon a gradient and a look at what i
 
 @register("square")
 class Square(Attack):
-    """Random squares: kept where they raise the margin, no gradient asked for (after Andriushchenko et al. 2020). In l2
-    they are those of the largest cube in the ball.
+    """Random squares: pixels are changed a square at a time and kept where the margin rises, without any gradient. In
+    l2 the changes are those of the largest cube in the ball. After the l-infinity attack of Andriushchenko et al. 2020.
     """
 
     counts_passes: ClassVar[bool] = True

@@ -47,7 +47,7 @@ def check(
             continue
         assert isinstance(spec, RealProblem)
         listed = catalogue(name, spec, roots[name])
-        bad = check_images(listed.images)
+        bad = check_images(listed.images, spec.window)
         found = prepared_images(spec, listed, Store(store))
         labels = listed.labels if found is None else listed.labels.take(found[1])
         remarks = [listed.remark] if listed.remark else []

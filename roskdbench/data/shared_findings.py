@@ -10,6 +10,7 @@ SYNONYMS = {
     # chest films: CheXpert and MIMIC-CXR-JPG, VinDr-CXR, PadChest against ChestX-ray14
     "pleural effusion": "effusion",
     "lung mass": "mass",
+    "pulmonary edema": "edema",
     "infiltrates": "infiltration",
     "pleural thickening": "pleural_thickening",
     "pleural": "pleural_thickening",  # ChestMNIST

@@ -18,7 +18,7 @@ from roskdbench.errors import UserError, nearest
 if TYPE_CHECKING:
     from roskdbench.datasets.folder import Folder
 
-ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".dcm")
+ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".dcm", ".dicom")
 
 
 def from_folders(spec: Folder, root: Path) -> Catalogue:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import PositiveInt, ValidationInfo, field_validator, model_validator
 
+from roskdbench.attacks.apgd import Apgd
 from roskdbench.attacks.fgsm import Fgsm
 from roskdbench.attacks.finding import FLIPPED, FindingAttack
 from roskdbench.attacks.pgd import Pgd
@@ -44,7 +45,7 @@ PAPER: list[Attack] = [kind(norm=norm, radius=radius) for norm, radius in READIN
 LARGEST_CHANGE = "largest-change"
 PASSES = 1.5 * 3  # of an image for a gradient and a look at what it led to
 FLIPPED_NOTE = (
-    "flipped: of the images that have the finding (hide-finding) or lack it (invent-finding), the share whose decision "
+    "flips: of the images that have the finding (hide-finding) or lack it (invent-finding), the share whose decision "
     "on it was right and is wrong; the others are left as they are."
 )
 CHECKS = 80  # passes of an image in the checks, and at each radius of a sweep
@@ -81,8 +82,10 @@ class Attacks(Perturbing):
     @classmethod
     def _all_of_a_ball(cls, given: Any, info: ValidationInfo) -> Any:
         """`all` in place of a list."""
-        if given != "all":
+        if isinstance(given, list):
             return given
+        if given != "all":
+            raise ValueError("it is a list of attacks, or the word all")
         known = _with_preset(info.data.get("preset"), info.data.get("attacks", []), ())
         balls = by_ball(each for each in known if not isinstance(each, FindingAttack))
         found = [each for ball in balls if len(ball) > 1 for each in ball]
@@ -150,8 +153,11 @@ class Attacks(Perturbing):
 
     @property
     def reference(self) -> Pgd:
-        """What is checked: the strongest l-infinity PGD of the suite, else the first PGD, else the paper's."""
+        """What is checked: the strongest l-infinity PGD of the suite, else the first PGD, else one in the place of
+        Auto-PGD, else the paper's.
+        """
         climbs = [attack for attack in self.chosen if isinstance(attack, Pgd)]
+        climbs = climbs or [Pgd(norm=each.norm, radius=each.radius) for each in self.chosen if isinstance(each, Apgd)]
         flat = [attack for attack in climbs if attack.norm == "linf"]
         usual = Pgd(norm="linf", radius=1.28 / GREY_LEVELS)
         found = max(flat, key=lambda attack: attack.radius) if flat else climbs[0] if climbs else usual
@@ -208,7 +214,7 @@ class Attacks(Perturbing):
 
     def table_columns(self, protocol: Protocol, shown: Sequence[str]) -> Sequence[Column]:
         """What its table of perturbations has."""
-        own = [Column(FLIPPED, FLIPPED, higher_is_better=False)] if self._aims_at_findings else []
+        own = [Column(FLIPPED, "flips", higher_is_better=False)] if self._aims_at_findings else []
         return [*super().table_columns(protocol, shown), *own]
 
     @property

@@ -41,7 +41,7 @@ def score_table(
         rows.append(("accuracy", ALL, float((chosen & truth).any(-1).mean()), len(truth)))
     else:
         truth = truth & counted
-        known_at_all = counted.any(0)
+        known_at_all = np.asarray(counted.any(0), dtype=bool)
         rows = decision_rows(truth, (expit(logits["test"]) >= 0.5) & counted, classes, "@half", known_at_all)
         seen = indicators(targets["validation"], len(classes)) == 1
         tunable = None if known is None else np.asarray(known["validation"], dtype=bool)

@@ -68,7 +68,7 @@ def score_draws(
     for weights in weights_of_groups(int(clusters.max()) + 1, draws, seed, len(truth)):
         found: Draws = {}
         for suffix, chosen in decisions.items():
-            found |= _decision_draws(truth, chosen, f"{average}{suffix}", average, clusters, weights, counted.any(0))
+            found |= _decision_draws(truth, chosen, f"{average}{suffix}", average, clusters, weights, np.asarray(counted.any(0)))
         drawn = weights[:, clusters]  # how often each sample is in each draw
         if task == "single-label":
             found["accuracy"] = drawn @ (decisions[""] & truth).any(-1) / drawn.sum(1)

@@ -15,31 +15,22 @@ def worst_of_each_image(clean: Predictions, logits: Logits) -> Logits:
     One label: of the attacks that it is decided wrongly under, or of all where there are none, the one of the highest
     cross-entropy. Several findings: the one of the highest binary cross-entropies, summed over those that are known.
     """
-    losses = _losses(clean, logits)
+    exact = logits.astype(np.float64)
     if clean.task == "single-label":
-        height = losses.sum(-1)
-        wrong = ~clean.truth[np.arange(len(clean)), logits.argmax(-1)]  # [A, n]
-        height = np.where(wrong.any(0) & ~wrong, -np.inf, height)
+        entropy = logsumexp(exact, axis=-1) - (exact * clean.truth).sum(-1)  # [A, n]
+        wrong = ~clean.truth[np.arange(len(clean)), logits.argmax(-1)]
+        loss = np.where(wrong.any(0) & ~wrong, -np.inf, entropy)
     else:
-        height = losses.sum(-1)
-    found: Logits = logits[height.argmax(0), np.arange(len(clean))]
-    return found
+        away = np.where(clean.truth, -exact, exact)
+        loss = (np.logaddexp(0, away) * clean.known).sum(-1)
+    chosen: Logits = logits[loss.argmax(0), np.arange(len(clean))]
+    return chosen
 
 
 def worst_of_each_finding(clean: Predictions, logits: Logits) -> Logits:
-    """Of each image and finding the logit of the attack under which its own loss is highest: a bound, which no one
-    image need reach. [A, n, C] -> [n, C]
+    """Of each image and finding the logit that is furthest from its label: a bound, which no one image need reach.
+    Where the label is not known, the first. [A, n, C] -> [n, C]
     """
-    highest = _losses(clean, logits).argmax(0)
-    found: Logits = np.take_along_axis(logits, highest[None], axis=0)[0]
+    furthest = np.where(clean.truth, logits.min(0), logits.max(0))
+    found: Logits = np.where(clean.known, furthest, logits[0])
     return found
-
-
-def _losses(clean: Predictions, logits: Logits) -> NDArray[np.float64]:
-    """What each class adds to the loss, 0 where its label is not known. [A, n, C]"""
-    exact = logits.astype(np.float64)
-    if clean.task == "single-label":
-        found: NDArray[np.float64] = (logsumexp(exact, axis=-1, keepdims=True) - exact) * clean.truth
-        return found
-    away = np.where(clean.truth, -exact, exact)
-    return np.asarray(np.logaddexp(0, away) * clean.known, dtype=np.float64)
