@@ -2,8 +2,8 @@
 
     python benchmarks/phantoms.py [SEEDS]
 
-Mean AUC over the classes with at least 8 test samples, 2,000 images of 32 pixels, 70/10/20 by group; a line a seed of the
-network and of the split.
+Mean AUC over the classes with at least 8 test samples, 2,000 images of 32 pixels, 70/10/20 by group; a line for each
+phantom and seed, which is that of the network and of the split.
 """
 
 import sys

@@ -35,7 +35,7 @@ from roskdbench.suite.corruption import SEVERITIES, Corruption
 TRAINED, TESTED = 3000, 1500
 EPOCHS, BATCH, RATE = 12, 64, 0.05
 NETWORK = {"model": "resnet18", "options": {"channels": [16, 32, 64, 128], "layers": [1, 1, 1, 1]}}
-SHARE = 0.08  # of what is above chance, lost at each severity more
+SHARE = 0.06  # of what is above chance, lost at each severity more
 POINTS = 10  # of a curve
 # The weakest and the strongest that is tried.
 RANGES = {

@@ -50,14 +50,15 @@ class Facts(NamedTuple):
         parts = [head] if self.severity is None else [f"{head} {self.severity}"]
         for name in ("loss", "steps", "step", "restarts"):
             value = getattr(self, name)
-            if value not in (None, "", NOT_NAMED.get(name)):
+            usual = name in NOT_NAMED and (name != "steps" or self.perturbation == "pgd") and value == NOT_NAMED[name]
+            if value not in (None, "") and not usual:
                 parts.append(_setting(name, value))
         return ", ".join(parts + ([self.options] if self.options else []))
 
 
 GREY_LEVELS = 255
 NOT_NAMED = {"loss": "ce", "steps": 20, "restarts": 1}
-"""Settings that labels leave out."""
+"""Settings that labels leave out; the steps are PGD's, and of other attacks they are always named."""
 USUAL = Facts()
 
 

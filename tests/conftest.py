@@ -174,8 +174,8 @@ _ALIKE = ("ROSKDBENCH_", "COLUMNS")  # variables that nothing reads while it is 
 
 
 def command(*arguments, cwd=None, **variables):
-    """`roskdbench …` in a process of its own, which starts no workers unless it is told to: they cost seconds each. It is
-    forked from one that has imported everything, but where a variable may change what an import does.
+    """`roskdbench …` in a process of its own, which starts no workers unless it is told to: they cost seconds each. It
+    is forked from one that has imported everything, but where a variable may change what an import does.
     """
     environment = {**os.environ, "COLUMNS": "120", "ROSKDBENCH_WORKERS": "1", **variables}
     line = list(map(str, arguments))

@@ -14,6 +14,7 @@ from roskdbench.board.content import read_board, write_board
 from roskdbench.board.readme import page
 from roskdbench.board.verifying import verify
 from roskdbench.checking.named import CHECKED, check_named
+from roskdbench.executors.config import ExecutorConfig
 from roskdbench.plugins import FAMILIES, discover
 from roskdbench.report.formats.comma_separated import as_csv
 from roskdbench.report.formats.latex import latex
@@ -28,6 +29,8 @@ SETTINGS = [
     "experiments.main.methods=[baseline-i, baseline-v]",
     "experiments.main.reference=baseline-v",
 ]
+
+INLINE = ExecutorConfig(workers=1)  # worker processes cost seconds each
 
 MEASURE = '''
 from roskdbench import Column, Measure, MetricValue, register
@@ -180,14 +183,14 @@ def trained(tmp_path_factory):
     """A store with the trainings that all additions are measured on."""
     folder = tmp_path_factory.mktemp("trained")
     (folder / "suite.yaml").write_text(TINY)
-    Session(folder / "suite.yaml", folder / "store", settings=SETTINGS).run()
+    Session(folder / "suite.yaml", folder / "store", settings=SETTINGS, executor=INLINE).run()
     shutil.rmtree(folder / "store" / "runs")
     return folder / "store"
 
 
 @pytest.fixture
 def folder(tmp_path, trained):
-    """A folder of plugins, a suite, and a store of its own in which trainings are done; files are added by the tests."""
+    """A folder of plugins, a suite, and a store of its own with the trainings; files are added by the tests."""
     (tmp_path / "mine").mkdir()
     (tmp_path / "suite.yaml").write_text(TINY)
     shutil.copytree(trained, tmp_path / "store")
@@ -195,7 +198,8 @@ def folder(tmp_path, trained):
 
 
 def computed(folder, *settings):
-    session = Session(folder / "suite.yaml", folder / "store", [folder / "mine"], settings=[*SETTINGS, *settings])
+    settings = [*SETTINGS, *settings]
+    session = Session(folder / "suite.yaml", folder / "store", [folder / "mine"], settings=settings, executor=INLINE)
     results, progress = session.run()
     assert results.gaps == []
     return results, progress

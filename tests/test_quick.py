@@ -6,7 +6,6 @@ from collections import defaultdict
 import pytest
 from conftest import ROOT
 
-
 ALONE, STUDENT, TEACHERS = "Baseline I", "Baseline III", "Deep ensemble"
 MOST = 4  # of five seeds
 

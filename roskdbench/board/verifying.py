@@ -147,7 +147,10 @@ def _compare(
             )
     verdict.trusted += trusted
     verdict.objections += [f"{named}: {_text(place)} is missing" for place in left]
-    if measure.checks_itself and not any(measure.trusted(row[METRIC]) and row[VALUE] in (0.0, 1.0) for row in rows):
+    from pandas import DataFrame
+
+    checks = measure.verdicts(DataFrame(rows, columns=list(COLUMNS)))
+    if measure.checks_itself and not any(row[METRIC] in checks and row[VALUE] in (0.0, 1.0) for row in rows):
         verdict.objections.append(f"{_name(cell)}: the checks of its attacks are missing")
 
 

@@ -122,7 +122,7 @@ def _text(path: Path) -> str:
 def _read_csv(path: Path, text: str, needed: Sequence[str], optional: Iterable[str]) -> LabelFile:
     first, _, _ = text.partition("\n")
     separator = max(SEPARATORS, key=first.count)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    rows = csv.reader(io.TextIOWrapper(io.BytesIO(text.encode()), "utf-8", newline=""), delimiter=separator, strict=True)
     try:
         header = [name.strip() for name in next(rows, [])]
         wanted = [*needed, *(column for column in optional if column in header)]

@@ -98,7 +98,7 @@ class MimicCxrJpg(RealProblem):
                 size = [pixels.shape[1], pixels.shape[2], 21500101 + number % 20 * 10_000, "120000.0"]
                 films_of.append([name, subject, study, "CHEST", view, *size, "CHEST", meaning, "Erect"])
                 parts.append([name, study, subject, part])
-                write_image(pixels, folder / IMAGES / f"p{subject[:2]}/p{subject}/s{study}/{name}.jpg")
+                write_image(pixels, folder / IMAGES / _place(subject, study, name))
         classes = sorted(CLASSES["fourteen"])
         for labeller in ("chexpert", "negbio"):
             marks = drawn_marks(drawn.labels, seed + (labeller == "negbio"))
@@ -121,7 +121,7 @@ class MimicCxrJpg(RealProblem):
         if not len(chosen):
             raise UserError(f"{metadata.path}: none of the films with labels is {self.views}; say views: all")
         parts = _parts(root, metadata, chosen) if self.split == "official" else None
-        names = [_place(metadata, row) for row in chosen.tolist()]
+        names = _places(metadata, chosen)
         found = find_by_path([root / IMAGES], (".jpg",), names, 4)
         rows, images, absent = match(names, found, self.only_present, root / IMAGES)
         kept = chosen[rows]
@@ -168,9 +168,8 @@ def _metadata(root: Path) -> LabelFile:
     path = _table(root, "metadata", "the view of each film")
     file = read_label_file(path, [FILM, SUBJECT, STUDY, VIEW], FILM, optional=(DATE,))
     _refuse_other_than_numbers(file)
-    for row, name in enumerate(file[FILM]):
-        if not name:
-            raise UserError(f"{file.place(row)}: there is no {FILM}")
+    if "" in file[FILM]:
+        raise UserError(f"{file.place(file[FILM].index(''))}: there is no {FILM}")
     return file
 
 
@@ -186,9 +185,10 @@ def _reports(
 def _refuse_other_than_numbers(file: LabelFile) -> None:
     """Who is not known would be a patient of their own, and a study not known would have no labels."""
     for column, such_as in ((SUBJECT, 10000032), (STUDY, 50414267)):
-        for row, text in enumerate(file[column]):
-            if not text.isdigit():
-                raise UserError(f"{file.place(row)}: {column} is '{text}'; it should be a number such as {such_as}")
+        cells = file[column]
+        if not all(map(str.isdigit, cells)):
+            row = next(row for row, text in enumerate(cells) if not text.isdigit())
+            raise UserError(f"{file.place(row)}: {column} is '{cells[row]}'; it should be a number such as {such_as}")
 
 
 def _joined(metadata: LabelFile, reports: LabelFile) -> NDArray[np.int64]:
@@ -197,11 +197,12 @@ def _joined(metadata: LabelFile, reports: LabelFile) -> NDArray[np.int64]:
     found = np.array([row_of.get(study, -1) for study in metadata[STUDY]], dtype=np.int64)
     if (found < 0).all():
         raise UserError(f"{reports.path} has labels for none of the {len(metadata):,} films of {metadata.path.name}")
-    for row, report in enumerate(found.tolist()):
-        if report >= 0 and metadata[SUBJECT][row] != reports[SUBJECT][report]:
+    subjects = reports[SUBJECT]
+    for row, (report, subject) in enumerate(zip(found.tolist(), metadata[SUBJECT], strict=True)):
+        if report >= 0 and subject != subjects[report]:
             raise UserError(
-                f"{metadata.place(row)}: study {metadata[STUDY][row]} is of subject {metadata[SUBJECT][row]}, and by "
-                f"{reports.place(report)} of {reports[SUBJECT][report]}; the tables are not of one release"
+                f"{metadata.place(row)}: study {metadata[STUDY][row]} is of subject {subject}, and by "
+                f"{reports.place(report)} of {subjects[report]}; the tables are not of one release"
             )
     return found
 
@@ -211,10 +212,14 @@ def _cells(file: LabelFile, column: str, rows: NDArray[np.int64]) -> list[str]:
     return [cells[row] for row in rows.tolist()]
 
 
-def _place(metadata: LabelFile, row: int) -> str:
-    """Where a film lies in the folder of images, which is what it is called by, too."""
-    subject = metadata[SUBJECT][row]
-    return f"p{subject[:2]}/p{subject}/s{metadata[STUDY][row]}/{metadata[FILM][row]}.jpg"
+def _places(metadata: LabelFile, rows: NDArray[np.int64]) -> list[str]:
+    """Where films lie in the folder of images, which is what they are called by, too."""
+    columns = (_cells(metadata, column, rows) for column in (SUBJECT, STUDY, FILM))
+    return [_place(*each) for each in zip(*columns, strict=True)]
+
+
+def _place(subject: str, study: str, film: str) -> str:
+    return f"p{subject[:2]}/p{subject}/s{study}/{film}.jpg"
 
 
 def _left_out(metadata: LabelFile, labelled: NDArray[np.bool_]) -> str:
@@ -228,9 +233,9 @@ def _left_out(metadata: LabelFile, labelled: NDArray[np.bool_]) -> str:
 def _parts(root: Path, metadata: LabelFile, rows: NDArray[np.int64]) -> NDArray[np.int8]:
     """The part of each film by the official split. A film that it does not list, or a split patient, is an error."""
     file = read_label_file(_table(root, "split", "the official split"), [FILM, PART], FILM)
-    for row, text in enumerate(file[PART]):
-        if text not in PARTS:
-            raise UserError(f"{file.place(row)}: {PART} is '{text}'; it should be train, validate or test")
+    if unknown := set(file[PART]) - PARTS.keys():
+        row = next(row for row, text in enumerate(file[PART]) if text in unknown)
+        raise UserError(f"{file.place(row)}: {PART} is '{file[PART][row]}'; it should be train, validate or test")
     part_of = dict(zip(file[FILM], file[PART], strict=True))
     names = _cells(metadata, FILM, rows)
     if absent := [name for name in names if name not in part_of]:

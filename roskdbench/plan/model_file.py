@@ -18,6 +18,7 @@ from roskdbench.plan.data_jobs import Base
 from roskdbench.plan.factory import JobFactory, job, memoised
 from roskdbench.plan.graph import Cell, Plan
 from roskdbench.plan.measuring_jobs import Measured, Subject
+from roskdbench.plan.planner import refuse_measures
 from roskdbench.plan.shown import measures_of
 from roskdbench.plugins import Registry
 from roskdbench.suite import Suite
@@ -83,6 +84,7 @@ def plan_model_file(suite: Suite, model_file: ModelFile, located: Mapping[str, L
     """The scores and the other measures of the suite's one experiment, on its one problem."""
     (problem,), experiment = suite.problems, suite.experiments[EXPERIMENT]
     planned = Plan(suite, located=located)
+    refuse_measures(EXPERIMENT, suite, located)
     planned.measures[EXPERIMENT] = measures_of(suite, EXPERIMENT, registry)
     factory = JobFactory(suite, registry, planned.jobs, located)
     block = Block(factory, problem, experiment.noise[0], experiment.seeds[0], 0, 1)

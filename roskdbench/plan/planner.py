@@ -62,6 +62,7 @@ def _fill(planned: Plan, factory: JobFactory, chosen: Collection[str]) -> None:
             rows = _rows(name, experiment, suite, registry)
             _refuse_noise(name, experiment, planned)
             _refuse_reference(name, experiment, rows, registry)
+            refuse_measures(name, suite, planned.located)
             measures = measures_of(suite, name, registry)
             planned.measures[name] = measures
             substitute = _substitute(measures_read(measures.values()), registry, suite)
@@ -88,6 +89,17 @@ def _refuse_noise(name: str, experiment: Experiment, planned: Plan) -> None:
         known = located.content.classes if located else planned.suite.problems[problem].known_classes
         if known and (objection := noise.objection(known)):
             keys = ("experiments", name, "noise", number)
+            raise PlacedError(f"experiment '{name}', problem '{problem}': {objection}", keys)
+
+
+def refuse_measures(name: str, suite: Suite, located: Mapping[str, Located]) -> None:
+    """A UserError for a measure that cannot be taken on a problem, as far as its task and classes are known."""
+    experiment = suite.experiments[name]
+    for problem, measure in product(experiment.problems or suite.problems, experiment.measures):
+        declared = suite.problems[problem]
+        known = located[problem].content.classes if problem in located else declared.known_classes
+        if declared.task and (objection := measure.objection(declared.task, known)):
+            keys = ("experiments", name, "measures")
             raise PlacedError(f"experiment '{name}', problem '{problem}': {objection}", keys)
 
 

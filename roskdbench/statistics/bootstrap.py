@@ -64,11 +64,13 @@ def score_draws(
         }
         ranked = logits["test"]
     parts: list[Draws] = []
+    known_at_all = np.asarray(counted.any(0))
     _, clusters = np.unique(groups, return_inverse=True)
     for weights in weights_of_groups(int(clusters.max()) + 1, draws, seed, len(truth)):
         found: Draws = {}
         for suffix, chosen in decisions.items():
-            found |= _decision_draws(truth, chosen, f"{average}{suffix}", average, clusters, weights, np.asarray(counted.any(0)))
+            name = f"{average}{suffix}"
+            found |= _decision_draws(truth, chosen, name, average, clusters, weights, known_at_all)
         drawn = weights[:, clusters]  # how often each sample is in each draw
         if task == "single-label":
             found["accuracy"] = drawn @ (decisions[""] & truth).any(-1) / drawn.sum(1)

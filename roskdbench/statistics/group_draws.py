@@ -20,8 +20,8 @@ def draw_name(metric: str, group: str) -> str:
 
 def group_draws(predictions: Predictions, groups: dict[str, list[Group]], seed: int, draws: int = DRAWS) -> Draws:
     """The mean over the classes in common, in each group; the worst group's, and its distance from the best one's.
-    Which groups these are is decided once, on the test part as it is. Calibration errors are not drawn: of samples drawn
-    again they are larger than of the samples themselves.
+    Which groups these are is decided once, on the test part as it is. Calibration errors are not drawn: of samples
+    drawn again they are larger than of the samples themselves.
     """
     found: Draws = {}
     _, clusters = np.unique(predictions.groups, return_inverse=True)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from roskdbench.jobs.measuring import MeasureContext
     from roskdbench.measuring.predictions import Predictions
+    from roskdbench.suite.problems import Task
     from roskdbench.suite.protocol import Protocol
 
 Reads = Literal["predictions", "model", "labels", "substitute", "teachers", "attributes", "external"]
@@ -205,6 +206,12 @@ class Measure(Plugged):
     def verdicts(self, numbers: pandas.DataFrame) -> dict[str, str]:
         """Of each metric that is a check, what is to be said of a row where it is below 1."""
         return {}
+
+    def objection(self, task: Task, classes: Sequence[str]) -> str | None:
+        """Why it cannot be taken on a problem of this task with these classes (none where they are not known yet), or
+        None.
+        """
+        return None
 
     def trusted(self, metric: str) -> bool:
         """Whether a metric is one that `recompute` cannot give."""

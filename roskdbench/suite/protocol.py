@@ -212,8 +212,8 @@ class Protocol(Declared):
     average: Literal["macro", "micro", "weighted", "f1-of-means"] = "macro"
     """How precision, recall and F1 are averaged over classes. All are stored; this one is shown."""
     shown: Shown = ["precision", "recall", "f1", "auc"]
-    """Which metrics tables show: these, accuracy, whatever `roskdbench metrics` lists, or a preset: screening, diagnosis.
-    All scores are stored.
+    """Which metrics tables show: these, accuracy, whatever `roskdbench metrics` lists, or a preset: screening,
+    diagnosis. All scores are stored.
     """
     split: SplitProtocol = SplitProtocol()
 
