@@ -98,6 +98,10 @@ def print_plan(planned: "Plan", screen: "Console", store: "Store") -> None:
     if guessed:
         screen.print(f"Until its data have been run, a guess: {', '.join(guessed)}.", style="yellow", soft_wrap=True)
 
+    from roskdbench.report.tables.notes import ungrouped
+
+    for line in ungrouped(planned.suite, planned.problems):
+        screen.print(line, style="yellow", soft_wrap=True, markup=False)
     protocol = planned.suite.protocol
     if late := protocol.unreached_milestones:
         from roskdbench.report.tables.notes import unreached

@@ -122,7 +122,8 @@ def _text(path: Path) -> str:
 def _read_csv(path: Path, text: str, needed: Sequence[str], optional: Iterable[str]) -> LabelFile:
     first, _, _ = text.partition("\n")
     separator = max(SEPARATORS, key=first.count)
-    rows = csv.reader(io.TextIOWrapper(io.BytesIO(text.encode()), "utf-8", newline=""), delimiter=separator, strict=True)
+    letters = io.TextIOWrapper(io.BytesIO(text.encode()), "utf-8", newline="")  # a StringIO takes four bytes each
+    rows = csv.reader(letters, delimiter=separator, strict=True)
     try:
         header = [name.strip() for name in next(rows, [])]
         wanted = [*needed, *(column for column in optional if column in header)]

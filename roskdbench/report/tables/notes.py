@@ -114,13 +114,18 @@ def _test_note(results: Results, problems: list[str]) -> list[str]:
             of = f" of {groups:,} {kind}{'s' * (groups != 1)}" if kind else ""
             parts.append(f"{problem} {images:,} images{of}")
     lines = [f"Test part: {'; '.join(parts)}."] if parts else []
-    unknown = [problem for problem in problems if results.plan.suite.problems[problem].grouped_by is None]
-    if unknown:
-        lines.append(
-            f"{' and '.join(unknown)}: images, not patients: nothing is known of who they are of, and splits and "
-            "intervals take every image for one by itself."
-        )
-    return lines
+    return lines + ungrouped(results.plan.suite, problems)
+
+
+def ungrouped(suite: Suite, problems: list[str]) -> list[str]:
+    """What is to be known of problems that say nothing of patients."""
+    unknown = [problem for problem in problems if suite.problems[problem].grouped_by is None]
+    if not unknown:
+        return []
+    return [
+        f"{' and '.join(unknown)}: images, not patients: nothing is known of who they are of, and splits and intervals "
+        "take every image for one by itself."
+    ]
 
 
 def _noise_notes(layout: Layout, problems: list[str]) -> list[str]:
