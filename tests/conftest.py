@@ -177,7 +177,8 @@ def command(*arguments, cwd=None, **variables):
     """`roskdbench …` in a process of its own, which starts no workers unless it is told to: they cost seconds each. It
     is forked from one that has imported everything, but where a variable may change what an import does.
     """
-    environment = {**os.environ, "COLUMNS": "120", "ROSKDBENCH_WORKERS": "1", **variables}
+    own = {name: str(value) for name, value in variables.items()}
+    environment = {**os.environ, "COLUMNS": "120", "ROSKDBENCH_WORKERS": "1", **own}
     line = list(map(str, arguments))
     if all(name.startswith(_ALIKE) for name in variables):
         return _forked(line, Path(cwd or Path.cwd()), environment)

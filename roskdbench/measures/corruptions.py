@@ -30,8 +30,8 @@ else:
 NOISE = ("poisson", "gaussian", "speckle", "impulse")
 LIGHT = ("brightness", "contrast", "high-contrast")
 ARCHIVE = ("jpeg", "pixelation")
-# What MedMNIST-C (Di Salvo et al. 2024) has for DermaMNIST and ChestMNIST, and hair, ink, exposure and grid besides. Its
-# brightness up and down are one corruption here, as are its gammas; its Gaussian blur is `defocus`.
+# What MedMNIST-C (Di Salvo et al. 2024) has for DermaMNIST and ChestMNIST, and hair, ink, exposure and grid besides.
+# Its brightness up and down are one corruption here, as are its gammas; its Gaussian blur is `defocus`.
 PRESETS: dict[str, tuple[str, ...]] = {
     "dermoscopy": ("defocus", "motion", "zoom", *LIGHT, *NOISE, *ARCHIVE, "hair", "ink", "black-corner", "characters"),
     "x-ray": ("defocus", *LIGHT, "gamma", "exposure", *NOISE, "grid", *ARCHIVE),
