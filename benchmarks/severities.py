@@ -6,8 +6,9 @@ Small ResNets learn phantom lesions and phantom chest films, and are asked about
 the presets `dermoscopy` and `x-ray`. What is lost is a share of what the AUC of clean images has above chance: 0 is no
 loss, 1 a network that guesses. The first table has the strengths that corruptions come with; the second proposes those
 that lose SHARE, twice SHARE ... at severities 1, 2 ..., read off a curve over a range of strengths: the mean over
-networks, and over both phantoms where both presets have the corruption, made monotone and interpolated. A strength with
-a star is the end of its range, where less is lost. What is in FOLDER is not made again.
+networks, and over both phantoms where both presets have the corruption, made monotone and interpolated. A star stands
+where not even the end of the range loses so much; what it loses is then divided evenly. What is in FOLDER is not made
+again.
 """
 
 import json
@@ -142,15 +143,14 @@ def measured(preset: str, size: int, seeds: range, folder: Path) -> dict[str, di
 
 
 def proposed(strengths: list[float], lost: NDArray[np.floating]) -> list[str]:
-    """The strength of each severity, with a star where the range ends before."""
+    """The strength of each severity, and a star where the range ends before the last one loses enough."""
     places = np.arange(len(strengths))
     smooth = IsotonicRegression(y_min=0).fit_transform(places, lost) + 1e-9 * places
-    found = []
-    for severity in SEVERITIES:
-        place = np.interp(SHARE * severity, smooth, places)
-        strength = np.exp(np.interp(place, places, np.log(strengths)))
-        found.append(f"{strength:.2g}" + "*" * bool(smooth[-1] < SHARE * severity))
-    return found
+    most = min(SHARE * len(SEVERITIES), smooth[-1])
+    reached = np.interp([most * severity / len(SEVERITIES) for severity in SEVERITIES], smooth, places)
+    found = np.exp(np.interp(reached, places, np.log(strengths)))
+    star = "*" if smooth[-1] == most else ""
+    return [f"{each:.3g}{star}" for each in found]
 
 
 def print_table(heads: list[str], rows: dict[str, list[str]]) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class BlackCorner(Corruption):
     """Black corner: nothing is seen outside a circle, as through a dermatoscope."""
 
-    strengths: Amounts = [1.2, 1.1, 1.0, 0.9, 0.8]
+    strengths: Amounts = [1.26, 1.17, 1.11, 1.06, 1.01]
     """The radius of the circle; at 1 it touches the image's edges."""
 
     def corrupt(self, images: Tensor, strength: float, uniforms: Uniforms) -> Tensor:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Brightness(Corruption):
     """Brightness: the same added to every pixel, or taken from it."""
 
-    strengths: Shares = [0.1, 0.2, 0.3, 0.4, 0.5]
+    strengths: Shares = [0.1, 0.14, 0.17, 0.19, 0.22]
 
     def corrupt(self, images: Tensor, strength: float, uniforms: Uniforms) -> Tensor:
         """Brighter for half of the images, darker for the others."""

@@ -40,7 +40,7 @@ GLYPHS = {
 class Characters(Corruption):
     """Characters: words of digits and letters at random places, black or white."""
 
-    strengths: Amounts = [1.0, 2.0, 4.0, 6.0, 9.0]
+    strengths: Amounts = [0.6, 1.0, 1.4, 2.0, 2.8]
     """How many words of five letters there are; the last one has fewer where the number is not whole."""
 
     def corrupt(self, images: Tensor, strength: float, uniforms: Uniforms) -> Tensor:

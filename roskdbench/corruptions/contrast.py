@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Contrast(Corruption):
     """Contrast: pixels drawn towards the mean of their image."""
 
-    strengths: Shares = [0.7, 0.5, 0.35, 0.25, 0.15]
+    strengths: Shares = [0.79, 0.65, 0.59, 0.54, 0.49]
     """What is left of the distance from the mean."""
 
     def corrupt(self, images: Tensor, strength: float, uniforms: Uniforms) -> Tensor:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Defocus(Corruption):
     """Defocus: every point spread evenly over a disk."""
 
-    strengths: Amounts = [0.02, 0.03, 0.045, 0.06, 0.08]
+    strengths: Amounts = [0.043, 0.057, 0.068, 0.078, 0.09]
     """The radius of the disk as a share of the image's side."""
 
     def corrupt(self, images: Tensor, strength: float, uniforms: Uniforms) -> Tensor:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Exposure(Corruption):
     """Exposure: a film that got several times the radiation, or a fraction of it."""
 
-    strengths: Amounts = [0.25, 0.5, 0.75, 1.0, 1.5]
+    strengths: Amounts = [0.29, 0.4, 0.52, 0.61, 0.71]
     """How often the radiation is doubled, or halved."""
 
     def corrupt(self, images: Tensor, strength: float, uniforms: Uniforms) -> Tensor:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Gamma(Corruption):
     """Gamma: pixels to a power above or below 1, as another tone curve gives them."""
 
-    strengths: Amounts = [1.3, 1.6, 2.0, 2.5, 3.2]
+    strengths: Amounts = [1.17, 1.32, 1.41, 1.51, 1.62]
 
     def corrupt(self, images: Tensor, strength: float, uniforms: Uniforms) -> Tensor:
         """To the power for half of the images, to one over it for the others."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Gaussian(Corruption):
     """Gaussian: noise of one strength everywhere, as electronics add it."""
 
-    strengths: Amounts = [0.04, 0.08, 0.12, 0.18, 0.26]
+    strengths: Amounts = [0.062, 0.078, 0.089, 0.1, 0.113]
     """The standard deviation, of pixels from 0 to 1."""
 
     def corrupt(self, images: Tensor, strength: float, uniforms: Uniforms) -> Tensor:

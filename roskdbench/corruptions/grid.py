@@ -21,7 +21,7 @@ TILT = 0.15  # radians
 class Grid(Corruption):
     """Grid: fine straight lines, of the strips of lead that keep scattered radiation from a film."""
 
-    strengths: Shares = [0.05, 0.1, 0.15, 0.2, 0.3]
+    strengths: Shares = [0.29, 0.36, 0.4, 0.44, 0.49]
     """How much of the radiation a strip keeps back."""
 
     def corrupt(self, images: Tensor, strength: float, uniforms: Uniforms) -> Tensor:

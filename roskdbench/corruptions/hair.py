@@ -20,7 +20,7 @@ DARK, BROWN = (0.05, 0.04, 0.04), (0.26, 0.15, 0.09)
 class Hair(Corruption):
     """Hair: dark curved strokes that grow roughly one way, in another for each image."""
 
-    strengths: Amounts = [4.0, 8.0, 13.0, 20.0, 30.0]
+    strengths: Amounts = [7.0, 12.0, 16.0, 21.0, 26.0]
     """How many hairs there are; the last one is shorter where the number is not whole."""
 
     def corrupt(self, images: Tensor, strength: float, uniforms: Uniforms) -> Tensor:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class HighContrast(Corruption):
     """High contrast: pixels pushed away from the mean of their image, to black and white in the end."""
 
-    strengths: Amounts = [1.2, 1.5, 2.0, 3.0, 4.0]
+    strengths: Amounts = [1.33, 1.6, 1.9, 2.6, 4.2]
     """How often the distance from the mean is taken."""
 
     def corrupt(self, images: Tensor, strength: float, uniforms: Uniforms) -> Tensor:

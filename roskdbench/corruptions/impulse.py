@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Impulse(Corruption):
     """Impulse: some pixels black and as many white, like salt and pepper."""
 
-    strengths: Shares = [0.01, 0.03, 0.06, 0.09, 0.17]
+    strengths: Shares = [0.014, 0.021, 0.03, 0.037, 0.044]
     """The share of pixels, in each channel."""
 
     def corrupt(self, images: Tensor, strength: float, uniforms: Uniforms) -> Tensor:

@@ -22,7 +22,7 @@ VIOLET, TEAL = (0.42, 0.22, 0.62), (0.18, 0.48, 0.58)  # how much of red, green 
 class Ink(Corruption):
     """Ink: marks of a surgeon's pen at the rim, strokes on half of the images and dots on the others."""
 
-    strengths: Amounts = [2.0, 4.0, 7.0, 11.0, 16.0]
+    strengths: Amounts = [2.8, 4.2, 5.6, 7.4, 10.0]
     """How many marks there are; the last one is thinner where the number is not whole."""
 
     def corrupt(self, images: Tensor, strength: float, uniforms: Uniforms) -> Tensor:

@@ -32,7 +32,7 @@ class Jpeg(Corruption):
     Each colour channel is quantised by the table of luminance; a file would keep colours more coarsely still.
     """
 
-    strengths: Amounts = [40.0, 25.0, 15.0, 10.0, 5.0]
+    strengths: Amounts = [7.0, 5.0, 4.0, 3.0, 2.0]
     """The quality, from 1 to 100, as libjpeg counts it."""
 
     def corrupt(self, images: Tensor, strength: float, uniforms: Uniforms) -> Tensor:

@@ -18,7 +18,7 @@ POINTS = 15  # of the path, at which the image is taken
 class Motion(Corruption):
     """Motion: the mean of the image along a straight path, in another direction for each image."""
 
-    strengths: Amounts = [0.04, 0.08, 0.12, 0.18, 0.25]
+    strengths: Amounts = [0.09, 0.13, 0.17, 0.22, 0.28]
     """The length of the path as a share of the image's side."""
 
     def corrupt(self, images: Tensor, strength: float, uniforms: Uniforms) -> Tensor:

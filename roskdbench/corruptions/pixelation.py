@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Pixelation(Corruption):
     """Pixelation: the image made smaller, and as large again as it was."""
 
-    strengths: Shares = [0.75, 0.6, 0.45, 0.35, 0.25]
+    strengths: Shares = [0.32, 0.24, 0.2, 0.17, 0.15]
     """The side of the small image as a share of the large one's."""
 
     def corrupt(self, images: Tensor, strength: float, uniforms: Uniforms) -> Tensor:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Poisson(Corruption):
     """Poisson noise: the fewer photons, the noisier, and bright pixels more than dark ones."""
 
-    strengths: Amounts = [250.0, 100.0, 40.0, 20.0, 10.0]
+    strengths: Amounts = [110.0, 70.0, 54.0, 41.0, 32.0]
     """How many photons a white pixel has in the mean."""
 
     def corrupt(self, images: Tensor, strength: float, uniforms: Uniforms) -> Tensor:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Speckle(Corruption):
     """Speckle: noise in proportion to each pixel, so that black stays black."""
 
-    strengths: Amounts = [0.05, 0.15, 0.2, 0.35, 0.45]
+    strengths: Amounts = [0.12, 0.17, 0.19, 0.22, 0.24]
     """The standard deviation as a share of the pixel."""
 
     def corrupt(self, images: Tensor, strength: float, uniforms: Uniforms) -> Tensor:

@@ -17,7 +17,7 @@ POINTS = 11  # of the way, at which the image is taken
 class Zoom(Corruption):
     """Zoom: the mean of the image at growing scales, which is sharp in the middle alone."""
 
-    strengths: Amounts = [0.1, 0.15, 0.2, 0.25, 0.3]
+    strengths: Amounts = [0.4, 0.7, 1.0, 1.4, 2.0]
     """How much larger the image is in the end."""
 
     def corrupt(self, images: Tensor, strength: float, uniforms: Uniforms) -> Tensor:
