@@ -33,7 +33,8 @@ def notes(results: Results, experiment: str) -> list[str]:
     if phantoms:
         drawn = f"{' and '.join(phantoms)} {'is a phantom' if len(phantoms) == 1 else 'are phantoms'}: drawn images."
         lines.append(f"{drawn} They do not tell how methods rank on patients.")
-    lines += [f"{problem}: {remark}" for problem, remark in results.remarks.items() if problem in problems]
+    remarks = results.remarks
+    lines += [f"{problem}: {remarks[problem]}" for problem in problems if problem in remarks]
     lines += _noise_notes(layout, problems)
     lines += [undefined(*each) for each in by_problem(results.plan.undefined, experiment)]
     lines += _schedule_notes(layout)
