@@ -105,6 +105,13 @@ def _trains_only_where_it_may(request, monkeypatch):
 
 
 @pytest.fixture(autouse=True)
+def _the_smallest_numbers_are_numbers(request):
+    """Trainings make the processor take them for zero, and Hypothesis refuses to draw numbers on such a one."""
+    if "torch" in sys.modules and getattr(request.function, "hypothesis", None):
+        sys.modules["torch"].set_flush_denormal(False)
+
+
+@pytest.fixture(autouse=True)
 def _plugins_of_a_test_end_with_it():
     plugins.discover()
     for family in plugins.FAMILIES:

@@ -17,13 +17,6 @@ values = st.recursive(
 )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _tiny_numbers_are_numbers():
-    """Other tests make the processor take the smallest numbers for zero, as trainings do."""
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_flush_denormal(False)
-
-
 @given(values)
 def test_canonical_json_is_json_of_the_same_value(value):
     assert json.loads(canonical_json(value)) == value
