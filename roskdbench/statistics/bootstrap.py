@@ -5,6 +5,7 @@ alone, so those of two methods belong together, draw by draw: the draws of their
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -157,11 +158,26 @@ def _of_draws(
 
 def weights_of_groups(count: int, draws: int, seed: int, samples: int) -> Iterator[NDArray[np.float32]]:
     """How often each group is in each draw, in chunks of draws. [b, count]"""
-    random = np.random.default_rng(seed)
     size = max(1, CHUNK // max(samples, count))
+    if count * draws <= CHUNK:
+        whole = _weights_kept(count, draws, seed)
+        yield from (whole[start : start + size] for start in range(0, draws, size))
+        return
+    random = np.random.default_rng(seed)
     for start in range(0, draws, size):
-        rows = min(size, draws - start)
-        yield random.multinomial(count, np.full(count, 1 / count), size=rows).astype(np.float32)
+        yield _weights(random, count, min(size, draws - start))
+
+
+@lru_cache(maxsize=4)
+def _weights_kept(count: int, draws: int, seed: int) -> NDArray[np.float32]:
+    """All of a test part's draws: methods that are tested on it share them."""
+    found = _weights(np.random.default_rng(seed), count, draws)
+    found.flags.writeable = False
+    return found
+
+
+def _weights(random: np.random.Generator, count: int, draws: int) -> NDArray[np.float32]:
+    return random.multinomial(count, np.full(count, 1 / count), size=draws).astype(np.float32)
 
 
 def _decision_draws(
@@ -185,22 +201,21 @@ def _decision_draws(
 def auc_draws(truth: Flags, scores: NDArray[Any], counted: Flags, weights: NDArray[np.float32]) -> NDArray[np.float64]:
     """Each class's area under its ROC curve, samples counted by their weights. [b, C]"""
     found = np.full((len(weights), truth.shape[1]), np.nan)
+    by_sample = np.ascontiguousarray(weights.T)
     for c in range(truth.shape[1]):
-        rows = np.flatnonzero(counted[:, c])
-        order = rows[np.argsort(scores[rows, c], kind="stable")]
-        ranked, positive = scores[order, c], truth[order, c]
-        if not positive.any() or positive.all():
+        positives, negatives = (np.flatnonzero(counted[:, c] & (truth[:, c] == each)) for each in (True, False))
+        if not len(positives) or not len(negatives):
             continue
-        weighed = weights[:, order]
+        negatives = negatives[np.argsort(scores[negatives, c], kind="stable")]
         below = np.zeros(
-            (len(weights), len(order) + 1), np.float32
-        )  # negatives before each place; whole numbers, exact
-        np.cumsum(weighed * ~positive, axis=1, out=below[:, 1:])
-        first = np.searchsorted(ranked, ranked[positive], side="left")
-        last = np.searchsorted(ranked, ranked[positive], side="right")
-        own = weighed[:, positive].astype(np.float64)
-        above = (own * (below[:, first] + below[:, last])).sum(1) / 2
-        pairs = own.sum(1) * below[:, -1]
+            (len(negatives) + 1, len(weights)), np.float32
+        )  # what each place has under it; whole, so exact
+        for place, each in enumerate(negatives):
+            np.add(below[place], by_sample[each], out=below[place + 1])
+        ranked, own = scores[negatives, c], by_sample[positives].astype(np.float64)
+        first, last = (np.searchsorted(ranked, scores[positives, c], side=side) for side in ("left", "right"))
+        above = (own * (below[first] + below[last])).sum(0) / 2
+        pairs = own.sum(0) * below[-1]
         with np.errstate(invalid="ignore", divide="ignore"):
             found[:, c] = np.where(pairs > 0, above / pairs, np.nan)
     return found
