@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -21,6 +22,8 @@ from roskdbench.store import Store
 
 DEVICES = "CUDA_VISIBLE_DEVICES"
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+IMPORTED_ONCE = ["roskdbench.executors.attempt", "roskdbench.engine.training", "roskdbench.measuring", "timm"]
+"""What a worker needs, and takes seconds to import."""
 
 
 @dataclass
@@ -32,7 +35,8 @@ class _Worker:
 
 
 class ProcessExecutor:
-    """Up to `workers` processes, started when they are first needed. One that dies is replaced.
+    """Up to `workers` processes, started when they are first needed. One that dies is replaced. They are forked from
+    one process that has imported what they need; each starts for itself where GPUs or variables have to be there before.
 
     `visible` are values of CUDA_VISIBLE_DEVICES, which workers are spread over; `variables` are set for each of them.
     """
@@ -47,7 +51,10 @@ class ProcessExecutor:
     ) -> None:
         self._store, self._plugin_folders, self._limit = store, plugin_folders, workers
         self._visible, self._variables = visible, variables
-        self._context = get_context("spawn")
+        self._context: Any = get_context("spawn")
+        if sys.platform == "linux" and not variables and not any(visible):
+            self._context = get_context("forkserver")
+            self._context.set_forkserver_preload(IMPORTED_ONCE)
         self._workers: list[_Worker] = []
 
     @property

@@ -6,6 +6,8 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -61,11 +63,7 @@ def execute(
 def environment() -> dict[str, str]:
     """Where a job ran, for its record."""
     found = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
-    for library in LIBRARIES:
-        try:
-            found[library] = version(library)
-        except PackageNotFoundError:
-            continue
+    found |= _versions()
     torch: Any = sys.modules.get("torch")
     if torch is not None:
         on_gpu = torch.cuda.is_available()
@@ -75,6 +73,15 @@ def environment() -> dict[str, str]:
         if on_gpu and os.environ.get(GPU_SHARERS):
             found["sharing"] = os.environ[GPU_SHARERS]
     found["cpus"] = str(os.cpu_count())
+    return found
+
+
+@cache
+def _versions() -> dict[str, str]:
+    found = {}
+    for library in LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[library] = version(library)
     return found
 
 
