@@ -157,7 +157,7 @@ def smoke(tmp_path_factory):
     with (shared / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not told.exists():
-            progress = run(planned, Store.at(shared / "store"), workers=2)
+            progress = run(planned, Store.at(shared / "store"))
             write_record(planned, Store.at(shared / "store"), (), progress.reasons)
             told.write_bytes(pickle.dumps((progress.state, progress.reasons, progress.messages)))
     state, reasons, messages = pickle.loads(told.read_bytes())

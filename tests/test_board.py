@@ -49,7 +49,7 @@ def made(tmp_path_factory):
     (folder / "tiny.yaml").write_text(TINY.replace("baseline-i, ", "") + MEASURES)
     store = Store.at(folder / "store")
     planned = plan(read_suite(folder / "tiny.yaml"), discover())
-    assert run(planned, store, workers=2).well
+    assert run(planned, store).well
     write_record(planned, store, (), {})
     results = collect(planned, store)
     board = board_of(results, store, "tester", discover())
@@ -345,7 +345,7 @@ def other_seed(made, tmp_path, change=lambda text: text):
     path = tmp_path / "other.yaml"
     path.write_text(change((folder / "tiny.yaml").read_text() + "    seeds: [1]\n"))
     planned = plan(read_suite(path), discover())
-    assert run(planned, store, workers=2).well
+    assert run(planned, store).well
     return board_of(collect(planned, store), store, "another", discover())
 
 

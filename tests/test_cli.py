@@ -21,7 +21,7 @@ def finished(tmp_path_factory):
     """The tiny suite as a user runs it: its file, its store, and what was printed."""
     folder = tmp_path_factory.mktemp("finished")
     (folder / "tiny.yaml").write_text(TINY)
-    done = command("run", "tiny.yaml", "--store", "store", "--workers", "2", cwd=folder)
+    done = command("run", "tiny.yaml", "--store", "store", cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder, done
 

@@ -16,6 +16,7 @@ from roskdbench.board.content import read_board, write_board
 from roskdbench.board.readme import page
 from roskdbench.board.verifying import verify
 from roskdbench.errors import UserError
+from roskdbench.executors import ExecutorConfig
 from roskdbench.measures.decision_curve import DecisionCurve, at
 from roskdbench.measuring.calibration import temperature
 from roskdbench.measuring.decision_curve import CURVE, benefit_at, benefit_of_all_at
@@ -208,7 +209,9 @@ def run(tmp_path_factory):
         "experiments.main.shown=[f1, sensitivity@spec90]",
         "experiments.main.measures=[decision-curve, {measure: decision-curve, thresholds: [0.05, 0.7], scaled: true}]",
     ]
-    results, _ = Session(folder / "suite.yaml", folder / "store", settings=changes).run()
+    results, _ = Session(
+        folder / "suite.yaml", folder / "store", settings=changes, executor=ExecutorConfig(workers=1)
+    ).run()
     assert results.gaps == []
     return results, folder
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from tiny import ARCHITECTURE, RECIPE, SEEDS, tiny_examples, tiny_network, tiny_problem
+from torch import nn
 from torch._dynamo.exc import TorchDynamoException
 from torch.nn import functional
 
@@ -21,7 +22,7 @@ from roskdbench.engine.bank import fill
 from roskdbench.engine.checkpoint import Checkpoint
 from roskdbench.engine.device import ComputeConfig
 from roskdbench.engine.examples import batches, epoch_order
-from roskdbench.engine.networks import build, keep_resolution, load_network, save_weights
+from roskdbench.engine.networks import Classifier, build, keep_resolution, load_network, save_weights
 from roskdbench.engine.precision import MARGIN, Case, choose
 from roskdbench.engine.recipe import Recipe
 from roskdbench.engine.training import DivergedError, Training
@@ -491,7 +492,8 @@ class TestCompiling:
 
         monkeypatch.setattr(torch, "compile", lambda forward, **rest: real(forward, backend=backend, **rest))
         for number in range(10):
-            training(config=ComputeConfig(compiled=True), recipe=replace(RECIPE, epochs=1)).run()
+            recipe = replace(RECIPE, epochs=1)
+            training(network=self.small_network(), config=ComputeConfig(compiled=True), recipe=recipe).run()
             assert len(compiled) == number + 1
 
     def test_kernels_of_another_instruction_set_are_never_taken(self, monkeypatch, tmp_path, cpu):
@@ -503,6 +505,16 @@ class TestCompiling:
             assert os.environ["TORCHINDUCTOR_CACHE_DIR"].endswith(f"-{name}")
         assert os.environ["TORCHINDUCTOR_CACHE_DIR"].count("AVX512") == 1
 
+    @staticmethod
+    def small_network():
+        """A convolution, its normalisation and a line: what a compiler needs minutes for, it has of larger ones only."""
+        torch.manual_seed(0)
+        body = nn.Sequential(
+            nn.Conv2d(3, 8, 3, stride=2), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(4), nn.Flatten(),
+            nn.Linear(128, 8),
+        )  # fmt: skip
+        return Classifier(body, [0.5] * 3, [0.25] * 3)
+
     @pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles for a CPU with g++, which is not here")
     def test_a_compiled_training_learns_the_same_and_resumes_to_the_bit(self, tmp_path, cpu):
         kept, stopped = tmp_path / "kept", tmp_path / "stopped"
@@ -513,7 +525,11 @@ class TestCompiling:
 
         compiled = {"bank": [filled_bank()], "mean": RunningMean(), "config": ComputeConfig(compiled=True)}
         whole = training(
-            method=Distilled(), checkpoint=Checkpoint(kept, share=inf), report=copy_at_three_quarters, **compiled
+            method=Distilled(),
+            network=self.small_network(),
+            checkpoint=Checkpoint(kept, share=inf),
+            report=copy_at_three_quarters,
+            **compiled,
         )
         calls = []
         asked, whole.answers._ask_full_batch = (
@@ -522,7 +538,7 @@ class TestCompiling:
         )
         whole.run()
         assert calls == [16] * 16  # the last batch of each epoch has 8
-        eager = training(method=Distilled(), bank=[filled_bank()], mean=RunningMean())
+        eager = training(method=Distilled(), network=self.small_network(), bank=[filled_bank()], mean=RunningMean())
         eager.run()
         assert whole.history["loss"] == pytest.approx(eager.history["loss"], rel=1e-3)
         assert whole.network.state_dict().keys() == eager.network.state_dict().keys()
@@ -530,6 +546,7 @@ class TestCompiling:
         done = []
         resumed = training(
             method=Distilled(),
+            network=self.small_network(),
             checkpoint=Checkpoint(stopped, share=inf),
             report=lambda share, note: done.append(share),
             **compiled,

@@ -32,21 +32,18 @@ MINE = '''
 import time
 from pathlib import Path
 
-from roskdbench import Equal, Method, Single, register
+from roskdbench import Method, register
 
 
 @register("mine")
 class Mine(Method):
     """Mine: a method of one's own, with code that has to travel."""
 
-    teachers = Single()
-    weighting = Equal()
-
     def loss(self, batch):
         Path("PLACE/here").touch()
         while not Path("PLACE/on").exists():  # it is at work for as long as the test wants it to be
             time.sleep(0.05)
-        return batch.hard_loss() + 0.5 * batch.divergences(2.0).mean()
+        return 1.5 * batch.hard_loss()
 '''
 
 
@@ -370,7 +367,7 @@ def _rays(folder):
 
 def test_one_instruction_set_for_all_processors_whatever_the_environment_asks_for(tmp_path):
     """Each of these lots of native code has its own last digits on a processor that has them all."""
-    (tmp_path / "tiny.yaml").write_text(TINY)
+    (tmp_path / "tiny.yaml").write_text(TINY.replace("baseline-i, baseline-v, ros-kd", "baseline-i"))
     lots = ({}, {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "NPY_DISABLE_CPU_FEATURES": "X86_V4"})
     made = plan(read_suite(str(tmp_path / "tiny.yaml")), discover())
     found = []

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from conftest import TINY, command
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score, recall_score, roc_auc_score
 
@@ -48,6 +48,7 @@ def by_place(values):
     return {(value.facts.group, value.metric, value.label): value for value in values}
 
 
+@settings(max_examples=25)  # each looks at every group and class
 @given(st.sampled_from(["single-label", "multi-label"]), st.integers(0, 500))
 def test_scores_of_a_group_are_scikit_learns_on_its_samples(task, seed):
     predictions, texts = predicted(task, seed=seed)

@@ -73,7 +73,7 @@ def remembered(tmp_path_factory):
     (folder / "tiny.yaml").write_text(TINY)
     made = plan(read_suite(folder / "tiny.yaml", SETTINGS), discover())
     store = Store.at(folder / "store")
-    assert run(made, store, workers=2).well
+    assert run(made, store).well
     return folder, made, store, collect(made, store)
 
 

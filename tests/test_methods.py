@@ -727,7 +727,7 @@ class TestNeighbours:
 @pytest.mark.slow
 def test_every_method_of_the_zoo_trains_and_workers_change_no_byte(tmp_path):
     """All for one label on little, by three workers; those that keep something or are taught by others, also by one."""
-    settings = ["problems.lesion.samples=96", "experiments.every.problems=[lesion]"]
+    settings = ["problems.lesion.samples=96", "problems.lesion.size=28", "experiments.every.problems=[lesion]"]
     settings += ["protocol.epochs=4", "protocol.averaging_warmup=2", "protocol.batch=24"]
     channels = [[8, 8, 16, 16], [8, 16, 16, 32]]
     teachers = [{"model": "resnet18", "options": {"channels": each, "layers": [1, 1, 1, 1]}} for each in channels]

@@ -21,6 +21,7 @@ from sklearn.metrics import (
 )
 
 from roskdbench.errors import UserError
+from roskdbench.executors import ExecutorConfig
 from roskdbench.measures.metric import MetricMeasure
 from roskdbench.measuring.calibration import brier, expected_error
 from roskdbench.measuring.operating_points import (
@@ -581,7 +582,9 @@ def test_what_is_shown_has_intervals_and_notes_and_average_precision_is_not_comp
         "experiments.main.reference=swa",
         "experiments.main.shown=[screening, mcc]",
     ]
-    results, _ = Session(tmp_path / "suite.yaml", tmp_path / "store", settings=settings).run()
+    results, _ = Session(
+        tmp_path / "suite.yaml", tmp_path / "store", settings=settings, executor=ExecutorConfig(workers=1)
+    ).run()
     assert results.gaps == []
     tables = tables_of(results, "main")
     headings = [each.heading for each in tables[0].columns]

@@ -408,7 +408,7 @@ def noisy_run(tmp_path_factory):
     (folder / "tiny.yaml").write_text(TINY)
     made = plan(read_suite(folder / "tiny.yaml", [NOISES, "experiments.main.methods=[baseline-i]"]), discover())
     store = Store.at(folder / "store")
-    assert run(made, store, workers=2).well
+    assert run(made, store).well
     return made, store
 
 

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, softmax
 from sklearn import metrics
@@ -83,6 +83,7 @@ def test_multi_label_scores_are_scikit_learns(case):
     assert found["auc-macro", ""] == (pytest.approx(np.mean(areas)) if areas else None)
 
 
+@settings(max_examples=40)  # each tries every threshold
 @given(predictions("multi-label"))
 def test_tuned_thresholds_give_the_best_f1_on_validation(case):
     """Against trying every threshold."""

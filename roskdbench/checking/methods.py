@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from roskdbench.engine.networks import Classifier
 
 EPOCHS = (4, 12)  # the fewest that a method can be used in are taken
-SAMPLES = 72
+SAMPLES = 48
+SIZE = 16
 ARCHITECTURE = {"model": "resnet18", "options": {"channels": [8, 8, 16, 16], "layers": [1, 1, 1, 1]}}
 STATISTICS = {"mean": [0.5], "deviation": [0.25]}
 
@@ -163,9 +164,9 @@ def _run(method: Method, problem: str, epochs: int, checkpoint: "Checkpoint") ->
 
 def _problem(problem: str) -> tuple[NDArray[np.uint8], Labels]:
     if problem == "phantom-lesion":
-        images, targets, groups = draw_lesions(SAMPLES, 28, 0)
+        images, targets, groups = draw_lesions(SAMPLES, SIZE, 0)
         return images, Labels("single-label", tuple("abcdefgh"), targets, groups)
-    images, findings, patients = draw_chest(SAMPLES, 28, 0)
+    images, findings, patients = draw_chest(SAMPLES, SIZE, 0)
     return images, Labels("multi-label", tuple("abcdefgh"), findings, patients)
 
 
@@ -174,7 +175,7 @@ def _network(problem: str, seed: int = 0, count: PassCount | None = None) -> "Cl
 
     channels = 3 if problem == "phantom-lesion" else 1
     statistics = {key: value * channels for key, value in STATISTICS.items()}
-    network = build(ARCHITECTURE, channels, 8, 28, "standard", statistics, seed)
+    network = build(ARCHITECTURE, channels, 8, SIZE, "standard", statistics, seed)
     if count is not None:
         count.watch(network)
     return network
