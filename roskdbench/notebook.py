@@ -58,11 +58,16 @@ class Run:
 
     def tables(self, compare: str = "none") -> "Tables":
         """All tables; `compare` is paper, or the name of another run in the store."""
-        from roskdbench.report.contents import comparison_source, tables_of
+        from roskdbench.report.contents import comparison_source, contents_of
 
-        source = comparison_source(compare, self._results, self._store)
-        found = (tables_of(self._results, each, source) for each in self._results.plan.experiments)
-        return Tables(table for tables in found for table in tables)
+        return Tables(contents_of(self._results, comparison_source(compare, self._results, self._store)).every)
+
+    @property
+    def claims(self) -> "Tables":
+        """What the suite claims, and the verdicts; empty where it claims nothing."""
+        from roskdbench.report.contents import contents_of
+
+        return Tables(contents_of(self._results).whole)
 
     def table(self, name: str, compare: str = "none") -> Table:
         """A table of the paper (I, II or III), or one of this run's by its name, such as table1-differences. With
@@ -99,11 +104,12 @@ class Run:
     def page(self, folder: str | Path) -> Path:
         """Write the report's pages; the index."""
         from roskdbench.plugins import discover
+        from roskdbench.report.contents import contents_of
         from roskdbench.report.page.writing import write_page
-        from roskdbench.report.tables import tables_of
 
-        tables = [(each, tables_of(self._results, each)) for each in self._results.plan.experiments]
-        return write_page(self._results, tables, self._store, discover(self._plugins), Path(folder))[0]
+        return write_page(
+            self._results, contents_of(self._results), self._store, discover(self._plugins), Path(folder)
+        )[0]
 
     def __repr__(self) -> str:
         cells, gaps = len(self._results.plan.cells), len(self._results.gaps)

@@ -12,7 +12,7 @@ from roskdbench.errors import UserError, nearest
 from roskdbench.plan import Cell, Plan, fingerprints_of, plan
 from roskdbench.plan.passes import Passes
 from roskdbench.plugins import discover
-from roskdbench.runs import last_located, planned_again, reasons_in, run_name, runs
+from roskdbench.runs import Stated, last_located, planned_again, reasons_in, run_name, runs, stated_in
 from roskdbench.statistics.draws_file import read_draws
 from roskdbench.store import Store
 from roskdbench.suite import find_suite, read_suite
@@ -67,6 +67,8 @@ class Results:
     """Of each problem how many images its test part has, and of how many patients or lesions; of the first split."""
     seconds: dict[str, float] = field(default_factory=dict)
     """What the trainings and banks behind a cell's scores took, by the scores' fingerprint, where tables ask for it."""
+    stated: dict[str, Stated] = field(default_factory=dict)
+    """Of each claim that the run's record knows, as what and since when."""
     _made: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def once(self, key: Any, make: Callable[[], Any]) -> Any:
@@ -143,6 +145,7 @@ def collect(plan: Plan, store: Store, reasons: dict[str, str] | None = None) -> 
         lambda fingerprint: read_draws(store.path(fingerprint)),
         _test_sizes(plan, store),
         _seconds(plan, store),
+        stated_in(store.root / "runs" / f"{run_name(plan)}.json"),
     )
 
 

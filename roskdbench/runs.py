@@ -2,7 +2,8 @@
 
 import json
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,28 +14,74 @@ from roskdbench.plan import Plan, plan
 from roskdbench.plugins import discover
 from roskdbench.store import Store
 from roskdbench.suite import Suite
+from roskdbench.suite.claims import Claim
 from roskdbench.suite.problems import LOCATION_KEYS, RealProblem
 
 
 def run_name(plan: Plan) -> str:
-    """What a run of this plan is called: the suite's name and a mark of all that was set."""
-    places = {"problems": {"__all__": set(LOCATION_KEYS)}}
-    what: dict[str, Any] = plan.suite.model_dump(mode="json", exclude=places)
+    """What a run of this plan is called: the suite's name and a mark of all that was set. Claims do not count: a run
+    whose claims were changed is the same one, and its record knows since when each stands.
+    """
+    left_out: Any = {"problems": {"__all__": set(LOCATION_KEYS)}, "claims": True}
+    what: dict[str, Any] = plan.suite.model_dump(mode="json", exclude=left_out)
     contents = {name: located.content.identity for name, located in plan.located.items()}
     return f"{plan.suite.suite}-{fingerprint([what, contents, sorted(plan.experiments)])[:8]}"
 
 
+@dataclass(frozen=True)
+class Stated:
+    """A claim as it stood when a run began that had it, and what was known by then."""
+
+    claim: str
+    date: str
+    computed: int
+    """Cells that had scores already."""
+    cells: int
+
+    @classmethod
+    def of(cls, facts: Any) -> "Stated":
+        """Out of a record. A ValueError, KeyError or TypeError where it is none."""
+        return cls(str(facts["claim"]), str(facts["date"]), int(facts["computed"]), int(facts["cells"]))
+
+    def same(self, claim: Claim) -> bool:
+        """Whether it says the same."""
+        return self.claim == claim.claim
+
+
 def write_record(plan: Plan, store: Store, plugin_folders: tuple[Path, ...], reasons: dict[str, str]) -> Path:
-    """Write down what was run, so that `roskdbench report` can find it, and why jobs failed."""
+    """Write down what was run, so that `roskdbench report` can find it, why jobs failed, and what was claimed since
+    when: a claim that an earlier run of this name had stays as it was.
+    """
     record = {
         "suite": plan.suite.model_dump(mode="json"),
         "experiments": plan.experiments,
         "plugin_folders": [str(folder.resolve()) for folder in plugin_folders],
         "reasons": reasons,
         "contents": {name: asdict(located.content) for name, located in plan.located.items()},
+        "stated": {name: asdict(each) for name, each in _stated(plan, store).items()},
     }
     text = json.dumps(record, ensure_ascii=False)  # in the order of the suite
     return store.keep(f"runs/{run_name(plan)}.json", text)
+
+
+def _stated(plan: Plan, store: Store) -> dict[str, Stated]:
+    """The claims, each since it is what it is; those that are new since now."""
+    before = stated_in(store.root / "runs" / f"{run_name(plan)}.json")
+    computed = sum(cell.scores in store for cell in plan.cells)
+    now = datetime.now(UTC).date().isoformat()
+    found = {}
+    for name, claim in plan.suite.claims.items():
+        known = before.get(name)
+        same = known is not None and known.same(claim)
+        found[name] = known if known and same else Stated(claim.claim, now, computed, len(plan.cells))
+    return found
+
+
+def stated_in(path: Path) -> dict[str, Stated]:
+    """Since when the claims of a recorded run stand; nothing where there is no such record."""
+    with suppress(OSError, UserError, ValueError, KeyError, TypeError, AttributeError):
+        return {str(name): Stated.of(each) for name, each in _record(path)["stated"].items()}
+    return {}
 
 
 def runs(store: Store) -> dict[str, Path]:

@@ -16,6 +16,7 @@ from roskdbench.board.verifying import verify
 from roskdbench.checking.named import CHECKED, check_named
 from roskdbench.executors.config import ExecutorConfig
 from roskdbench.plugins import FAMILIES, discover
+from roskdbench.report.contents import contents_of
 from roskdbench.report.formats.comma_separated import as_csv
 from roskdbench.report.formats.latex import latex
 from roskdbench.report.page.writing import write_page
@@ -215,7 +216,7 @@ def everywhere(results, folder):
     """The tables, CSV, LaTeX and the index page of a report."""
     tables = tables_of(results, "main")
     store, registry = Store(folder / "store"), discover([folder / "mine"])
-    index = write_page(results, [("main", tables)], store, registry, folder / "page")[0].read_text()
+    index = write_page(results, contents_of(results), store, registry, folder / "page")[0].read_text()
     return tables, as_csv(tables), latex(tables), index
 
 

@@ -507,7 +507,7 @@ class TestCompiling:
 
     @staticmethod
     def small_network():
-        """A convolution, its normalisation and a line: what a compiler needs minutes for, it has of larger ones only."""
+        """A convolution, its normalisation and a line: a compiler needs minutes for more."""
         torch.manual_seed(0)
         body = nn.Sequential(
             nn.Conv2d(3, 8, 3, stride=2), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(4), nn.Flatten(),

@@ -13,7 +13,7 @@ from PIL import Image
 
 from roskdbench.plan import plan
 from roskdbench.plugins import discover
-from roskdbench.report.contents import tables_of
+from roskdbench.report.contents import contents_of, tables_of
 from roskdbench.report.formats.text import plain_number
 from roskdbench.report.page.writing import write_page
 from roskdbench.report.paper import Paper
@@ -46,9 +46,9 @@ def results(smoke):
 
 
 def written(results, store, folder):
-    tables = [(each, tables_of(results, each, Paper(results))) for each in results.plan.experiments]
-    write_page(results, tables, store, discover(), folder)
-    return tables
+    contents = contents_of(results, Paper(results))
+    write_page(results, contents, store, discover(), folder)
+    return contents.by_experiment
 
 
 @pytest.fixture(scope="module")

@@ -40,6 +40,7 @@ def board_of(results: Results, store: Store, who: str, registry: Registry) -> Bo
         _take_cell(board, cell, results, store)
     board.contents = {name: asdict(each.content) for name, each in results.plan.located.items()}
     board.noise = [[*place, rate] for place, rate in results.noise.items()]
+    board.stated = dict(results.stated)
     licences = _licences(results, store)
     date = datetime.now(UTC).date().isoformat()
     board.entries = [

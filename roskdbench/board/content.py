@@ -30,6 +30,7 @@ from roskdbench.plan import Cell, Measurement, Plan
 from roskdbench.plan.shown import measures_of
 from roskdbench.plugins import Registry, bundled_registry
 from roskdbench.results import COLUMNS, Results, typed
+from roskdbench.runs import Stated
 from roskdbench.statistics.bootstrap import measure_draws
 from roskdbench.suite import Suite
 from roskdbench.suite.pretrained import without_places
@@ -57,6 +58,8 @@ class Board:
     """Who added what, and when."""
     noise: list[list[Any]] = field(default_factory=list)
     """Experiment, problem, noise, and the share of training labels that it made wrong."""
+    stated: dict[str, Stated] = field(default_factory=dict)
+    """Since when each claim of the suite stands, as the run's record has it."""
     registry: Registry = field(default_factory=bundled_registry, repr=False, compare=False)
 
     def results(self) -> Results:
@@ -70,7 +73,16 @@ class Board:
         made_with = sorted({made["made with"] for made in self.made.values() if made.get("made with")})
         noise = {(experiment, problem, name): rate for experiment, problem, name, rate in self.noise}
         sizes = dict(reversed([(cell.problem, self._test_size(cell)) for cell in self.cells]))
-        return Results(planned, frame, [], made_with=made_with, noise=noise, drawn=self._draws, test_sizes=sizes)
+        return Results(
+            planned,
+            frame,
+            [],
+            made_with=made_with,
+            noise=noise,
+            drawn=self._draws,
+            test_sizes=sizes,
+            stated=self.stated,
+        )
 
     def _test_size(self, cell: Cell) -> tuple[int, int]:
         """How many images a cell's test part has, and of how many groups."""
@@ -155,6 +167,7 @@ def read_board(folder: Path, registry: Registry | None = None) -> Board:
         suite = Suite.model_validate(provenance["suite"], context={"registry": registry})
         cells = [_cell(each) for each in provenance["cells"]]
         made, contents, entries, rates = (provenance[name] for name in ("made", "contents", "entries", "noise"))
+        stated = {str(name): Stated.of(each) for name, each in provenance.get("stated", {}).items()}
         for facts in provenance["contents"].values():
             Content.of(facts)
         for *names, rate in provenance["noise"]:
@@ -168,7 +181,7 @@ def read_board(folder: Path, registry: Registry | None = None) -> Board:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{folder / PROVENANCE} cannot be read as one of ours: {reason}") from None
     rows, arrays = _from_csv(folder / RESULTS), read_arrays(folder / PREDICTIONS)
-    return Board(suite, cells, rows, arrays, made, contents, entries, rates, registry)
+    return Board(suite, cells, rows, arrays, made, contents, entries, rates, stated, registry)
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
@@ -195,6 +208,7 @@ def _provenance(board: Board) -> str:
         "contents": board.contents,
         "entries": board.entries,
         "noise": board.noise,
+        "stated": {name: asdict(each) for name, each in board.stated.items()},
         "made": board.made,
         "cells": [asdict(cell) for cell in board.cells],
     }

@@ -57,6 +57,7 @@ def merge(boards: Sequence[Board]) -> Board:
         merged.made |= board.made
         merged.noise += [each for each in board.noise if each[:3] not in [known[:3] for known in merged.noise]]
         merged.entries += [entry for entry in board.entries if entry not in merged.entries]
+        merged.stated = {**board.stated, **merged.stated}
     merged.contents = first.contents
     return merged
 
@@ -75,7 +76,8 @@ def _merged_suite(suites: Sequence[Suite]) -> Suite:
         if _common(suite) != _common(first):
             raise UserError(
                 f"the boards are of other suites ('{first.suite}' and '{suite.suite}', or other versions): the key "
-                "`suite`, problems, protocol and experiments must be the same; methods, seeds and titles may differ"
+                "`suite`, problems, protocol and experiments must be the same; methods, seeds, titles and claims may "
+                "differ"
             )
     experiments = {}
     for name, experiment in first.experiments.items():
@@ -83,7 +85,8 @@ def _merged_suite(suites: Sequence[Suite]) -> Suite:
         methods = list({choice.model_dump_json(): choice for each in every for choice in each.methods}.values())
         seeds = list(dict.fromkeys(seed for each in every for seed in each.seeds))
         experiments[name] = experiment.model_copy(update={"methods": methods, "seeds": seeds})
-    return first.model_copy(update={"experiments": experiments})
+    claims = {name: claim for suite in reversed(suites) for name, claim in suite.claims.items()}
+    return first.model_copy(update={"experiments": experiments, "claims": claims})
 
 
 def _plugin_files(board: Board, registry: Registry) -> list[Path]:
@@ -106,7 +109,7 @@ def _networks(suite: Suite) -> list[NetworkSpec]:
 
 def _common(suite: Suite) -> str:
     """The same for suites whose rows may stand in one table."""
-    declared = suite.model_dump(mode="json", exclude={"title": True, "experiments": {"__all__": ROWS}})
+    declared = suite.model_dump(mode="json", exclude={"title": True, "claims": True, "experiments": {"__all__": ROWS}})
     return fingerprint(without_places(declared))
 
 

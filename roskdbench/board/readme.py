@@ -4,8 +4,8 @@ from pathlib import Path
 
 from roskdbench.board.content import README, Board
 from roskdbench.errors import UserError
+from roskdbench.report.contents import contents_of
 from roskdbench.report.formats.markdown import escape_markdown, markdown
-from roskdbench.report.tables import tables_of
 
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
 
@@ -18,8 +18,7 @@ def objection(board: Board, folder: Path) -> list[str]:
 
 def page(board: Board, folder: Path) -> str:
     """The README of the board, around whatever is written in the one that is there."""
-    results = board.results()
-    tables = markdown([table for name in results.plan.experiments for table in tables_of(results, name)])
+    tables = markdown(contents_of(board.results()).every)
     block = f"{BEGIN}\n\n{_made(board)}\n\n{tables}\n{END}\n"
     before = _written(folder) if (folder / README).is_file() else ""
     head, begin, rest = before.partition(BEGIN)

@@ -5,7 +5,21 @@ from typing import Annotated
 
 import typer
 
-from roskdbench.cli import check, data, doctor, leaderboard, look, methods, model_file, new, plan, report, run, store
+from roskdbench.cli import (
+    check,
+    claims,
+    data,
+    doctor,
+    leaderboard,
+    look,
+    methods,
+    model_file,
+    new,
+    plan,
+    report,
+    run,
+    store,
+)
 
 app = typer.Typer(
     help="Benchmark methods that distil robust students from noisy-label teachers.",
@@ -16,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 COMMANDS: dict[str, list[Callable[..., None]]] = {
-    "Work": [run.run, plan.plan, report.report, check.check],
+    "Work": [run.run, plan.plan, report.report, claims.claims, check.check],
     "One model": [model_file.attack, model_file.landscape],
     "Look": [look.suites, look.schema, doctor.doctor],
     "What there is": [

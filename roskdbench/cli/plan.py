@@ -23,7 +23,9 @@ def plan(
         bool, typer.Option("--measure", help="Time a few training steps here, to say how long the suite would take.")
     ] = False,
 ) -> None:
-    """Show what a suite comes to: jobs by kind, what sharing saves, what is in the store, how long the rest takes."""
+    """Show what a suite comes to: jobs by kind, what sharing saves, what is in the store, how long the rest takes, and
+    what of its claims it could see.
+    """
     from roskdbench.session import Session
     from roskdbench.store import Store
 
@@ -31,6 +33,12 @@ def plan(
     planned = session.planned(registry_found(folders), Store(store))
     print_plan(planned, console(), Store(store))
     _print_hours(planned, console(), Store(store), measure)
+    if planned.suite.claims:
+        from roskdbench.report.tables.foreseen import foreseen_table
+        from roskdbench.report.terminal import terminal_table
+
+        if table := foreseen_table(planned, Store(store)):
+            console().print(terminal_table(table))
 
 
 def _print_hours(planned: "Plan", screen: "Console", store: "Store", measure: bool) -> None:

@@ -41,7 +41,7 @@ def report(
 ) -> None:
     """Print the tables of a run; with --out, write them in all formats with their figures."""
     from roskdbench.errors import UserError, nearest
-    from roskdbench.report.contents import comparison_source, paper_table, tables_of
+    from roskdbench.report.contents import Contents, comparison_source, contents_of, paper_table
     from roskdbench.report.terminal import terminal_table
     from roskdbench.results import find_run
     from roskdbench.results import only as only_some
@@ -59,25 +59,24 @@ def report(
     results = only_some(find_run(name, kept, tuple(settings or ()), tuple(folders or ())), only or ())
     wanted = "paper" if table and compare == "none" else compare
     source = comparison_source(wanted, results, kept, tuple(folders or ()))
-    by_experiment = [] if table else [(each, tables_of(results, each, source)) for each in results.plan.experiments]
-    tables = paper_table(results, table, source) if table else [one for _, each in by_experiment for one in each]
+    contents = Contents(paper_table(results, table, source), []) if table else contents_of(results, source)
     if form == PAGES:
         from roskdbench.report.page.writing import write_page
 
-        pages = write_page(results, by_experiment, kept, registry, out or Path(f"{results.name}-page"))
+        pages = write_page(results, contents, kept, registry, out or Path(f"{results.name}-page"))
         typer.echo(f"wrote {pages[0]}")
         return
     written = []
     if out is not None:
         from roskdbench.report.folder import write_folder
 
-        written = write_folder(results, tables, kept, out, registry)
+        written = write_folder(results, contents.every, kept, out, registry)
     if form == TABLE:
         screen = console()
-        for one in tables:
+        for one in contents.every:
             screen.print(terminal_table(one))
     else:
         chosen = registry.find("format", STANDALONE if standalone else form).thing
-        typer.echo(chosen.write(tables, results), nl=False)
+        typer.echo(chosen.write(contents.every, results), nl=False)
     for path in written:
         typer.echo(f"wrote {path}", err=True)

@@ -95,12 +95,11 @@ def _pairs(option: str, texts: list[str]) -> dict[str, str]:
 
 
 def _print_tables(results: "Results", store: "Store", screen: "Console") -> None:
-    from roskdbench.report.tables import tables_of
+    from roskdbench.report.contents import contents_of
     from roskdbench.report.terminal import terminal_table
 
-    for experiment in results.plan.experiments:
-        for table in tables_of(results, experiment):
-            screen.print(terminal_table(table))
+    for table in contents_of(results).every:
+        screen.print(terminal_table(table))
     option = "" if store.root == STORE else f" --store {store.root}"
     screen.print(
         f"More: roskdbench report {results.name}{option} --compare paper --out DIR", markup=False, soft_wrap=True

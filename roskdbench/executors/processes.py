@@ -36,7 +36,7 @@ class _Worker:
 
 class ProcessExecutor:
     """Up to `workers` processes, started when they are first needed. One that dies is replaced. They are forked from
-    one process that has imported what they need; each starts for itself where GPUs or variables have to be there before.
+    one process that has imported what they need; each starts for itself where GPUs or variables must be there before.
 
     `visible` are values of CUDA_VISIBLE_DEVICES, which workers are spread over; `variables` are set for each of them.
     """

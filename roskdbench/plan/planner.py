@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from roskdbench.data.content import Located
 from roskdbench.errors import PlacedError, UserError, nearest
 from roskdbench.plan.block import Block
+from roskdbench.plan.claims import refuse_claims
 from roskdbench.plan.factory import JobFactory
 from roskdbench.plan.graph import Cell, Plan
 from roskdbench.plan.measuring_jobs import Measured
@@ -39,6 +40,7 @@ def plan(
         _fill(planned, factory, chosen)
         if any(choice.budget for experiment in suite.experiments.values() for choice in experiment.methods):
             planned.jobs = planned.needed()  # budgets were reckoned by trainings that nobody asked for
+    refuse_claims(planned)
     return planned
 
 

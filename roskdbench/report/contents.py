@@ -1,6 +1,7 @@
 """Which tables a report has, and what may stand beside their numbers."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 from roskdbench.errors import UserError
 from roskdbench.plan import Cell
@@ -10,12 +11,13 @@ from roskdbench.report.paper import Paper
 from roskdbench.report.table import Estimate, Table
 from roskdbench.report.tables import Maker, tables_of
 from roskdbench.report.tables.auc import auc_table
+from roskdbench.report.tables.claims import claims_table
 from roskdbench.report.tables.perturbed import perturbed_tables
 from roskdbench.report.tables.scores import score_table
 from roskdbench.results import Results, find_run
 from roskdbench.store import Store
 
-__all__ = ["NUMERALS", "comparison_source", "paper_table", "tables_of"]
+__all__ = ["NUMERALS", "Contents", "claims_table", "comparison_source", "contents_of", "paper_table", "tables_of"]
 
 NUMERALS = {"I": "table1", "II": "table2", "III": "table3"}
 
@@ -24,6 +26,26 @@ PAPER_TABLES: dict[str, Maker] = {
     "table2": perturbed_tables,
     "table3": lambda results, name, source: [table for table in [auc_table(results, name, source)] if table],
 }
+
+
+class Contents(NamedTuple):
+    """All tables of a report."""
+
+    whole: list[Table]
+    """Of the suite as a whole: its claims, if it has any."""
+    by_experiment: list[tuple[str, list[Table]]]
+
+    @property
+    def every(self) -> list[Table]:
+        """In the order of a report."""
+        return [*self.whole, *(table for _, tables in self.by_experiment for table in tables)]
+
+
+def contents_of(results: Results, source: ComparisonSource | None = None) -> Contents:
+    """The tables of a report."""
+    claims = claims_table(results)
+    by_experiment = [(each, tables_of(results, each, source)) for each in results.plan.experiments]
+    return Contents([] if claims is None else [claims], by_experiment)
 
 
 def paper_table(results: Results, numeral: str, source: ComparisonSource | None = None) -> list[Table]:

@@ -18,10 +18,11 @@ from roskdbench.results import Results
 from roskdbench.statistics.comparison import (
     ALONE,
     Difference,
+    OverRuns,
     Prior,
     holm,
     holm_levels,
-    over_trainings,
+    over_runs,
     paired,
     prior_of,
 )
@@ -83,7 +84,7 @@ class Evidence:
         of_runs = self._of_runs(values)
         if len(of_runs) < FEWEST_RUNS:
             return interval(draws.mean(0), LEVEL)
-        _, low, high, _ = self._over_runs(row, of_runs, draws, ALONE)(LEVEL)
+        _, low, high, _ = self._over_runs(row, of_runs, draws, ALONE).difference(LEVEL)
         return (max(0.0, low), min(1.0, high)) if _is_share(draws) else (low, high)
 
     def difference(self, one: Key, other: Key, values: Values, others: Values, source: Source) -> Difference | None:
@@ -117,7 +118,7 @@ class Evidence:
         if draws is None or against is None:
             return None
         if len(of_runs) >= FEWEST_RUNS:
-            judge = self._over_runs(one, of_runs, draws - against, prior)
+            judge = self._over_runs(one, of_runs, draws - against, prior).difference
             return partial(_as_far_as_shares_go, judge) if _is_share(draws) and _is_share(against) else judge
         return partial(paired, float(np.mean(list(each.values()))), (draws - against).mean(0))
 
@@ -128,12 +129,34 @@ class Evidence:
         folds = sorted({fold for fold, _ in values})
         return [float(np.mean([value for (where, _), value in values.items() if where == fold])) for fold in folds]
 
-    def _over_runs(self, row: Key, values: Sequence[float], draws: NDArray[np.float64], prior: Prior) -> Judge:
+    def contrast(
+        self, one: Key, other: Key | None, values: Values, others: Values | None, source: Source
+    ) -> OverRuns | None:
+        """A row's values, or their differences from another's, over runs; None of fewer than can be judged. Where the
+        metric has no draws, nothing is known of what the test part's share of its error is, and it is left out.
+        """
+        each = between(values, others) if others is not None else dict(values)
+        of_runs = self._of_runs(each)
+        if len(of_runs) < FEWEST_RUNS:
+            return None
+        draws = self._draws(one, sorted(each), source)
+        if draws is not None and other is not None:
+            against = self._draws(other, sorted(each), source)
+            draws = None if against is None else draws - against
+        if draws is None:
+            return over_runs(of_runs, self.shared(one))
+        return self._over_runs(one, of_runs, draws, ALONE)
+
+    def has_draws(self, row: Key, source: Source) -> bool:
+        """Whether it is known of a row's metric how far the test part moves it."""
+        return self._draws(row, sorted(self._cells.get(row, {})), source) is not None
+
+    def _over_runs(self, row: Key, values: Sequence[float], draws: NDArray[np.float64], prior: Prior) -> OverRuns:
         """The t over runs, with what draws of the test part [R, D] say of the variance."""
         shared = self.shared(row)
         if shared:
-            return partial(_t, values, shared, 0.0, float(np.nanvar(draws, axis=1).mean()), prior)
-        return partial(_t, values, 0.0, float(np.nanvar(draws.mean(0))), 0.0, prior)
+            return over_runs(values, shared, least=float(np.nanvar(draws, axis=1).mean()), prior=prior)
+        return over_runs(values, fixed=float(np.nanvar(draws.mean(0))), prior=prior)
 
     def same(self, one: Key, other: Key) -> bool:
         """Whether two rows are the same models: a method that does not know an axis has one for all of it."""
@@ -163,10 +186,6 @@ class Evidence:
     def _drawn(self, cell: Cell, source: Source) -> NDArray[np.floating] | None:
         jobs = (each.fingerprint for each in cell.measurements if each.measure == source.measure)
         return next((draws for job in jobs if (draws := self._results.draws(job, source.names)) is not None), None)
-
-
-def _t(values: Sequence[float], shared: float, fixed: float, least: float, prior: Prior, level: float) -> Difference:
-    return over_trainings(values, level, shared, fixed, least, prior)
 
 
 def _is_share(draws: NDArray[np.float64]) -> bool:

@@ -18,8 +18,17 @@ class Estimate:
     """Between which it lies, at 95 %, where that is known."""
 
 
-Value = Estimate | Difference | str | None
-"""What a cell of a table holds: a number, a difference, a word such as "diverged", or nothing."""
+@dataclass(frozen=True)
+class Word:
+    """Something said in a cell that is no trouble."""
+
+    text: str
+    good: bool | None = None
+    """Whether it is good or bad news; None where it is neither."""
+
+
+Value = Estimate | Difference | Word | str | None
+"""What a cell of a table holds: a number, a difference, a word, a trouble such as "diverged", or nothing."""
 
 
 @dataclass(frozen=True)

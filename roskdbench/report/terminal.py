@@ -1,6 +1,7 @@
 """Tables for a terminal: one under the other for each problem, so that they fit in eighty columns."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import accumulate
 
 from rich.console import Group, RenderableType
@@ -8,21 +9,40 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from roskdbench.report.formats.text import bounds, plain_number, signed
-from roskdbench.report.table import Table, Value
+from roskdbench.report.table import Table, Value, Word
 from roskdbench.statistics.comparison import Difference
 
 WIDTH = 80  # letters
 WIDE = 7  # columns
 LABEL = 12  # letters that a method's name has at least
+LONG = 40  # letters of a label that are told below the table
 SHORT = 6  # letters of a heading where there are more, unless two were the same
 
 
 def terminal_table(table: Table) -> RenderableType:
     """The table and its notes."""
+    table = _with_sentences_below(table)
     problems = dict.fromkeys(column.group for column in table.columns)
     notes = [Text(f"· {note}", style="dim") for note in table.notes]
     grids = [part for problem in problems for grid in _grids(table, problem) for part in (grid, Text(""))]
     return Group(Text(table.title, style="bold"), *grids, *notes, Text(""))
+
+
+def _with_sentences_below(table: Table) -> Table:
+    """A column of labels that are sentences has no room here: each is said once, in a note, after the row's first."""
+    long = [
+        place for place in range(1, len(table.labels)) if any(len(labels[place]) > LONG for labels, _ in table.rows)
+    ]
+    if not long:
+        return table
+    sentences = {labels[0]: ", ".join(labels[place] for place in long) for labels, _ in table.rows}
+    kept = [place for place in range(len(table.labels)) if place not in long]
+    return replace(
+        table,
+        labels=[table.labels[place] for place in kept],
+        rows=[([labels[place] for place in kept], cells) for labels, cells in table.rows],
+        notes=[*(f"{first}: {sentence}" for first, sentence in sentences.items()), *table.notes],
+    )
 
 
 def _grids(table: Table, problem: str) -> Iterator[Grid]:
@@ -73,8 +93,10 @@ def _text(cell: Value, brief: bool) -> Text:
     """The cell's text; a table with many columns has no room for spreads."""
     if cell is None:
         return Text("–", style="dim")
+    if isinstance(cell, Word):
+        return Text(cell.text, style="" if cell.good is None else "green" if cell.good else "red")
     if isinstance(cell, str):
-        return Text(cell, style="green" if cell == "passed" else "" if cell[0].isdigit() else "red")
+        return Text(cell, style="red")
     if isinstance(cell, Difference):
         text = Text(signed(cell.value), style="bold" if cell.sure else "")
         return text.append(f" {bounds(cell)}", style="dim not bold")

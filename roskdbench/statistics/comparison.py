@@ -85,6 +85,80 @@ def _trigamma_inverse(value: float) -> float:
     return float(found)
 
 
+class OverRuns(NamedTuple):
+    """A mean over runs, and what its t rests on."""
+
+    mean: float
+    runs: int
+    variance: float
+    """Of a run."""
+    freedom_of_variance: float
+    shared: float = 0.0
+    """The size of the test part over that of the training part where runs have splits or folds of one data set: they
+    share samples, so that their mean varies by more than their spread says (Nadeau and Bengio 2003).
+    """
+    fixed: float = 0.0
+    """Where all runs have one split, the variance that its test part gives their mean."""
+
+    @property
+    def error(self) -> float:
+        """The standard error of the mean."""
+        return math.sqrt(self._trained + self.fixed)
+
+    @property
+    def freedom(self) -> float:
+        """Degrees of freedom; by Satterthwaite where of the test part's share of the error much is known."""
+        if self._trained > 0 and self.fixed > 0:
+            return self.freedom_of_variance * ((self._trained + self.fixed) / self._trained) ** 2
+        return self.freedom_of_variance
+
+    @property
+    def _trained(self) -> float:
+        return self.variance * (1 / self.runs + self.shared)
+
+    def of(self, runs: int) -> "OverRuns":
+        """The same from another number of runs, as far as it can be foreseen."""
+        return self._replace(runs=runs, freedom_of_variance=max(1.0, float(runs - 1)))
+
+    def difference(self, level: float) -> Difference:
+        """With its interval, and the p-value of its being 0."""
+        from scipy import special  # quicker to import than scipy.stats
+
+        mean, error = self.mean, self.error
+        if error == 0:
+            return Difference(mean, mean, mean, 1.0 if mean == 0 else 0.0)
+        reach = float(special.stdtrit(self.freedom, (1 + level) / 2)) * error
+        return Difference(mean, mean - reach, mean + reach, float(2 * special.stdtr(self.freedom, -abs(mean) / error)))
+
+    def above(self, bound: float) -> float:
+        """The p-value of the mean's being above a bound."""
+        from scipy import special
+
+        if self.error == 0:
+            return 0.0 if self.mean > bound else 1.0
+        return float(special.stdtr(self.freedom, -(self.mean - bound) / self.error))
+
+    def below(self, bound: float) -> float:
+        """The p-value of the mean's being below a bound."""
+        return self._replace(mean=-self.mean).above(-bound)
+
+
+def over_runs(
+    values: Sequence[float], shared: float = 0.0, fixed: float = 0.0, least: float = 0.0, prior: Prior = ALONE
+) -> OverRuns:
+    """Of differences, or of values themselves. `least` is what the variance of a run is not taken to be under: what its
+    test part alone gives it. `prior` is what other rows say of it.
+    """
+    found = np.asarray(values, dtype=float)
+    freedom, variance = float(len(found) - 1), float(found.var(ddof=1))
+    if math.isinf(prior.freedom):
+        freedom, variance = prior.most, prior.variance
+    elif prior.freedom:
+        variance = (prior.freedom * prior.variance + freedom * variance) / (prior.freedom + freedom)
+        freedom = min(prior.freedom + freedom, prior.most)
+    return OverRuns(float(found.mean()), len(found), max(variance, least), freedom, shared, fixed)
+
+
 def over_trainings(
     values: Sequence[float],
     level: float,
@@ -93,35 +167,8 @@ def over_trainings(
     least: float = 0.0,
     prior: Prior = ALONE,
 ) -> Difference:
-    """The t over runs, of differences or of values themselves.
-
-    `shared` is the size of the test part over that of the training part where runs have splits or folds of one data
-    set: they share samples, so that their mean varies by more than their spread says (Nadeau and Bengio 2003). Where
-    all runs have one split, `fixed` is the variance that its test part gives their mean. `least` is what the variance
-    of a run is not taken to be under: what its test part alone gives it. `prior` is what other rows say of it.
-    """
-    found = np.asarray(values, dtype=float)
-    count = len(found)
-    freedom, variance = float(count - 1), float(found.var(ddof=1))
-    if math.isinf(prior.freedom):
-        freedom, variance = prior.most, prior.variance
-    elif prior.freedom:
-        variance = (prior.freedom * prior.variance + freedom * variance) / (prior.freedom + freedom)
-        freedom = min(prior.freedom + freedom, prior.most)
-    trained = max(variance, least) * (1 / count + shared)
-    error = trained + fixed
-    if trained > 0 and fixed > 0:
-        freedom *= (error / trained) ** 2  # Satterthwaite: of the test part's share much is known
-    return _by_t(float(found.mean()), error**0.5, freedom, level)
-
-
-def _by_t(mean: float, error: float, freedom: float, level: float) -> Difference:
-    from scipy import special  # quicker to import than scipy.stats
-
-    if error == 0:
-        return Difference(mean, mean, mean, 1.0 if mean == 0 else 0.0)
-    reach = float(special.stdtrit(freedom, (1 + level) / 2)) * error
-    return Difference(mean, mean - reach, mean + reach, float(2 * special.stdtr(freedom, -abs(mean) / error)))
+    """The t over runs, of differences or of values themselves, as `over_runs` has it."""
+    return over_runs(values, shared, fixed, least, prior).difference(level)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

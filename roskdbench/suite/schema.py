@@ -5,6 +5,7 @@ from typing import Annotated, get_args
 from pydantic import Field, StringConstraints, model_validator
 
 from roskdbench.errors import nearest
+from roskdbench.suite.claims import Claim
 from roskdbench.suite.declared import Declared
 from roskdbench.suite.experiments import Experiment
 from roskdbench.suite.noise import Annotators
@@ -23,6 +24,8 @@ class Suite(Declared):
     problems: Annotated[dict[Name, ProblemSpec], Field(min_length=1)]
     protocol: Protocol = Protocol()
     experiments: Annotated[dict[Name, Experiment], Field(min_length=1)]
+    claims: dict[Name, Claim] = {}
+    """What it says, before it runs, that its numbers will show; reports give each a verdict."""
 
     @model_validator(mode="after")
     def _problems_are_known(self) -> "Suite":

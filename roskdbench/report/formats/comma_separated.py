@@ -5,7 +5,7 @@ import io
 from collections.abc import Sequence
 
 from roskdbench.report.formats.registering import report_format
-from roskdbench.report.table import Estimate, Table
+from roskdbench.report.table import Estimate, Table, Word
 from roskdbench.results import Results
 from roskdbench.statistics.comparison import Difference
 
@@ -37,5 +37,5 @@ def as_csv(tables: Sequence[Table]) -> str:
                     low, high, p = (repr(each) for each in (cell.low, cell.high, cell.p))
                     writer.writerow([*head, repr(cell.value), "", "", low, high, p, int(cell.sure), ""])
                 elif cell is not None:
-                    writer.writerow([*head, *[""] * 7, cell])
+                    writer.writerow([*head, *[""] * 7, cell.text if isinstance(cell, Word) else cell])
     return out.getvalue()

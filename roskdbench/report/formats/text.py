@@ -1,6 +1,6 @@
 """Numbers and headings as text, the same in every format."""
 
-from roskdbench.report.table import TableColumn, Value
+from roskdbench.report.table import Estimate, TableColumn, Value, Word
 from roskdbench.statistics.comparison import Difference
 
 DIGITS = 3
@@ -32,15 +32,18 @@ def cell_text(cell: Value, bold: str, between: str) -> str:
     """A cell's text; only the mean is set in bold."""
     if cell is None:
         return "–" if between == " ± " else "--"
-    if isinstance(cell, str):
-        return cell
+    if isinstance(cell, Word | str):
+        return cell.text if isinstance(cell, Word) else cell
     if isinstance(cell, Difference):
         value = signed(cell.value)
         return f"{bold.format(value) if cell.sure else value} {bounds(cell)}"
     mean = plain_number(cell.mean)
-    mean = bold.format(mean) if cell.best else mean
+    return (bold.format(mean) if cell.best else mean) + _beside(cell, between)
+
+
+def _beside(cell: Estimate, between: str) -> str:
+    """The spread, else the interval."""
     if cell.spread is not None:
-        return f"{mean}{between}{plain_number(cell.spread)}"
-    if cell.low is not None and cell.high is not None:
-        return f"{mean} [{plain_number(cell.low)}, {plain_number(cell.high)}]"
-    return mean
+        return f"{between}{plain_number(cell.spread)}"
+    known = cell.low is not None and cell.high is not None
+    return f" [{plain_number(cell.low or 0.0)}, {plain_number(cell.high or 0.0)}]" if known else ""

@@ -6,7 +6,7 @@ Every text goes through a template that escapes it; data for scripts are JSON wi
 import json
 import re
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from itertools import groupby
@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 from roskdbench.artifact import DamagedArtifactError
 from roskdbench.errors import UserError, refusal
 from roskdbench.plugins import Registry
+from roskdbench.report.contents import Contents
 from roskdbench.report.figures.drawing import draw_all, figures_of
 from roskdbench.report.formats.text import cell_text, heading
 from roskdbench.report.page.facts import facts
 from roskdbench.report.page.links import PageLinks
-from roskdbench.report.table import Estimate, Table, Value
+from roskdbench.report.table import Estimate, Table, Value, Word
 from roskdbench.results import Results
 from roskdbench.statistics.comparison import Difference
 from roskdbench.store import Store
@@ -32,17 +33,16 @@ if TYPE_CHECKING:
 DENSITY = 2  # pixels of a picture to one of the page
 
 
-def write_page(
-    results: Results, tables: Sequence[tuple[str, Sequence[Table]]], store: Store, registry: Registry, folder: Path
-) -> list[Path]:
-    """Write the folder; the files of text, the index first. `tables` are by experiment."""
+def write_page(results: Results, contents: Contents, store: Store, registry: Registry, folder: Path) -> list[Path]:
+    """Write the folder; the files of text, the index first."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         pictures = [path for path in draw_all(results, store, folder / "figures", registry) if path.suffix == ".png"]
         drawn = {path.name: _width(path) for path in pictures}
         places = PageLinks(results)
-        shown = [(name, [_table(table, places, name) for table in each]) for name, each in tables]
-        pages = {"index.html": _index(results, shown, drawn, places, store, registry)}
+        shown = [(name, [_table(table, places, name) for table in each]) for name, each in contents.by_experiment]
+        whole = [_table(table, places, "") for table in contents.whole]
+        pages = {"index.html": _index(results, whole, shown, drawn, places, store, registry)}
         for title, registered in places.methods.items():
             own = [
                 (table, row)
@@ -52,9 +52,8 @@ def write_page(
                 if row["labels"][0] == title
             ]
             pages[places.page(title)] = _method(results, registry, title, registered, own, drawn)
-        every = [table for _, each in tables for table in each]
         formats = [entry.thing for entry in registry.of("format").values() if entry.thing.file]
-        pages |= {each.file: each.write(every, results) for each in formats}
+        pages |= {each.file: each.write(contents.every, results) for each in formats}
         for name, text in pages.items():
             (folder / name).write_text(text, "utf-8")
         return [folder / name for name in pages]
@@ -96,8 +95,10 @@ def _value(cell: Value) -> float | None:
 
 
 def _kind(cell: Value) -> str:
+    if isinstance(cell, Word):
+        return "" if cell.good is None else "best" if cell.good else "bad"
     if isinstance(cell, str):
-        return "" if cell == "passed" else "bad"
+        return "bad"
     return "best" if (isinstance(cell, Estimate) and cell.best) or (isinstance(cell, Difference) and cell.sure) else ""
 
 
@@ -127,6 +128,7 @@ def _width(picture: Path) -> int:
 
 def _index(
     results: Results,
+    whole: list[dict[str, Any]],
     shown: list[tuple[str, list[dict[str, Any]]]],
     drawn: Mapping[str, int],
     places: PageLinks,
@@ -151,6 +153,7 @@ def _index(
             title=suite.title or suite.suite,
             run=results.name,
             made_with=results.made_with,
+            whole=whole,
             experiments=experiments,
             methods=list(places.methods),
             landscapes=[f"{each['problem']}: {each['name']}" for each in data["landscapes"]],

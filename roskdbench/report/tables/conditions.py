@@ -5,7 +5,7 @@ from dataclasses import replace
 from roskdbench.report.comparison_source import ComparisonSource
 from roskdbench.report.evidence import Key
 from roskdbench.report.layout import Condition, Layout, layout_of, number_of, text_of
-from roskdbench.report.table import Table, TableColumn, Value
+from roskdbench.report.table import Table, TableColumn, Value, Word
 from roskdbench.results import Results
 from roskdbench.suite.measure import Column, ConditionRow
 
@@ -55,7 +55,7 @@ def _cell(layout: Layout, measure: str, place: Key, column: Column, row: Conditi
     runs = layout.values.get((*place, Condition(measure, facts=row.facts), metric))
     number = number_of(runs)
     if number and column.counts:
-        return f"{number.mean:,.0f}"
+        return Word(f"{number.mean:,.0f}")
     if runs and number and column.drawn:
         found = layout.evidence.interval(place, runs, layout.source(metric, measure, row.facts))
         return number if found is None else replace(number, low=found[0], high=found[1])

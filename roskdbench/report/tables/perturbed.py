@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from roskdbench.report.comparison_source import ComparisonSource
 from roskdbench.report.evidence import Key, Run
 from roskdbench.report.layout import CLEAN, Condition, Layout, facts_of, layout_of, number_of, text_of
-from roskdbench.report.table import Estimate, Table, TableColumn, Value
+from roskdbench.report.table import Estimate, Table, TableColumn, Value, Word
 from roskdbench.results import FACTS, Results
 from roskdbench.values import GREY_LEVELS, NO_PERTURBATION, USUAL, Facts
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 LOST, KEPT, CHECKS = "lost", "kept", "checks"
 AT_CHANCE = "at chance"
+PASSED = "passed"
 CHANCE = 0.5  # of an AUC
 COST = {LOST: "F1 lost", KEPT: "kept", CHECKS: "checks"}
 
@@ -120,7 +121,7 @@ def _cell(
 ) -> Value:
     clean = condition.facts == USUAL
     if metric == CHECKS:
-        return None if clean else verdicts.get(place)
+        return None if clean else _verdict(verdicts.get(place))
     if metric not in COST:
         return number_of(values.get((*place, condition, metric)))
     before, after = (values.get((*place, each, "f1"), {}) for each in (condition._replace(facts=USUAL), condition))
@@ -131,13 +132,17 @@ def _cell(
     return number_of({run: value / before[run] for run, value in after.items() if before.get(run, 0) > 0})
 
 
+def _verdict(word: str | None) -> Value:
+    return Word(word, good=True) if word == PASSED else word
+
+
 def _verdicts(layout: Layout, measure: str) -> dict[Key, str]:
     """Whether the checks of a row passed in every run, or what the first that failed says; a worse word goes before."""
     numbers = layout.numbers_of(measure)
     words = layout.measures[measure].verdicts(numbers)
     found: dict[Key, str] = {}
     for *place, check, _, value in layout.numbers(numbers[numbers["metric"].isin(list(words))], ["problem", "metric"]):
-        found.setdefault(tuple(place), "passed")
+        found.setdefault(tuple(place), PASSED)
         if value < 1 and not found[tuple(place)].endswith("?"):
             found[tuple(place)] = words[check]
     return found

@@ -1,0 +1,119 @@
+"""What the numbers say of a suite's claims: each at each of its places, judged together."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from roskdbench.plan.claims import AXES, KEPT, LOST, ClaimAt, Key, Metric, Unplaced, placed
+from roskdbench.report.evidence import FEWEST_RUNS, Source, Values, between
+from roskdbench.report.layout import Condition, Layout, layout_of
+from roskdbench.results import Results
+from roskdbench.statistics.claims import ClaimEvidence, Judged, judged
+from roskdbench.statistics.comparison import OverRuns
+from roskdbench.values import USUAL
+
+
+@dataclass(frozen=True)
+class ClaimFound:
+    """A claim at a place, what its runs show, and what became of it; a reason where it cannot be judged."""
+
+    at: ClaimAt | Unplaced
+    tested: ClaimEvidence | None = None
+    judged: Judged | None = None
+    reason: str = ""
+    whole: bool = True
+    """Whether the error knows of the test part, and not of trainings alone."""
+
+
+def claims_of(results: Results) -> list[ClaimFound]:
+    """The verdicts on all claims, Holm's correction over them."""
+    made: list[ClaimFound] = results.once(
+        "claims", lambda: _judged([_found(results, each) for each in _there(results)])
+    )
+    return made
+
+
+def _there(results: Results) -> Iterable[ClaimAt | Unplaced]:
+    """Claims of experiments that are not in these results are left out."""
+    whole = set(results.plan.experiments) == set(results.plan.suite.experiments)
+    return (each for each in placed(results.plan) if whole or isinstance(each, ClaimAt))
+
+
+def _judged(found: Sequence[ClaimFound]) -> list[ClaimFound]:
+    tested = [each.tested for each in found if each.tested is not None]
+    verdicts = iter(judged(tested))
+    return [
+        each if each.tested is None else ClaimFound(each.at, each.tested, next(verdicts), whole=each.whole)
+        for each in found
+    ]
+
+
+def _found(results: Results, at: ClaimAt | Unplaced) -> ClaimFound:
+    if isinstance(at, Unplaced):
+        return ClaimFound(at, reason=at.reason)
+    layout, said = layout_of(results, at.experiment, AXES), at.claim.statement
+    contrasts = []
+    whole = True
+    for right in at.rights:
+        reason = _lacking(layout, at, right)
+        contrast, known = (None, True) if reason else contrast_of(layout, at, right)
+        if contrast is None:
+            return ClaimFound(at, reason=reason or "its numbers are not defined")
+        if contrast.error == 0 and contrast.mean == 0 and said.relation == ">":
+            return ClaimFound(at, reason="both sides have the same numbers in every run")
+        whole = whole and known
+        contrasts.append(contrast)
+    return ClaimFound(at, ClaimEvidence(tuple(contrasts), said.by, said.within, said.relation == "=="), whole=whole)
+
+
+def _lacking(layout: Layout, at: ClaimAt, right: Key | float) -> str:
+    """Why a contrast cannot be judged; empty if it can."""
+    rows = [at.left, *([right] if isinstance(right, tuple) else [])]
+    for row in rows:
+        *key, problem = row
+        if state := layout.state(tuple(key), str(problem), at.metric.measure):
+            return f"{row[0]}: {state}"
+    if len(rows) > 1 and layout.evidence.same(rows[0], rows[1]):
+        return "both sides are the same models"
+    values = [_values(layout, row, at.metric) for row in rows]
+    runs = set.intersection(*(set(each) for each in values))
+    if not runs:
+        lacking = next((row for row, each in zip(rows, values, strict=True) if not each), rows[0])
+        return f"{lacking[0]} has no {at.metric.heading}"
+    judged_over = len({fold for fold, _ in runs}) if layout.evidence.folds > 1 else len(runs)
+    if judged_over < FEWEST_RUNS:
+        says = "run says" if judged_over == 1 else "runs say"
+        return f"{judged_over} {says} nothing of methods; it takes {FEWEST_RUNS}"
+    return ""
+
+
+def contrast_of(layout: Layout, at: ClaimAt, right: Key | float) -> tuple[OverRuns | None, bool]:
+    """One contrast over its runs, and whether its error knows of the test part."""
+    sign = at.claim.statement.sign
+    values = {run: sign * value for run, value in _values(layout, at.left, at.metric).items()}
+    source = _source(layout, at.metric)
+    if isinstance(right, tuple):
+        others = {run: sign * value for run, value in _values(layout, right, at.metric).items()}
+        found = layout.evidence.contrast(at.left, right, values, others, source)
+    else:
+        shifted = {run: value - sign * right for run, value in values.items()}
+        found = layout.evidence.contrast(at.left, None, shifted, None, source)
+    return found, layout.evidence.has_draws(at.left, source)
+
+
+def _source(layout: Layout, metric: Metric) -> Source:
+    return layout.source(metric.name, metric.measure, metric.facts)
+
+
+def _values(layout: Layout, row: Key, metric: Metric) -> Values:
+    """The metric's value in each run; what an attack left of F1, or took from it, from before and after."""
+
+    def under(condition: Condition, name: str) -> Values:
+        return layout.values.get((*row, condition, name), {})
+
+    condition = Condition(metric.measure, metric.subject, metric.facts)
+    if metric.name not in (KEPT, LOST) or metric.facts == USUAL:
+        return under(condition, metric.name)
+    before, after = under(condition._replace(facts=USUAL), "f1"), under(condition, "f1")
+    if metric.name == LOST:
+        return between(before, after)
+    return {run: value / before[run] for run, value in after.items() if before.get(run, 0) > 0}
