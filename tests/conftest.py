@@ -248,3 +248,12 @@ def moved_and_spread(run_of, precision):
     assert not exact.equals(rounded)  # the precision was really another
     moved, spread = (rounded - exact).mean(axis=1), exact.std(axis=1, ddof=1)
     return ((moved**2).mean() ** 0.5, (spread**2).mean() ** 0.5)
+
+
+def run_inline(suite, folder, settings=()):
+    """A suite run into a folder's store in this process; its results."""
+    from roskdbench.executors import ExecutorConfig
+    from roskdbench.session import Session
+
+    session = Session(suite, folder / "store", settings=list(settings), executor=ExecutorConfig(workers=1))
+    return session.run()[0]

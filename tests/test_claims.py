@@ -315,14 +315,14 @@ def test_a_claim_that_came_or_changed_after_the_numbers_says_so(claimed, tmp_pat
 @pytest.mark.parametrize(
     ("claim", "said"),
     [
-        ("baseline-9 > swa in f1", "it has no method 'baseline-9'; did you mean 'baseline-i'?"),
+        ("baseline-9 > swa in f1", "experiment 'main' has no method 'baseline-9'; did you mean 'baseline-i'?"),
         ("swa > baseline-i in f2", "measures no 'f2'"),
         ("swa > baseline-i in f1 on lesions", "no problem 'lesions'"),
         ("swa > baseline-i in f1 under symmetric", "no noise 'symmetric'"),
         ("swa > baseline-i in f1 with B", "no student 'B'"),
         ("swa > baseline-i in f1 from table9", "the suite has no experiment 'table9'"),
         ("f1 of swa at overlap .4 > at 1", "has no overlap 1; known: 0.4"),
-        ("f1 of swa at depth 4 > at 1", "'depth' is no axis"),
+        ("f1 of swa at depth 4 > at 1", "has no axis 'depth'"),
         ("swa > baseline-i in f1 after pgd", "measures no 'f1' after 'pgd'"),
         ("swa over baseline-i in f1", "'over' stands where one of"),
     ],

@@ -238,7 +238,7 @@ def test_help_imports_little_more_than_typer():
 
 def test_the_schema_describes_every_key():
     schema = json.loads(command("schema").stdout)
-    assert set(schema["properties"]) == {"suite", "title", "problems", "protocol", "experiments", "extends"}
+    assert set(schema["properties"]) == {"suite", "title", "problems", "protocol", "experiments", "claims", "extends"}
     assert schema["additionalProperties"] is False
     average = schema["$defs"]["Protocol"]["properties"]["average"]
     assert average["description"].startswith("How precision, recall and F1 are averaged")

@@ -217,7 +217,8 @@ def _provenance(board: Board) -> str:
 
 def _cell(facts: Mapping[str, Any]) -> Cell:
     measurements = tuple(Measurement(**each) for each in facts["measurements"])
-    return Cell(**{**facts, "measurements": measurements})
+    points = tuple((str(axis), at) for axis, at in facts.get("points", ()))
+    return Cell(**{**facts, "measurements": measurements, "points": points})
 
 
 def as_csv(rows: Iterable[ResultRow]) -> str:

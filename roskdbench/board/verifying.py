@@ -168,7 +168,7 @@ def _text(place: Place) -> str:
 
 def _as_much_said(ours: Cell, theirs: Cell) -> Cell:
     """Our cell without what a board made before there was a word for it does not say."""
-    silent = {name: getattr(theirs, name) for name in ("cost", "family") if not getattr(theirs, name)}
+    silent = {name: getattr(theirs, name) for name in ("cost", "family", "points") if not getattr(theirs, name)}
     return replace(ours, **silent)
 
 

@@ -115,6 +115,8 @@ class Overlapping(Teachers):
     """Whether teachers take as many epochs as on all of the data, or as many steps; the protocol's way if left out."""
     size: Literal["by-overlap", "fixed"] | None = None
     """Whether subsets grow with their overlap, or have 1/k of the data; the protocol's way if left out."""
+    networks: list[NetworkSpec] | None = None
+    """Their networks, which may be one and the same; the protocol's if left out."""
     trained_by: MethodChoice | None = None
     """The method that teachers are trained by, such as gce; on labels alone if left out."""
 
@@ -123,12 +125,13 @@ class Overlapping(Teachers):
         construction = self.construction or protocol.construction
         ratio = overlap if self.ratio is None else self.ratio
         size, steps = self.size or protocol.subset_size, self.steps or protocol.subset_steps
-        count = len(protocol.teachers)
+        networks = self.networks or protocol.teachers
+        count = len(networks)
         return [
             TeacherSlot(
                 network,
                 Subset(construction, count, ratio, index, size == "fixed", steps == "equal"),
                 self.trained_by,
             )
-            for index, network in enumerate(protocol.teachers)
+            for index, network in enumerate(networks)
         ]

@@ -9,6 +9,7 @@ from roskdbench.errors import PlacedError, nearest
 from roskdbench.plan.graph import Cell, Plan
 from roskdbench.suite.claims import Claim, Statement, as_number
 from roskdbench.suite.measure import Column, Measure
+from roskdbench.suite.parameter_axes import point_text
 from roskdbench.values import STUDENT, USUAL, Facts
 
 AXES = ("student", "overlap", "noise")
@@ -137,54 +138,95 @@ def _named(wanted: str, columns: Iterable[tuple[str, Column]]) -> tuple[str, Col
 
 def _places(said: Statement, cells: Sequence[Cell], metric: Metric, name: str, claim: Claim) -> Iterator[ClaimAt | str]:
     """The claim at each place, or the reason why there is none."""
-    rows: list[str] = []
-    for method in said.methods:
-        titles = _titles(method, cells)
-        if len(titles) != 1:
-            every = {title for cell in cells for title in (cell.method, cell.registered)}
-            reason = (
-                f"'{method}' may be {' or '.join(titles)}: say which by its title, in quotes"
-                if titles
-                else f"it has no method '{method}'; {nearest(method, every)}"
-            )
-            yield f"experiment '{cells[0].experiment}': {reason}"
-            return
-        rows.append(titles[0])
-    left, *right = rows
+    head = f"experiment '{cells[0].experiment}'"
+    objection = _unknown(said, cells)
+    rows = objection or (_along_parameter if _is_parameter(said, cells) else _along_grid)(said, cells)
+    if isinstance(rows, str):
+        yield f"{head} {rows}"
+        return
     models: dict[Key, list[str]] = {}
     for cell in cells:
         models.setdefault(_key(cell), []).append(cell.scores)
     seen: list[list[list[str]]] = []
-    if isinstance(points := _points(said, cells), str):
-        yield points
-        return
+    for student, overlap, noise, problem in _open(said, cells):
+        place = {"student": student, "overlap": overlap, "noise": noise}
+        for what, (first, *others) in rows:
+            left, *keys = [
+                (title, *({**place, **moved}[axis] for axis in AXES), problem) for title, moved in (first, *others)
+            ]
+            rights: list[Key | float] = [*keys] if said.right is None or keys else [float(said.right)]
+            compared = [models.get(key, []) for key in (left, *keys)]
+            if all(compared) and compared not in seen:  # rows that do not know an axis are the same models along it
+                seen.append(compared)
+                where = ", ".join(part for part in (_where(said, cells, place, problem), what) if part)
+                yield ClaimAt(name, claim, cells[0].experiment, problem, metric, left, tuple(rights), where)
+    if not seen:
+        yield f"{head} has no place with all that it names"
+
+
+Side = tuple[str, dict[str, Any]]
+"""A row's title, and where on the grid it stands if that is not the place's."""
+Rows = list[tuple[str, list[Side]]]
+"""What is compared, the first with each of the others, and what to say of it beside the place."""
+
+
+def _unknown(said: Statement, cells: Sequence[Cell]) -> str:
+    """What it names of the grid that is not there; empty if all is."""
     for what, chosen in (("problem", said.problems), ("student", said.students), ("noise", said.noises)):
         known = {getattr(cell, what) for cell in cells}
         for each in chosen:
             if each not in known:
-                yield f"experiment '{cells[0].experiment}' has no {what} '{each}'; {nearest(each, known)}"
-                return
-    found = False
-    for student, overlap, noise, problem in _open(said, cells):
-        place = {"student": student, "overlap": overlap, "noise": noise}
-        own = {**place, **({said.axis: points[0]} if said.axis else {})}
-        first = (left, *(own[axis] for axis in AXES), problem)
-        rights: list[Key | float] = (
-            [(left, *({**place, said.axis: point}[axis] for axis in AXES), problem) for point in points[1:]]
-            if said.axis
-            else [(right[0], *(place[axis] for axis in AXES), problem)]
-            if right
-            else [float(said.right or 0.0)]
-        )
-        keys = [first, *(each for each in rights if isinstance(each, tuple))]
-        compared = [models.get(key, []) for key in keys]
-        if all(compared) and compared not in seen:  # rows that do not know an axis are the same models all along it
-            found = True
-            seen.append(compared)
-            where = _where(said, cells, place, problem)
-            yield ClaimAt(name, claim, cells[0].experiment, problem, metric, first, tuple(rights), where)
-    if not found:
-        yield f"experiment '{cells[0].experiment}' has no place with all that it names"
+                return f"has no {what} '{each}'; {nearest(each, known)}"
+    return ""
+
+
+def _is_parameter(said: Statement, cells: Sequence[Cell]) -> bool:
+    return bool(said.axis) and said.axis not in AXES and any(said.axis in dict(cell.points) for cell in cells)
+
+
+def _along_parameter(said: Statement, cells: Sequence[Cell]) -> Rows | str:
+    """One method at several points of a parameter, for each point of its other axes."""
+    groups: dict[tuple[tuple[str, str | float], ...], dict[str | float, str]] = {}
+    for cell in cells:
+        points = dict(cell.points)
+        if cell.registered == said.left and said.axis in points:
+            at = points.pop(said.axis)
+            groups.setdefault(tuple(points.items()), {})[at] = cell.method
+    if not groups:
+        return f"has no row of '{said.left}' along {said.axis}"
+    wanted: list[str | float] = []
+    known = {at for group in groups.values() for at in group}
+    for text in (said.at, *said.against):
+        number = as_number(text)
+        point = text if number is None or number not in known else number
+        if point not in known:
+            return f"has no {said.axis} {text}; {nearest(text, map(point_text, known))}"
+        wanted.append(point)
+    found: Rows = []
+    for others, titles in groups.items():
+        if all(point in titles for point in wanted):
+            what = ", ".join(f"{axis} {point_text(at)}" for axis, at in others)
+            found.append((what, [(titles[point], {}) for point in wanted]))
+    return found
+
+
+def _along_grid(said: Statement, cells: Sequence[Cell]) -> Rows | str:
+    """Methods against each other or a number, or one at several points of an axis of the grid."""
+    titles: list[str] = []
+    for method in said.methods:
+        rows = _titles(method, cells)
+        if len(rows) > 1:
+            return f"has several: '{method}' may be {' or '.join(rows)}: say which by its title, in quotes"
+        if not rows:
+            every = {title for cell in cells for title in (cell.method, cell.registered)}
+            return f"has no method '{method}'; {nearest(method, every)}"
+        titles.append(rows[0])
+    points = _points(said, cells)
+    if isinstance(points, str):
+        return points
+    if points:
+        return [("", [(titles[0], {said.axis: point}) for point in points])]
+    return [("", [(title, {}) for title in titles])]
 
 
 def _key(cell: Cell) -> Key:
@@ -204,14 +246,15 @@ def _points(said: Statement, cells: Sequence[Cell]) -> list[Any] | str:
     if not said.axis:
         return []
     if said.axis not in AXES:
-        return f"'{said.axis}' is no axis of experiment '{cells[0].experiment}'; {nearest(said.axis, AXES)}"
+        axes = {*AXES, *(axis for cell in cells for axis, _ in cell.points)}
+        return f"has no axis '{said.axis}'; {nearest(said.axis, axes)}"
     known = list(dict.fromkeys(getattr(cell, said.axis) for cell in cells))
     found = []
     for text in (said.at, *said.against):
         point = as_number(text) if said.axis == "overlap" else text
         if point not in known:
             values = {f"{each:g}" if isinstance(each, float) else str(each) for each in known}
-            return f"experiment '{cells[0].experiment}' has no {said.axis} {text}; {nearest(text, values)}"
+            return f"has no {said.axis} {text}; {nearest(text, values)}"
         found.append(point)
     return found
 

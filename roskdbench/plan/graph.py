@@ -31,6 +31,7 @@ class Cell:
     trainings: int  # networks that a script for this cell alone would train
     cost: float | None = None  # passes of its trainings, relative to those of its student on labels alone
     family: str = ""  # the group of methods that it belongs to
+    points: tuple[tuple[str, str | float], ...] = ()  # where its row stands on axes of the method's parameters
 
 
 def fingerprints_of(cell: Cell) -> list[str]:

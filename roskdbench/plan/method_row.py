@@ -9,6 +9,7 @@ from roskdbench.fingerprint import canonical_json
 from roskdbench.method import Method, code_identity, make_method
 from roskdbench.plugins import Registry
 from roskdbench.suite import MethodChoice, Protocol
+from roskdbench.suite.parameter_axes import point_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +55,8 @@ class MethodRow:
     training: StudentTraining
     as_costly_as: "MethodRow | None" = None
     """The row whose cost its students' epochs are stretched to."""
+    points: tuple[tuple[str, str | float], ...] = ()
+    """Where it stands on axes of its parameters."""
 
     @classmethod
     def of(cls, choice: MethodChoice, registry: Registry, protocol: Protocol) -> "MethodRow":
@@ -82,7 +85,7 @@ class MethodRow:
             if not method.trains_student:
                 raise UserError(f"method '{choice.method}' trains no student that could be given a budget")
         usual_title = type(method).title() + ("" if other is None else f" (budget of {other.title})")
-        title = choice.title or usual_title
+        title = ", ".join([choice.title or usual_title, *(f"{axis} {point_text(at)}" for axis, at in choice.points)])
         if title.startswith("_"):
             raise UserError(f"the title '{title}' begins with an underscore, and legends leave such titles out")
-        return cls(choice.method, title, method, training, other)
+        return cls(choice.method, title, method, training, other, choice.points)

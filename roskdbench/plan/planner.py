@@ -167,4 +167,5 @@ def _cells(
                 trainings=teachers + row.method.trains_student,
                 cost=round(block.cost(subjects[0], student), 3),
                 family=type(row.method).listed_under(),
+                points=row.points,
             )

@@ -9,7 +9,10 @@ from roskdbench.suite.schema import Suite
 def described(registry: Registry) -> dict[str, Any]:
     """What a suite may say, for editors."""
     schema = Suite.model_json_schema()
-    schema["properties"]["extends"] = {"type": "string", "description": "A suite to lay this one over."}
+    schema["properties"]["extends"] = {
+        "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+        "description": "A suite to lay this one over, or several, each over those before it.",
+    }
     definitions = schema.setdefault("$defs", {})
     filled: set[str] = set()
     _fill(schema, registry, definitions, filled)

@@ -11,6 +11,7 @@ from roskdbench.suite.elsewhere import Elsewhere
 from roskdbench.suite.measure import Measure
 from roskdbench.suite.metric_presets import Shown
 from roskdbench.suite.noise import NO_NOISE, Noise
+from roskdbench.suite.parameter_axes import AxisPoint, axis_name, spread_out, with_points
 from roskdbench.suite.plugged import one_of
 from roskdbench.suite.protocol import Network, NetworkSpec, Share
 
@@ -39,10 +40,18 @@ class _MethodChoice(Declared):
         """The name of the method whose cost is to be met."""
         return None if self.budget is None else self.budget[3:].strip()
 
+    along: dict[str, AxisPoint] = {}
+    """Where the row stands on axes of its parameters; made of `PARAMETER: {axis: [...]}`."""
+
     @property
     def parameters(self) -> dict[str, Any]:
         """Everything said about the method but its name and title."""
-        return dict(self.model_extra or {})
+        return with_points(self.model_extra or {}, self.along)
+
+    @property
+    def points(self) -> tuple[tuple[str, str | float], ...]:
+        """The axes by their names, and where on them it stands."""
+        return tuple((axis_name(path), point.label) for path, point in self.along.items())
 
 
 def _method_from_name(value: Any) -> Any:
@@ -69,7 +78,8 @@ class Experiment(Declared):
     """The table or figure of the paper that this experiment repeats."""
     problems: list[str] = []
     """Names from the suite's problems; all of them if left out."""
-    methods: Annotated[list[MethodChoice], Field(min_length=1)]
+    methods: Annotated[list[MethodChoice], BeforeValidator(spread_out), Field(min_length=1)]
+    """Names, or mappings with parameters. `temperature: {axis: [.5, 1, 2]}` is a row at each of these points."""
     students: Annotated[list[Network], Field(min_length=1)] = [NetworkSpec(model="resnet18")]
     overlap: Annotated[list[Share], Field(min_length=1)] = [0.4]
     noise: Annotated[list[Noise], Field(min_length=1)] = [NO_NOISE]

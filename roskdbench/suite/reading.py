@@ -1,4 +1,6 @@
-"""From YAML files to a checked Suite: `extends`, `--set`, and errors that name file, line and nearest key."""
+"""From YAML files to a checked Suite: `extends` (of several the last lies above the others), `--set`, and errors that
+name file, line and nearest key.
+"""
 
 import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -41,8 +43,8 @@ class _Document:
 
 
 def suite_names() -> list[str]:
-    """The bundled suites."""
-    return sorted(path.stem for path in bundled("suites").glob("*.yaml"))
+    """The bundled suites; files that begin with an underscore are parts of them."""
+    return sorted(path.stem for path in bundled("suites").glob("*.yaml") if not path.stem.startswith("_"))
 
 
 def find_suite(name: str | Path) -> Path:
@@ -107,15 +109,15 @@ def _read(path: Path, seen: tuple[Path, ...]) -> _Document:
         raise UserError(f"{path}: a suite is a mapping with the keys suite, problems, protocol and experiments")
     document = _Document({})
     document.data = _plain(node, (), path, document.places)
-    base = document.data.pop("extends", None)
-    if base is None:
-        return document
-    try:
-        below = _read(_extended(path, str(base)), (*seen, path.resolve()))
-    except UserError as error:
-        raise UserError(f"{document.place(('extends',))}: {error}") from None
-    places = {**below.places, **document.places}
-    return _Document(_over(below.data, document.data), places)
+    bases = document.data.pop("extends", [])
+    for base in reversed(bases if isinstance(bases, list) else [bases]):
+        try:
+            below = _read(_extended(path, str(base)), (*seen, path.resolve()))
+        except UserError as error:
+            raise UserError(f"{document.place(('extends',))}: {error}") from None
+        places = {**below.places, **document.places}
+        document = _Document(_over(below.data, document.data), places)
+    return document
 
 
 def _extended(path: Path, base: str) -> Path:
