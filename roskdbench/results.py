@@ -114,8 +114,10 @@ def only(results: Results, experiments: Iterable[str]) -> Results:
 Numbers = list[tuple[Facts, list[list[Any]]]]
 
 
-def collect(plan: Plan, store: Store, reasons: dict[str, str] | None = None) -> Results:
-    """The numbers of a plan's cells that are in the store. `reasons` tells of jobs that failed."""
+def collect(plan: Plan, store: Store, reasons: dict[str, str] | None = None, record: Path | None = None) -> Results:
+    """The numbers of a plan's cells that are in the store. `reasons` tells of jobs that failed, the run's `record`
+    since when its claims stand; that of a run of its name if left out.
+    """
     reasons = reasons or {}
     blocks: list[tuple[tuple[Any, ...], list[list[Any]]]] = []
     gaps: list[Gap] = []
@@ -145,7 +147,7 @@ def collect(plan: Plan, store: Store, reasons: dict[str, str] | None = None) -> 
         lambda fingerprint: read_draws(store.path(fingerprint)),
         _test_sizes(plan, store),
         _seconds(plan, store),
-        stated_in(store.root / "runs" / f"{run_name(plan)}.json"),
+        stated_in(record or store.root / "runs" / f"{run_name(plan)}.json"),
     )
 
 
@@ -297,4 +299,4 @@ def find_run(name: str | None, store: Store, settings: tuple[str, ...], folders:
 
 
 def _of_record(path: Path, store: Store) -> Results:
-    return collect(planned_again(path), store, reasons_in(path))
+    return collect(planned_again(path), store, reasons_in(path), path)

@@ -105,7 +105,7 @@ def _notes(found: Sequence[ClaimFound]) -> list[str]:
     for each in found:
         if each.reason:
             reasons.setdefault(each.reason, []).append(each.at.name)
-    lines += [f"{NOT_JUDGED}: {', '.join(dict.fromkeys(names))}. {reason}." for reason, names in reasons.items()]
+    lines += [f"{NOT_JUDGED}: {', '.join(dict.fromkeys(names))}: {reason}." for reason, names in reasons.items()]
     return lines
 
 
