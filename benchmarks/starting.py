@@ -1,4 +1,4 @@
-"""What the start of workers costs a short run: forked from one that has imported what they need, against each by itself.
+"""What the start of workers costs a short run: forked from one that has imported all, against each by itself.
 
     python benchmarks/starting.py [WORKERS...]
 

@@ -115,9 +115,7 @@ Numbers = list[tuple[Facts, list[list[Any]]]]
 
 
 def collect(plan: Plan, store: Store, reasons: dict[str, str] | None = None, record: Path | None = None) -> Results:
-    """The numbers of a plan's cells that are in the store. `reasons` tells of jobs that failed, the run's `record`
-    since when its claims stand; that of a run of its name if left out.
-    """
+    """The numbers of a plan's cells that are in the store. `reasons` tells of jobs that failed, `record` of claims."""
     reasons = reasons or {}
     blocks: list[tuple[tuple[Any, ...], list[list[Any]]]] = []
     gaps: list[Gap] = []
