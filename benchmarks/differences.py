@@ -20,8 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from roskdbench.report.evidence import FEWEST_RUNS
-from roskdbench.statistics.comparison import Difference, holm, over_trainings, paired, prior_of
+from roskdbench.statistics.comparison import FEWEST_RUNS, Difference, holm, over_trainings, paired, prior_of
 
 Values = NDArray[np.float64]
 PATIENTS, RIVALS, DRAWS, LEVEL = 400, 7, 300, 0.95

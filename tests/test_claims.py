@@ -185,6 +185,10 @@ def test_so_many_runs_settle_it_and_one_fewer_does_not():
     assert shares[1] > POWER - 0.02
 
 
+def test_what_two_runs_would_settle_takes_three():
+    assert runs_to_settle(ClaimEvidence((OverRuns(1.0, 5, 1e-12, 4.0),))) == 3
+
+
 def test_where_the_test_part_is_too_small_no_number_of_runs_will_do():
     assert runs_to_settle(ClaimEvidence((OverRuns(0.02, 5, 0.01**2, 4.0, fixed=0.02**2),))) is None
     assert runs_to_settle(ClaimEvidence((OverRuns(0.02, 5, 0.01**2, 4.0, fixed=0.002**2),))) is not None

@@ -146,7 +146,7 @@ def _places(said: Statement, cells: Sequence[Cell], metric: Metric, name: str, c
         return
     models: dict[Key, list[str]] = {}
     for cell in cells:
-        models.setdefault(_key(cell), []).append(cell.scores)
+        models.setdefault(key_of(cell), []).append(cell.scores)
     seen: list[list[list[str]]] = []
     for student, overlap, noise, problem in _open(said, cells):
         place = {"student": student, "overlap": overlap, "noise": noise}
@@ -229,7 +229,8 @@ def _along_grid(said: Statement, cells: Sequence[Cell]) -> Rows | str:
     return [("", [(title, {}) for title in titles])]
 
 
-def _key(cell: Cell) -> Key:
+def key_of(cell: Cell) -> Key:
+    """Where a cell stands."""
     return (cell.method, *(getattr(cell, axis) for axis in AXES), cell.problem)
 
 

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from roskdbench.plan.claims import AXES, KEPT, LOST, ClaimAt, Key, Metric, Unplaced, placed
-from roskdbench.report.evidence import FEWEST_RUNS, Source, Values, between
+from roskdbench.report.evidence import Values, between
 from roskdbench.report.layout import Condition, Layout, layout_of
 from roskdbench.results import Results
 from roskdbench.statistics.claims import ClaimEvidence, Judged, judged
-from roskdbench.statistics.comparison import OverRuns
+from roskdbench.statistics.comparison import FEWEST_RUNS, OverRuns
 from roskdbench.values import USUAL
 
 
@@ -90,7 +90,7 @@ def contrast_of(layout: Layout, at: ClaimAt, right: Key | float) -> tuple[OverRu
     """One contrast over its runs, and whether its error knows of the test part."""
     sign = at.claim.statement.sign
     values = {run: sign * value for run, value in _values(layout, at.left, at.metric).items()}
-    source = _source(layout, at.metric)
+    source = layout.source(at.metric.name, at.metric.measure, at.metric.facts)
     if isinstance(right, tuple):
         others = {run: sign * value for run, value in _values(layout, right, at.metric).items()}
         found = layout.evidence.contrast(at.left, right, values, others, source)
@@ -98,10 +98,6 @@ def contrast_of(layout: Layout, at: ClaimAt, right: Key | float) -> tuple[OverRu
         shifted = {run: value - sign * right for run, value in values.items()}
         found = layout.evidence.contrast(at.left, None, shifted, None, source)
     return found, layout.evidence.has_draws(at.left, source)
-
-
-def _source(layout: Layout, metric: Metric) -> Source:
-    return layout.source(metric.name, metric.measure, metric.facts)
 
 
 def _values(layout: Layout, row: Key, metric: Metric) -> Values:

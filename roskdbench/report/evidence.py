@@ -17,6 +17,7 @@ from roskdbench.plan import Cell
 from roskdbench.results import Results
 from roskdbench.statistics.comparison import (
     ALONE,
+    FEWEST_RUNS,
     Difference,
     OverRuns,
     Prior,
@@ -46,10 +47,6 @@ class Source(NamedTuple):
 
 Judge = Callable[[float], Difference]
 """Gives a difference with its interval at any level."""
-
-
-FEWEST_RUNS = 3
-"""Of which the t over runs says something of methods."""
 
 
 class Evidence:

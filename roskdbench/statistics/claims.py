@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from roskdbench.statistics.comparison import SMALL, OverRuns, holm
+from roskdbench.statistics.comparison import FEWEST_RUNS, SMALL, OverRuns, holm
 
 POWER = 0.8
 MOST_RUNS = 1000
@@ -111,7 +111,7 @@ def runs_to_settle(claim: ClaimEvidence, level: float = SMALL) -> int | None:
 
     if not settled(MOST_RUNS):
         return None
-    low, high = 1, MOST_RUNS  # the first is too few to be judged, the second enough
+    low, high = FEWEST_RUNS - 1, MOST_RUNS  # the first is too few to be judged, the second enough
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if settled(middle) else (middle, high)

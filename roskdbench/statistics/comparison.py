@@ -12,6 +12,8 @@ from roskdbench.statistics.intervals import interval
 SMALL = 0.05
 FEWEST_ROWS = 3
 """Of which variances say something of each other."""
+FEWEST_RUNS = 3
+"""Of which the t over runs says something of methods."""
 
 
 class Difference(NamedTuple):

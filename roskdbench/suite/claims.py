@@ -22,7 +22,6 @@ from pydantic import BeforeValidator, model_validator
 from roskdbench.suite.declared import Declared
 
 RELATIONS = (">", ">=", "<", "<=", "==")
-GRID_AXES = ("overlap", "noise", "student")
 
 
 @dataclass(frozen=True)

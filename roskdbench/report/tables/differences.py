@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from roskdbench.report.evidence import FEWEST_RUNS, Key
+from roskdbench.report.evidence import Key
 from roskdbench.report.layout import Condition, Layout, layout_of, text_of
 from roskdbench.report.table import Table, TableColumn, Value
 from roskdbench.results import Results
-from roskdbench.statistics.comparison import Difference
+from roskdbench.statistics.comparison import FEWEST_RUNS, Difference
 from roskdbench.statistics.intervals import DRAWS
 from roskdbench.statistics.ranks import FEWEST, LEAST, Ranks, ranks
 from roskdbench.suite.experiments import EVERY_CELL

@@ -6,15 +6,14 @@ from dataclasses import replace
 
 from roskdbench.errors import UserError
 from roskdbench.plan import Plan
-from roskdbench.plan.claims import AXES, ClaimAt, placed
+from roskdbench.plan.claims import AXES, ClaimAt, key_of, placed
 from roskdbench.report.claims import contrast_of
-from roskdbench.report.evidence import FEWEST_RUNS
 from roskdbench.report.layout import layout_of
 from roskdbench.report.table import Estimate, Table, TableColumn, Value, Word
 from roskdbench.results import Results, find_run
 from roskdbench.runs import run_name, runs
 from roskdbench.statistics.claims import ClaimEvidence, smallest_effect
-from roskdbench.statistics.comparison import SMALL, OverRuns
+from roskdbench.statistics.comparison import FEWEST_RUNS, SMALL, OverRuns
 from roskdbench.store import Store
 
 SMALL_FORM = "-small"
@@ -72,8 +71,7 @@ def _runs(planned: Plan, each: ClaimAt) -> int:
     cells = [
         (cell.fold, cell.seed)
         for cell in planned.cells
-        if cell.experiment == each.experiment
-        and (cell.method, *(getattr(cell, axis) for axis in AXES), cell.problem) == each.left
+        if cell.experiment == each.experiment and key_of(cell) == each.left
     ]
     folds = {fold for fold, _ in cells}
     return len(folds) if len(folds) > 1 else len(cells)

@@ -1,8 +1,8 @@
 """The notes under a table: what its numbers are, and what they are not."""
 
-from roskdbench.report.evidence import FEWEST_RUNS
 from roskdbench.report.layout import Layout, layout_of
 from roskdbench.results import Results
+from roskdbench.statistics.comparison import FEWEST_RUNS
 from roskdbench.suite import Suite
 from roskdbench.suite.departures import departures
 from roskdbench.suite.experiments import EVERY_CELL

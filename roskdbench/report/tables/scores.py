@@ -8,11 +8,11 @@ import numpy as np
 from roskdbench.method.families import place_of
 from roskdbench.plan import Cell
 from roskdbench.report.comparison_source import ComparisonSource
-from roskdbench.report.evidence import FEWEST_RUNS
 from roskdbench.report.layout import Condition, Layout, layout_of, number_of, text_of
 from roskdbench.report.table import Estimate, Table, TableColumn, Value
 from roskdbench.report.tables.notes import notes
 from roskdbench.results import Results
+from roskdbench.statistics.comparison import FEWEST_RUNS
 from roskdbench.suite.measure import Column
 
 
