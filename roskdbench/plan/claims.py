@@ -6,13 +6,12 @@ from itertools import product
 from typing import Any
 
 from roskdbench.errors import PlacedError, nearest
-from roskdbench.plan.graph import Cell, Plan
+from roskdbench.plan.graph import AXES, Cell, Plan
 from roskdbench.suite.claims import Claim, Statement, as_number
 from roskdbench.suite.measure import Column, Measure
 from roskdbench.suite.parameter_axes import point_text
 from roskdbench.values import STUDENT, USUAL, Facts
 
-AXES = ("student", "overlap", "noise")
 KEPT, LOST = "kept", "lost"
 SHARES = {KEPT: "kept of F1", LOST: "F1 lost"}
 

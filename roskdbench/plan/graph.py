@@ -11,6 +11,9 @@ from roskdbench.suite import Suite
 from roskdbench.suite.measure import Measure
 from roskdbench.suite.problems import RealProblem
 
+AXES = ("student", "overlap", "noise")
+"""Of the grid, on which rows of a method may differ."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from roskdbench.plan.claims import AXES, KEPT, LOST, ClaimAt, Key, Metric, Unplaced, placed
+from roskdbench.plan.claims import KEPT, LOST, ClaimAt, Key, Metric, Unplaced, placed
+from roskdbench.plan.graph import AXES
 from roskdbench.report.evidence import Values, between
 from roskdbench.report.layout import Condition, Layout, layout_of
 from roskdbench.results import Results

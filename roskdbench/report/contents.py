@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from roskdbench.errors import UserError
 from roskdbench.plan import Cell
+from roskdbench.plan.graph import AXES
 from roskdbench.report.comparison_source import ComparisonSource
-from roskdbench.report.layout import AXES, Condition, layout_of, number_of
+from roskdbench.report.layout import Condition, layout_of, number_of
 from roskdbench.report.paper import Paper
 from roskdbench.report.table import Estimate, Table
 from roskdbench.report.tables import Maker, tables_of

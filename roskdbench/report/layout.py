@@ -9,6 +9,7 @@ import numpy as np
 
 from roskdbench.errors import UserError, nearest
 from roskdbench.plan import Cell
+from roskdbench.plan.graph import AXES
 from roskdbench.plan.shown import shown_metrics
 from roskdbench.report.evidence import Evidence, Key, Run, Source
 from roskdbench.report.table import Estimate
@@ -20,8 +21,6 @@ from roskdbench.values import ENSEMBLE, STUDENT, USUAL, Facts
 
 if TYPE_CHECKING:
     import pandas
-
-AXES = ("student", "overlap", "noise")
 
 
 class Condition(NamedTuple):

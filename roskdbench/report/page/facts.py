@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from roskdbench.plan.graph import AXES
 from roskdbench.report.evidence import Key
 from roskdbench.report.figures.drawing import Drawing
 from roskdbench.report.figures.landscape import levels, planes
-from roskdbench.report.layout import AXES, CLEAN, layout_of, number_of, text_of
+from roskdbench.report.layout import CLEAN, layout_of, number_of, text_of
 from roskdbench.report.page.links import PageLinks
 from roskdbench.results import MADE_WITH, Results, made_with
 from roskdbench.store import Store

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from roskdbench.errors import UserError
 from roskdbench.plan import Plan
-from roskdbench.plan.claims import AXES, ClaimAt, key_of, placed
+from roskdbench.plan.claims import ClaimAt, key_of, placed
+from roskdbench.plan.graph import AXES
 from roskdbench.report.claims import contrast_of
 from roskdbench.report.layout import layout_of
 from roskdbench.report.table import Estimate, Table, TableColumn, Value, Word
