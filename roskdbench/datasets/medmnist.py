@@ -1,5 +1,6 @@
 """MedMNIST files: `medmnist`, and the sets that are known by name."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -13,7 +14,7 @@ from roskdbench.data.patterns import patterns
 from roskdbench.data.problem import Labels
 from roskdbench.errors import UserError
 from roskdbench.plugins import register
-from roskdbench.suite.problems import Card, RealProblem, Size, Task
+from roskdbench.suite.problems import Card, Published, RealProblem, Size, Task
 
 SMALLEST = 28  # pixels
 SHARES = {"train": 0.7, "val": 0.1, "test": 0.2}
@@ -182,6 +183,13 @@ class PneumoniaMnist(MedMnist):
     task: ClassVar[Task | None] = "single-label"
     expected_samples: ClassVar[int] = 5_856
     known_classes: ClassVar[tuple[str, ...]] = ("normal", "pneumonia")
+
+    @property
+    def published(self) -> Sequence[Published]:
+        """The benchmark's ResNet-18 at 28 pixels."""
+        if self.split != "official" or self.size not in (None, SMALLEST):
+            return ()
+        return (Published("ResNet-18 (Yang et al. 2023)", {"accuracy": 0.854, "auc": 0.944}, self.expected_samples),)
 
 
 @register("bloodmnist")

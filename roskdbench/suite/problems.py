@@ -36,6 +36,18 @@ class Card:
     """How to get it, for a person."""
 
 
+@dataclass(frozen=True)
+class Published:
+    """What others have printed for a model that was trained on these data with clean labels, and tested as they are."""
+
+    title: str
+    """The model, and whose it is: ResNet-18 (Yang et al. 2023)."""
+    scores: Mapping[str, float]
+    """By the names of metrics, such as accuracy and auc."""
+    images: int
+    """How many images its data had; where a run has others, its tables say so."""
+
+
 class Dataset(Plugged):
     """Images with labels. Fields are what a suite can set; a subclass draws them or lists what is on disk."""
 
@@ -61,6 +73,11 @@ class Dataset(Plugged):
     def image_size(self) -> int | None:
         """Width and height of the images, in pixels; None where the data have to be asked."""
         raise NotImplementedError
+
+    @property
+    def published(self) -> Sequence[Published]:
+        """Results that tables show beside labels alone. They hold for some sizes and parts only: none for others."""
+        return ()
 
     @property
     def dataset(self) -> str:

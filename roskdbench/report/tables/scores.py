@@ -11,6 +11,7 @@ from roskdbench.report.comparison_source import ComparisonSource
 from roskdbench.report.layout import Condition, Layout, layout_of, number_of, text_of
 from roskdbench.report.table import Estimate, Table, TableColumn, Value
 from roskdbench.report.tables.notes import notes
+from roskdbench.report.tables.published import published_notes, published_rows
 from roskdbench.results import Results
 from roskdbench.statistics.comparison import FEWEST_RUNS
 from roskdbench.suite.measure import Column
@@ -46,9 +47,13 @@ def score_table(results: Results, experiment: str, source: ComparisonSource | No
             row.append(layout.state(key, column.problem, what.condition.measure) or number)
         table.rows.append(([*map(text_of, key), *(_beside_row(each, found, results) for each in beside)], row))
     _mark_best(table, columns, layout)
+    published = published_rows(layout, [(column, shown.condition) for column, shown in columns], len(beside))
+    table.rows += published
     if "family" in beside:
         table.rows.sort(key=lambda row: place_of(row[0][len(layout.labels) + beside.index("family")]))
     table.notes = notes(results, experiment)
+    if published:
+        table.notes += published_notes(layout)
     if source and any(column.source for column in table.columns):
         table.notes += source.notes(results, experiment)
     return table

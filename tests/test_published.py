@@ -1,0 +1,50 @@
+"""What others have printed for a dataset stands in the table of whoever trains on it with clean labels, and nowhere else."""
+
+from pathlib import Path
+
+import pytest
+
+from roskdbench.board.content import read_board
+from roskdbench.datasets.medmnist import PneumoniaMnist
+from roskdbench.report.layout import layout_of
+from roskdbench.report.table import Estimate
+from roskdbench.report.tables.published import published_rows
+from roskdbench.report.tables.scores import score_table
+
+BOARDS = Path(__file__).parent.parent / "leaderboards"
+ROW = "ResNet-18 (Yang et al. 2023), as printed"
+
+
+@pytest.fixture(scope="module")
+def pneumonia():
+    return read_board(BOARDS / "pneumonia").results()
+
+
+def test_a_published_result_stands_under_the_metrics_it_has_and_is_told_from_ours(pneumonia):
+    table = score_table(pneumonia, "table1")
+    (values,) = [values for labels, values in table.rows if labels == [ROW, "none"]]
+    there = {(column.metric, column.under): value for column, value in zip(table.columns, values, strict=True) if value}
+    assert there == {("auc", ""): Estimate(0.944, None, 1)}
+    (note,) = [note for note in table.notes if note.startswith("ResNet-18")]
+    assert "5,856" in note
+    assert f"{pneumonia.plan.located['pneumonia'].content.samples:,}" in note
+
+
+def test_without_clean_labels_or_a_metric_of_its_own_there_is_no_row(pneumonia):
+    layout = layout_of(pneumonia, "table1")
+    table = score_table(pneumonia, "table1")
+    condition = layout_of(pneumonia, "table1").conditions
+    shown = [(column, next(each for _, each in condition if each.measure == "scores")) for column in table.columns]
+    assert published_rows(layout, [pair for pair in shown if pair[0].metric == "f1"], 0) == []
+    cells, layout.cells = layout.cells, [cell for cell in layout.cells if cell.noise != "none"]
+    assert published_rows(layout, shown, 0) == []
+    layout.cells = cells
+
+
+@pytest.mark.parametrize(
+    "settings", [{"size": 64}, {"split": "ours"}, {"size": 64, "split": "ours"}], ids=["size", "parts", "both"]
+)
+def test_it_holds_for_the_size_and_the_parts_it_was_printed_for(settings):
+    assert PneumoniaMnist.model_validate({}).published
+    assert PneumoniaMnist.model_validate({"size": 28}).published
+    assert not PneumoniaMnist.model_validate(settings).published
