@@ -1,4 +1,4 @@
-"""What others have printed for a dataset stands in the table of whoever trains on it with clean labels, and nowhere else."""
+"""What others have printed for a dataset stands in the table of whoever trains on it with clean labels, and only there."""
 
 from pathlib import Path
 
