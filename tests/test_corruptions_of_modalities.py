@@ -3,6 +3,7 @@ every corruption.
 """
 
 import json
+from functools import cache
 
 import numpy as np
 import pytest
@@ -37,9 +38,13 @@ def made(name):
     return discover().of("corruption")[name].thing()
 
 
+@cache
+def drawn(channels, size, count):
+    return (draw_lesions if channels == 3 else draw_chest)(count, size, 0)[0]
+
+
 def phantoms(channels, size, count=4):
-    images = (draw_lesions if channels == 3 else draw_chest)(count, size, 0)[0]
-    return torch.from_numpy(images).float() / 255
+    return torch.from_numpy(drawn(channels, size, count)).float() / 255
 
 
 def fixed(*values):
@@ -60,7 +65,7 @@ def flat(value, size, channels=3):
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("name", BUNDLED)
 def test_any_image_at_any_size_stays_in_range_and_gets_worse_with_severity(name, channels, size):
-    images, samples = phantoms(channels, size), torch.arange(4) * 11
+    images, samples = phantoms(channels, size, 2), torch.arange(2) * 11
     found = [corrupted(made(name), severity, images, samples) for severity in SEVERITIES]
     for each in found:
         assert each.shape == images.shape and each.dtype == images.dtype
