@@ -1,13 +1,16 @@
 """The command `roskdbench`: what goes wrong for a user is one line and an exit code."""
 
 import gc
+import os
 import sys
 
+SAFE_PATH = "PYTHONSAFEPATH"
 LOOKS_FOR_GARBAGE = 100_000  # objects apart: plans and tables are many small objects, and none of them are circles
 
 
 def main() -> None:
     """Run the command line. Exit codes: 0 all done, 1 some cells failed, 2 wrong usage, 130 interrupted."""
+    _look_away_from_the_current_folder()
     gc.set_threshold(LOOKS_FOR_GARBAGE)
     try:
         _command_line()
@@ -21,6 +24,16 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output has seen enough
         sys.stderr.close()
         sys.exit(0)
+
+
+def _look_away_from_the_current_folder() -> None:
+    """A folder of somebody's files may hold a typer.py: nothing is imported from where a command happens to be given,
+    neither here nor in any process that is started from here.
+    """
+    os.environ[SAFE_PATH] = "1"
+    here, ours = os.path.realpath(os.getcwd()), os.path.realpath(os.path.dirname(os.path.dirname(__file__)))
+    if here != ours and sys.path and os.path.realpath(sys.path[0] or ".") == here:
+        del sys.path[0]
 
 
 def _command_line() -> None:

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from roskdbench.fingerprint import file_digest
+from roskdbench.fingerprint import file_digest, fingerprint
 
+IDENTITY = ("kind", "revision", "spec", "inputs", "code")
+"""What of a record the artifact's name is made from."""
 CHECKSUMS = "checksums.json"
 RECORD = "job.json"
 DIVERGED = "diverged.json"
@@ -59,25 +61,38 @@ class Artifact:
         return record
 
 
-def damage(path: Path) -> str | None:
-    """What is wrong with the artifact's files, or None."""
+def damage(path: Path, name: str) -> str | None:
+    """What is wrong with the files of the artifact of that name, or None. Its record must give its name again: another
+    artifact that was put in its place is whole in itself.
+    """
     try:
         listed = json.loads((path / CHECKSUMS).read_bytes())
         there = sizes(path)
-        for name, (size, digest) in listed.items():
-            if name not in there:
-                return f"{name} is missing"
-            if there[name] != size:
-                return f"{name} is {there[name]} bytes instead of {size}"
-            if file_digest(path / name) != digest:
-                return f"{name} has other bytes than were written"
-    except (ValueError, TypeError, AttributeError):
-        return f"{CHECKSUMS} cannot be read"
+        for file, (size, digest) in listed.items():
+            if file not in there:
+                return f"{file} is missing"
+            if there[file] != size:
+                return f"{file} is {there[file]} bytes instead of {size}"
+            if file_digest(path / file) != digest:
+                return f"{file} has other bytes than were written"
+        if strange := there.keys() - listed.keys() - {CHECKSUMS}:
+            return f"{min(strange)} was added to it"
+        if not _gives(json.loads((path / RECORD).read_bytes()), name):
+            return "it is another job's"
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return f"{CHECKSUMS} or {RECORD} cannot be read"
     except OSError as error:
         if error.errno not in LOST:
             raise
         return LOST[error.errno]
     return None
+
+
+def _gives(record: dict[str, Any], name: str) -> bool:
+    """Whether a record is of the job of that name."""
+    identity = {key: record[key] for key in IDENTITY if key in record}
+    revisions = [identity["revision"]] if "revision" in identity else range(1, 10)  # records did not always say it
+    return any(fingerprint({**identity, "revision": each}) == name for each in revisions)
 
 
 def sizes(folder: Path) -> dict[str, int]:

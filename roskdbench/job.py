@@ -50,18 +50,21 @@ class Job:
     locations: Mapping[str, str] = field(default_factory=dict)
     """Where it finds what its spec says: a folder of data, a file, the name that a method is registered under."""
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the job is."""
+        return {
+            "kind": self.kind,
+            "revision": kind_of(self.kind).revision,
+            "spec": self.spec,
+            "inputs": self.inputs,
+            "code": self.code,
+        }
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of what the job is."""
-        return fingerprint(
-            {
-                "kind": self.kind,
-                "revision": kind_of(self.kind).revision,
-                "spec": self.spec,
-                "inputs": self.inputs,
-                "code": self.code,
-            }
-        )
+        return fingerprint(self.identity)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Job) and self.fingerprint == other.fingerprint

@@ -275,9 +275,9 @@ def find_run(name: str | None, store: Store, settings: tuple[str, ...], folders:
     if name is None:
         if not by_name:
             raise UserError(f"nothing has been run in the store {store.root}; try: roskdbench run quick")
-        return _of_record([*by_name.values()][-1], store)
+        return _of_record([*by_name.values()][-1], store, folders)
     if name in by_name:
-        return _of_record(by_name[name], store)
+        return _of_record(by_name[name], store, folders)
     try:
         find_suite(name)
     except UserError as error:
@@ -296,5 +296,5 @@ def find_run(name: str | None, store: Store, settings: tuple[str, ...], folders:
     return results
 
 
-def _of_record(path: Path, store: Store) -> Results:
-    return collect(planned_again(path), store, reasons_in(path), path)
+def _of_record(path: Path, store: Store, folders: tuple[Path, ...]) -> Results:
+    return collect(planned_again(path, discover(folders)), store, reasons_in(path), path)

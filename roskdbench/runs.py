@@ -1,6 +1,7 @@
 """Runs: what of each is written down in the store, and planned again from it."""
 
 import json
+import re
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -11,11 +12,13 @@ from roskdbench.data.content import Content, Located
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import fingerprint
 from roskdbench.plan import Plan, plan
-from roskdbench.plugins import discover
+from roskdbench.plugins import Registry
 from roskdbench.store import Store
 from roskdbench.suite import Suite
 from roskdbench.suite.claims import Claim
 from roskdbench.suite.problems import LOCATION_KEYS, RealProblem
+
+RUN = re.compile(r".+-[0-9a-f]{8}")
 
 
 def run_name(plan: Plan) -> str:
@@ -59,6 +62,7 @@ def write_record(plan: Plan, store: Store, plugin_folders: tuple[Path, ...], rea
         "reasons": reasons,
         "contents": {name: asdict(located.content) for name, located in plan.located.items()},
         "stated": {name: asdict(each) for name, each in _stated(plan, store).items()},
+        "jobs": sorted(plan.jobs),
     }
     text = json.dumps(record, ensure_ascii=False)  # in the order of the suite
     return store.keep(f"runs/{run_name(plan)}.json", text)
@@ -87,7 +91,7 @@ def stated_in(path: Path) -> dict[str, Stated]:
 def runs(store: Store) -> dict[str, Path]:
     """The records of the store's runs by their names, the latest last."""
     found = []
-    for path in (store.root / "runs").glob("*.json"):
+    for path in (each for each in (store.root / "runs").glob("*.json") if RUN.fullmatch(each.stem)):
         with suppress(FileNotFoundError):
             found.append((path.stat().st_mtime, path))
     return {path.stem: path for _, path in sorted(found)}
@@ -99,19 +103,41 @@ def reasons_in(path: Path) -> dict[str, str]:
     return {str(job): str(reason) for job, reason in reasons.items()} if isinstance(reasons, dict) else {}
 
 
-def planned_again(path: Path) -> Plan:
-    """The plan of a recorded run."""
+def planned_again(path: Path, registry: Registry) -> Plan:
+    """The plan of a recorded run. What it had from folders of plugins has to be in the registry: a store may be a
+    stranger's, so nothing that its records name is imported.
+    """
     record = _record(path)
     try:
-        registry = discover([Path(folder) for folder in record["plugin_folders"]])
         suite = Suite.model_validate(record["suite"], context={"registry": registry})
         located = {problem: Located(Content.of(facts)) for problem, facts in record["contents"].items()}
-        experiments = [str(name) for name in record["experiments"]]
-    except (ValueError, KeyError, TypeError, AttributeError):
+        return plan(suite, registry, [str(name) for name in record["experiments"]], located)
+    except (ValueError, KeyError, TypeError, AttributeError, UserError) as error:
+        if folders := _plugin_folders(record):
+            raise UserError(
+                f"the run {path.stem} was made with plugins, and reading a store runs none: if you trust them, add "
+                f"{' '.join(f'--plugins {folder}' for folder in folders)}"
+            ) from None
+        if isinstance(error, UserError):
+            raise
         raise UserError(
             f"the run {path.stem} was made by another version of roskdbench: run its suite again, or delete {path}"
         ) from None
-    return plan(suite, registry, experiments, located)
+
+
+def _plugin_folders(record: dict[str, Any]) -> list[str]:
+    folders = record.get("plugin_folders")
+    return [str(each) for each in folders] if isinstance(folders, list) else []
+
+
+def jobs_of(path: Path) -> set[str]:
+    """The artifacts that a recorded run rests on."""
+    jobs = _record(path).get("jobs")
+    if not isinstance(jobs, list):
+        raise UserError(
+            f"the run {path.stem} was made by an older version of roskdbench: run its suite again, or delete {path}"
+        )
+    return {str(each) for each in jobs}
 
 
 def last_located(suite: Suite, store: Store) -> dict[str, Located]:

@@ -22,9 +22,21 @@ from roskdbench.artifact import CHECKSUMS, DIVERGED, RECORD, Artifact, DamagedAr
 from roskdbench.errors import UserError, refusal
 from roskdbench.fingerprint import canonical_json, file_digest
 
+MARK = "roskdbench-store.json"
+FINGERPRINT = re.compile(r"[0-9a-f]{64}")
+LAYOUT = ("tmp", "partial", "locks", "runs", "data")
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 FULL_IN_WORDS = re.compile(r"No space left|\d+ requested and \d+ written")  # safetensors, numpy
 NO_ROOM = 1 << 16  # bytes free on a disk that counts as full
+
+
+def refuse_other_folders(root: Path) -> None:
+    """A UserError for a folder with something in it that is not marked as a store."""
+    if root.is_dir() and not (root / MARK).is_file() and any(root.iterdir()):
+        raise UserError(
+            f"{root} holds other things and is no store of roskdbench: name a new or empty folder with --store DIR; "
+            f"if an older version made it, put an empty file {MARK} into it"
+        )
 
 
 class StoreFullError(UserError):
@@ -40,10 +52,13 @@ class Store:
 
     @classmethod
     def at(cls, root: Path) -> "Store":
-        """The store under `root`, made if need be; a UserError if it cannot be written."""
+        """The store under `root`, made if need be; a UserError if it cannot be written, or is something else's folder."""
         try:
-            for folder in ("tmp", "partial", "locks", "runs", "data"):
+            refuse_other_folders(root)
+            for folder in LAYOUT:
                 (root / folder).mkdir(parents=True, exist_ok=True)
+            if not (root / MARK).exists():
+                (root / MARK).write_text('{"store":"roskdbench"}', "utf-8")
             probe = root / "tmp" / f"probe-{os.getpid()}"
             probe.write_bytes(b"")
             probe.unlink(missing_ok=True)  # another run's collection may have been faster
@@ -71,13 +86,15 @@ class Store:
     def fingerprints(self) -> Iterator[str]:
         """Of all artifacts that there are, whole or not, in order."""
         for folder in sorted(self.root.glob("[0-9a-f][0-9a-f]")):
-            yield from (folder.name + each.name for each in sorted(folder.iterdir()))
+            if folder.is_dir():
+                names = (folder.name + each.name for each in sorted(folder.iterdir()))
+                yield from (name for name in names if FINGERPRINT.fullmatch(name))
 
     def open(self, fingerprint: str) -> Artifact:
         """The artifact, its bytes verified once per process; if they differ, it is set aside: DamagedArtifactError."""
         path = self.path(fingerprint)
         if fingerprint not in self._verified or not path.is_dir():
-            reason = damage(path)
+            reason = damage(path, fingerprint)
             if reason:
                 self.set_aside(fingerprint)
                 raise DamagedArtifactError(fingerprint, reason)

@@ -14,8 +14,8 @@ from roskdbench.artifact import RECORD, DamagedArtifactError
 from roskdbench.errors import UserError, nearest
 from roskdbench.plan import plan
 from roskdbench.plugins import Registry
-from roskdbench.runs import last_located, planned_again, runs
-from roskdbench.store import Store
+from roskdbench.runs import jobs_of, last_located, runs
+from roskdbench.store import FINGERPRINT, Store
 from roskdbench.suite import find_suite, read_suite
 
 ROOMS = {
@@ -86,7 +86,7 @@ def needed(store: Store, names: Iterable[str], registry: Registry) -> set[str]:
     for name in names:
         own = runs_of(store, name)
         for each in own:
-            found |= planned_again(by_name[each]).jobs.keys()
+            found |= jobs_of(by_name[each])
         if name in by_name:
             continue
         try:
@@ -127,8 +127,8 @@ class Garbage:
 def garbage(store: Store, wanted: set[str], kept_runs: set[str]) -> Garbage:
     """What neither the wanted artifacts nor a job under way needs."""
     artifacts = [each for each in kept(store) if each.fingerprint not in wanted and each.kind != DECODED]
-    folders = list((store.root / "damaged").glob("*"))
-    for stray in [*(store.root / "tmp").glob("*-*"), *(store.root / "partial").glob("*")]:
+    folders = _written(store, "damaged")
+    for stray in [*_written(store, "tmp"), *_written(store, "partial")]:
         fingerprint = stray.name.partition("-")[0]
         serves = stray.parent.name == "partial" and fingerprint in wanted and fingerprint not in store
         if not serves and not _under_way(store, fingerprint):
@@ -137,6 +137,11 @@ def garbage(store: Store, wanted: set[str], kept_runs: set[str]) -> Garbage:
         folders += [draft for draft in (store.root / folder).glob("*.draft") if _age(draft) > FORGOTTEN]
     folders += [path for name, path in runs(store).items() if name not in kept_runs]
     return Garbage(artifacts, folders)
+
+
+def _written(store: Store, folder: str) -> list[Path]:
+    """What a store has put into one of its folders: it bears the name of a job."""
+    return [each for each in (store.root / folder).glob("*") if FINGERPRINT.fullmatch(each.name.partition("-")[0])]
 
 
 def take_away(store: Store, found: Garbage) -> None:

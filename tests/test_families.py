@@ -69,7 +69,7 @@ def measured(smoke, tmp_path):
     record = json.loads(next(iter(runs(store).values())).read_text())
     record["suite"]["experiments"]["table1"]["beside"] = ["family", "cost", "seconds"]
     (tmp_path / "record.json").write_text(json.dumps(record))
-    return store, planned_again(tmp_path / "record.json")
+    return store, planned_again(tmp_path / "record.json", discover())
 
 
 def test_rows_are_grouped_by_family_with_their_cost_and_seconds(measured):

@@ -250,7 +250,7 @@ def test_landscapes_are_painted_and_turn_by_the_keyboard(tmp_path):
     store = Store.at(tmp_path / "store")
     side = np.linspace(-1, 1, 5)
     for number, job in enumerate(job for job in planned.jobs.values() if job.group in ("landscape", "scores")):
-        with store.writing(job.fingerprint, {"kind": job.kind, "environment": {}}) as folder:
+        with store.writing(job.fingerprint, {**job.identity, "environment": {}}) as folder:
             (folder / "numbers.json").write_text('[{"facts": {}, "rows": [["auc-macro", "", 0.5, 10]]}]')
             losses = 1.0 + number + 5 * (side[:, None] ** 2 + side**2)
             np.savez(folder / "plane.npz", places=side, losses=losses)

@@ -15,9 +15,11 @@ from roskdbench import artifact as artifact_module
 from roskdbench import store as store_module
 from roskdbench.artifact import CHECKSUMS, DamagedArtifactError
 from roskdbench.errors import UserError
-from roskdbench.store import Store, StoreFullError
+from roskdbench.fingerprint import fingerprint as fingerprint_of
+from roskdbench.store import MARK, Store, StoreFullError
 
-PRINT = "ab" + "0" * 62
+IDENTITY = {"kind": "test", "revision": 1, "spec": {}, "inputs": {}, "code": {}}
+PRINT = fingerprint_of(IDENTITY)
 
 
 @pytest.fixture
@@ -26,13 +28,15 @@ def store(tmp_path):
 
 
 def write(store, text="payload", fingerprint=PRINT):
-    with store.writing(fingerprint, {"kind": "test"}) as folder:
+    with store.writing(fingerprint, IDENTITY) as folder:
         (folder / "payload.txt").write_text(text)
         np.save(folder / "array.npy", np.arange(5))
 
 
 def files(store):
-    return sorted(str(path.relative_to(store.root)) for path in store.root.rglob("*") if path.is_file())
+    return sorted(
+        str(path.relative_to(store.root)) for path in store.root.rglob("*") if path.is_file() and path.name != MARK
+    )
 
 
 def test_an_artifact_is_read_back(store):
@@ -45,7 +49,7 @@ def test_an_artifact_is_read_back(store):
 
 
 def test_an_error_in_the_block_leaves_nothing(store):
-    with pytest.raises(ZeroDivisionError), store.writing(PRINT, {}) as folder:
+    with pytest.raises(ZeroDivisionError), store.writing(PRINT, IDENTITY) as folder:
         (folder / "payload.txt").write_text("half")
         raise ZeroDivisionError
     assert PRINT not in store
@@ -53,7 +57,7 @@ def test_an_error_in_the_block_leaves_nothing(store):
 
 
 def test_a_reader_never_sees_a_half_written_artifact(store):
-    with store.writing(PRINT, {}) as folder:
+    with store.writing(PRINT, IDENTITY) as folder:
         (folder / "payload.txt").write_text("half")
         assert PRINT not in store
     assert PRINT in store
@@ -91,7 +95,7 @@ def test_a_damaged_artifact_is_replaced_when_it_is_written_again(store):
 
 
 def test_who_publishes_second_finds_the_first_in_place(store):
-    with store.writing(PRINT, {}) as folder:
+    with store.writing(PRINT, IDENTITY) as folder:
         (folder / "payload.txt").write_text("same")
         other = Store(store.root)
         draft = store.root / "tmp" / "elsewhere"
@@ -106,7 +110,7 @@ def test_who_publishes_second_finds_the_first_in_place(store):
 def test_pickles_are_neither_written_nor_read(store):
     evil = np.array([{"run": "code"}], dtype=object)
     np.save(store.root / "evil.npy", evil, allow_pickle=True)
-    with store.writing(PRINT, {}) as folder:
+    with store.writing(PRINT, IDENTITY) as folder:
         (store.root / "evil.npy").rename(folder / "evil.npy")
     with pytest.raises(ValueError, match="Python objects"):
         store.open(PRINT).array("evil.npy")
@@ -135,7 +139,7 @@ def test_a_full_disk_is_one_clear_line_and_leaves_nothing(store, monkeypatch):
     [OSError("524288 requested and 12 written"), SafetensorError("I/O error: No space left on device (os error 28)")],
 )
 def test_a_full_disk_is_known_by_what_libraries_say_of_it(store, error):
-    with pytest.raises(StoreFullError), store.writing(PRINT, {}):
+    with pytest.raises(StoreFullError), store.writing(PRINT, IDENTITY):
         raise error
     assert files(store) == []
 
@@ -143,10 +147,10 @@ def test_a_full_disk_is_known_by_what_libraries_say_of_it(store, error):
 def test_a_full_disk_is_known_by_itself_where_a_library_does_not_say(store, monkeypatch):
     error = SafetensorError("I/O error")
     usage = shutil.disk_usage(store.root)
-    with pytest.raises(SafetensorError), store.writing(PRINT, {}):
+    with pytest.raises(SafetensorError), store.writing(PRINT, IDENTITY):
         raise error
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=0))
-    with pytest.raises(StoreFullError), store.writing(PRINT, {}):
+    with pytest.raises(StoreFullError), store.writing(PRINT, IDENTITY):
         raise error
     assert files(store) == []
 

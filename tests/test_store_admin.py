@@ -63,7 +63,7 @@ def test_what_kept_runs_need_stays_and_the_rest_goes(copied):
     other = plan(read_suite("smoke", ["protocol.epochs=4"]), discover())
     write_record(other, store, (), {})
     alien = next(each for each in other.jobs if each not in made.jobs)
-    with store.writing(alien, {"kind": "teacher", "label": "of another run"}) as folder:
+    with store.writing(alien, {**other.jobs[alien].identity, "label": "of another run"}) as folder:
         (folder / "payload.txt").write_text("x" * 1000)
     before = files(store.root)
     every = needed(store, [run_name(made), run_name(other)], discover())

@@ -1,5 +1,6 @@
 """`run`: compute what a suite asks for, and print its tables."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,6 +25,8 @@ from roskdbench.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
 
     from roskdbench.results import Results
@@ -80,7 +83,7 @@ def run(
     results, progress = watched(session, screen, track)
     if not progress.state:
         screen.print("Nothing to do: everything this suite asks for is in the store.")
-    _print_tables(results, Store(store), screen)
+    _print_tables(results, Store(store), folders or [], screen)
     if not progress.well or results.gaps:
         raise typer.Exit(1)
 
@@ -94,13 +97,14 @@ def _pairs(option: str, texts: list[str]) -> dict[str, str]:
     return dict(each.split("=", 1) for each in texts)
 
 
-def _print_tables(results: "Results", store: "Store", screen: "Console") -> None:
+def _print_tables(results: "Results", store: "Store", folders: "Sequence[Path]", screen: "Console") -> None:
     from roskdbench.report.contents import contents_of
     from roskdbench.report.terminal import terminal_table
 
     for table in contents_of(results).every:
         screen.print(terminal_table(table))
-    option = "" if store.root == STORE else f" --store {store.root}"
+    options = [f"--store {store.root}"] * (store.root != STORE) + [f"--plugins {folder}" for folder in folders]
+    options += ["--compare paper"] * any(each.paper for each in results.plan.suite.experiments.values())
     screen.print(
-        f"More: roskdbench report {results.name}{option} --compare paper --out DIR", markup=False, soft_wrap=True
+        f"More: roskdbench report {' '.join([results.name, *options])} --out DIR", markup=False, soft_wrap=True
     )

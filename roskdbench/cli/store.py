@@ -151,8 +151,9 @@ def collect_garbage(
 
 def _store(root: Path) -> "Store":
     from roskdbench.errors import UserError
-    from roskdbench.store import Store
+    from roskdbench.store import Store, refuse_other_folders
 
     if not (root / "runs").is_dir():
         raise UserError(f"there is no store at {root}; name the store with --store DIR")
+    refuse_other_folders(root)
     return Store(root)

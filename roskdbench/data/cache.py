@@ -211,11 +211,12 @@ class _Draft:
 def _publish(draft: _Draft, store: Store, unreadable: dict[int, str]) -> str:
     digests = [digest for digest in draft.digests() if digest is not None]
     spec = {"form": draft.form.facts, "files": fingerprint(digests), "count": len(digests)}
-    mark = fingerprint({"kind": "images", "revision": DECODING, "spec": spec})
+    identity = {"kind": "images", "revision": DECODING, "spec": spec}
+    mark = fingerprint(identity)
     if mark not in store:
         with store.room():
             source = _without(draft, unreadable) if unreadable else draft.folder / IMAGES
-        record = {"kind": "images", "spec": spec, "label": f"{len(digests)} images"}
+        record = {**identity, "label": f"{len(digests)} images"}
         with store.locked(mark), store.writing(mark, record) as folder:
             link_or_copy(source, folder / IMAGES)
             np.save(folder / DIGESTS, _as_bytes(digests), allow_pickle=False)

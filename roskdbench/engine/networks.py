@@ -14,6 +14,7 @@ from roskdbench.errors import UserError, nearest_three
 from roskdbench.fingerprint import canonical_json
 from roskdbench.method.output import Widths
 from roskdbench.plugins import Registry
+from roskdbench.suite.network_options import options_objection
 from roskdbench.suite.protocol import SMALL_IMAGE
 
 METADATA = "roskdbench"
@@ -98,6 +99,8 @@ def build(
         raise UserError(
             f"timm has no model '{name}'; {nearest_three(name, timm.list_models()) or 'see timm.list_models()'}"
         )
+    if objection := options_objection(options, any_name=own is not None):
+        raise UserError(f"the network '{name}': {objection}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:

@@ -21,6 +21,8 @@ from roskdbench.job import Job
 from roskdbench.store import Store
 
 DEVICES = "CUDA_VISIBLE_DEVICES"
+SAFE_PATH = "PYTHONSAFEPATH"
+"""With it a process that starts imports nothing from the folder that it happens to be in."""
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 IMPORTED_ONCE = ["roskdbench.executors.attempt", "roskdbench.engine.training", "roskdbench.measuring", "timm"]
 """What a worker needs, and takes seconds to import."""
@@ -117,7 +119,8 @@ class ProcessExecutor:
         taken = [worker.visible for worker in self._workers]
         visible = min(self._visible, key=taken.count) if self._visible else None
         seen = {} if visible is None else {DEVICES: visible, GPU_SHARERS: self._sharing(visible)}
-        with _environment({**dict.fromkeys(ONE_THREAD, "1"), **seen, **self._variables}), _deaf_to_ctrl_c():
+        given = {**dict.fromkeys(ONE_THREAD, "1"), SAFE_PATH: "1", **seen, **self._variables}
+        with _environment(given), _deaf_to_ctrl_c():
             process.start()
             worker = _Worker(process, ours, visible)
             self._workers.append(worker)  # in here, so that an interrupt does not leave a worker that nobody ends

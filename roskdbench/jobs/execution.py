@@ -39,10 +39,7 @@ def execute(
             return store.diverged(job.fingerprint)
         inputs = {role: store.open(fingerprint) for role, fingerprint in job.inputs.items()}
         record: dict[str, Any] = {
-            "kind": job.kind,
-            "spec": job.spec,
-            "inputs": job.inputs,
-            "code": job.code,
+            **job.identity,
             "label": job.label,
             "cost": job.cost,
             "network": job.network,

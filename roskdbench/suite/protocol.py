@@ -9,6 +9,7 @@ from roskdbench.suite.augmentation import PRESETS, Augmentation
 from roskdbench.suite.declared import Declared
 from roskdbench.suite.libraries import model_objection, weights_objection
 from roskdbench.suite.metric_presets import Shown
+from roskdbench.suite.network_options import options_objection
 from roskdbench.suite.plugged import registry_of
 from roskdbench.suite.pretrained import Pretrained
 
@@ -16,7 +17,6 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 SMALL_IMAGE = 64  # pixels: below, `auto` keeps the resolution of the first layers
-WEIGHTS_OPTIONS = ("pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path")  # of timm.create_model
 
 
 class NetworkSpec(Declared):
@@ -49,13 +49,10 @@ class NetworkSpec(Declared):
 
     @field_validator("options")
     @classmethod
-    def _loads_no_weights(cls, options: dict[str, Any]) -> dict[str, Any]:
-        for name in WEIGHTS_OPTIONS:
-            if options.get(name):
-                raise ValueError(
-                    f"'{name}' would load weights, and networks are trained from scratch here; leave it out, or say "
-                    "pretrained: FILE.safetensors beside model"
-                )
+    def _says_no_more_than_its_shape(cls, options: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        own = info.data.get("model") in registry_of(info).of("network")
+        if objection := options_objection(options, any_name=own):
+            raise ValueError(objection)
         return options
 
     @property

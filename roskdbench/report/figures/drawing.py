@@ -127,8 +127,10 @@ def draw_all(results: Results, store: Store, folder: Path, registry: Registry) -
 
 
 def drawing_style() -> AbstractContextManager[None]:
-    """Figures that are made within look alike."""
-    return mpl.rc_context(STYLE)
+    """Figures that are made within look alike, whatever a matplotlibrc says."""
+    backend = {"backend", "backend_fallback", "interactive", "toolbar"}
+    ours = {name: value for name, value in mpl.rcParamsDefault.items() if name not in backend}
+    return mpl.rc_context(ours | STYLE)
 
 
 def colours(plan: Plan) -> dict[str, str]:
