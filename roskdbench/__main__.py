@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+from pathlib import Path
 
 SAFE_PATH = "PYTHONSAFEPATH"
 LOOKS_FOR_GARBAGE = 100_000  # objects apart: plans and tables are many small objects, and none of them are circles
@@ -31,8 +32,8 @@ def _look_away_from_the_current_folder() -> None:
     neither here nor in any process that is started from here.
     """
     os.environ[SAFE_PATH] = "1"
-    here, ours = os.path.realpath(os.getcwd()), os.path.realpath(os.path.dirname(os.path.dirname(__file__)))
-    if here != ours and sys.path and os.path.realpath(sys.path[0] or ".") == here:
+    first, ours = Path(sys.path[0] if sys.path else "").resolve(), Path(__file__).resolve().parent.parent
+    if first == Path.cwd() and first != ours:
         del sys.path[0]
 
 

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,25 +68,27 @@ def damage(path: Path, name: str) -> str | None:
     """
     try:
         listed = json.loads((path / CHECKSUMS).read_bytes())
-        there = sizes(path)
-        for file, (size, digest) in listed.items():
-            if file not in there:
-                return f"{file} is missing"
-            if there[file] != size:
-                return f"{file} is {there[file]} bytes instead of {size}"
-            if file_digest(path / file) != digest:
-                return f"{file} has other bytes than were written"
-        if strange := there.keys() - listed.keys() - {CHECKSUMS}:
-            return f"{min(strange)} was added to it"
-        if not _gives(json.loads((path / RECORD).read_bytes()), name):
-            return "it is another job's"
+        if reason := _other_bytes(path, listed):
+            return reason
+        return None if _gives(json.loads((path / RECORD).read_bytes()), name) else "it is another job's"
     except (ValueError, TypeError, AttributeError, RecursionError):
         return f"{CHECKSUMS} or {RECORD} cannot be read"
     except OSError as error:
         if error.errno not in LOST:
             raise
         return LOST[error.errno]
-    return None
+
+
+def _other_bytes(path: Path, listed: Mapping[str, tuple[int, str]]) -> str | None:
+    """Which file is not as it was written, or was added; None if all are."""
+    there = sizes(path)
+    for file, (size, digest) in listed.items():
+        if there.get(file) != size:
+            return f"{file} is {there[file]} bytes instead of {size}" if file in there else f"{file} is missing"
+        if file_digest(path / file) != digest:
+            return f"{file} has other bytes than were written"
+    strange = there.keys() - listed.keys() - {CHECKSUMS}
+    return f"{min(strange)} was added to it" if strange else None
 
 
 def _gives(record: dict[str, Any], name: str) -> bool:

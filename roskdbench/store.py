@@ -52,7 +52,7 @@ class Store:
 
     @classmethod
     def at(cls, root: Path) -> "Store":
-        """The store under `root`, made if need be; a UserError if it cannot be written, or is something else's folder."""
+        """The store under `root`, made if need be; a UserError if it cannot be written or is another folder."""
         try:
             refuse_other_folders(root)
             for folder in LAYOUT:

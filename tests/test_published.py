@@ -1,4 +1,4 @@
-"""What others have printed for a dataset stands in the tables of those who train on it with clean labels, only there."""
+"""What others have printed for a dataset stands in tables of those who train on it with clean labels, only there."""
 
 from pathlib import Path
 

@@ -45,7 +45,7 @@ def test_an_artifact_is_read_back(store):
     assert PRINT in store
     assert artifact.file("payload.txt").read_text() == "payload"
     assert artifact.array("array.npy").tolist() == [0, 1, 2, 3, 4]
-    assert artifact.record == {"kind": "test"}
+    assert artifact.record == IDENTITY
 
 
 def test_an_error_in_the_block_leaves_nothing(store):

@@ -20,7 +20,7 @@ EVIL = "from pathlib import Path\nPath({there!r}).touch()\n"
 
 @pytest.fixture
 def strange(smoke, tmp_path):
-    """A copy of the smoke suite's store whose record names a folder with a plugin; and what that leaves when it runs."""
+    """A copy of the smoke suite's store whose record names a folder with a plugin, and what that leaves."""
     made, store, _ = smoke
     shutil.copytree(store.root, tmp_path / "store")
     plugins, there = tmp_path / "store" / "plugins", tmp_path / "it-ran"
