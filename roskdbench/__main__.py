@@ -3,7 +3,9 @@
 import gc
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
 SAFE_PATH = "PYTHONSAFEPATH"
 LOOKS_FOR_GARBAGE = 100_000  # objects apart: plans and tables are many small objects, and none of them are circles
@@ -39,13 +41,29 @@ def _look_away_from_the_current_folder() -> None:
 
 def _command_line() -> None:
     from roskdbench.cli import app
-    from roskdbench.errors import UserError
+    from roskdbench.errors import UserError, one_line, refusal
 
     try:
         app()
     except UserError as error:
-        print(f"roskdbench: {error}", file=sys.stderr)
-        sys.exit(2)
+        end(str(error))
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # a disk that is full, a terminal that is gone, a name that the system refuses
+        end(f"{error.filename or 'the system'}: {refusal(error)}")
+    except (MemoryError, UnicodeError, RecursionError) as error:
+        end(one_line(error))
+
+
+def end(sentence: str) -> NoReturn:
+    """Say what is wrong in one line, whatever the terminal can show."""
+    from roskdbench.errors import visible
+
+    line = f"roskdbench: {visible(' '.join(sentence.split()))}"
+    encoding = getattr(sys.stderr, "encoding", None) or "ascii"
+    with suppress(OSError, ValueError):
+        print(line.encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)
+    sys.exit(2)
 
 
 if __name__ == "__main__":

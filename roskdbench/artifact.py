@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from roskdbench import foreign
 from roskdbench.fingerprint import file_digest, fingerprint
 
 IDENTITY = ("kind", "revision", "spec", "inputs", "code")
@@ -43,7 +44,7 @@ class Artifact:
 
     def json(self, name: str) -> Any:
         """One JSON payload file, parsed."""
-        return json.loads((self.path / name).read_text("utf-8"))
+        return foreign.json_of(self.path / name)
 
     def array(self, name: str) -> NDArray[Any]:
         """One npy payload file, memory-mapped; writes stay in memory and never reach the file."""
@@ -52,8 +53,7 @@ class Artifact:
 
     def arrays(self, name: str) -> dict[str, NDArray[Any]]:
         """All arrays of one npz payload file."""
-        with np.load(self.path / name, allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive.files}
+        return foreign.arrays_of(self.path / name)
 
     @property
     def record(self) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What a user's mistake raises: one sentence that says what is wrong, where, and what would be right."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -33,6 +34,24 @@ def one_line(error: BaseException) -> str:
     frame, line = next(own, (None, 0))
     place = f" ({Path(frame.f_code.co_filename).name}, line {line})" if frame else ""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:LONGEST]}{place}"
+
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""What moves a terminal's cursor, colours it, or turns the direction of its text."""
+
+
+def text_objection(text: str) -> str | None:
+    """What is wrong with a text that is to be shown, or None."""
+    return f"has a control character in it: {visible(text)[:60]}" if CONTROL.search(text) else None
+
+
+def visible(text: str, kept: str = "") -> str:
+    """A text whose control characters can be seen and do nothing, but for those that are kept."""
+    return CONTROL.sub(lambda found: found[0] if found[0] in kept else _picture(found[0]), text)
+
+
+def _picture(letter: str) -> str:
+    return chr(0x2400 + ord(letter)) if ord(letter) < 0x20 else f"\\u{ord(letter):04x}"
 
 
 def refusal(error: OSError) -> str:

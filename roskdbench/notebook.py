@@ -174,11 +174,10 @@ def load(
 
 def _show(session: "Session") -> None:
     """Bars in a notebook or a terminal; nothing where output goes to a file."""
-    from rich.console import Console
-
     from roskdbench.live import decoding_for, view_for
+    from roskdbench.report.screen import Screen
 
-    screen = Console(highlight=False)
+    screen = Screen(highlight=False)
     if screen.is_terminal or screen.is_jupyter:
         session.watching = lambda plan, store: view_for(screen)
         session.decoding = lambda: decoding_for(screen)

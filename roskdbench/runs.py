@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from roskdbench import foreign
 from roskdbench.data.content import Content, Located
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import fingerprint
@@ -157,8 +158,8 @@ def last_located(suite: Suite, store: Store) -> dict[str, Located]:
 
 def _record(path: Path) -> dict[str, Any]:
     try:
-        record = json.loads(path.read_text("utf-8"))
-    except ValueError:
+        record = foreign.json_of(path)
+    except UserError:
         record = None
     if not isinstance(record, dict):
         raise UserError(f"the record {path} cannot be read; delete it and run the suite again")

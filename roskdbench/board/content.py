@@ -7,8 +7,6 @@ split, the labels they are measured against; groups are numbers.
 import csv
 import io
 import json
-import zipfile
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -19,16 +17,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from roskdbench import foreign
 from roskdbench.data.attributes import Attributes
 from roskdbench.data.content import Content, Located
 from roskdbench.data.problem import Labels
-from roskdbench.errors import UserError, refusal
+from roskdbench.errors import UserError, refusal, text_objection
 from roskdbench.fingerprint import seed_for
 from roskdbench.measuring.predictions import Predictions
 from roskdbench.measuring.tested import PARTS, Tested
 from roskdbench.plan import Cell, Measurement, Plan
 from roskdbench.plan.shown import measures_of
 from roskdbench.plugins import Registry, bundled_registry
+from roskdbench.report.formats.comma_separated import guarded, unguarded
 from roskdbench.results import COLUMNS, Results, typed
 from roskdbench.runs import Stated
 from roskdbench.statistics.bootstrap import measure_draws
@@ -159,7 +159,8 @@ def read_board(folder: Path, registry: Registry | None = None) -> Board:
         raise UserError(f"{folder} is no board: {', '.join(missing)} is missing; make one with: leaderboard add RUN")
     registry = registry or bundled_registry()
     try:
-        provenance = json.loads((folder / PROVENANCE).read_text("utf-8"))
+        provenance = foreign.json_of(folder / PROVENANCE)
+        refuse_control_characters(provenance)
         if provenance["version"] != VERSION:
             raise UserError(
                 f"{folder / PROVENANCE} is of version {provenance['version']}; this reads version {VERSION}"
@@ -184,19 +185,23 @@ def read_board(folder: Path, registry: Registry | None = None) -> Board:
     return Board(suite, cells, rows, arrays, made, contents, entries, rates, stated, registry)
 
 
+def refuse_control_characters(value: Any) -> None:
+    """A ValueError for a text, however deep in a record, that would do something to a terminal."""
+    if isinstance(value, str):
+        if objection := text_objection(value):
+            raise ValueError(f"a text {objection}")
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            refuse_control_characters(key)
+            refuse_control_characters(each)
+    elif isinstance(value, list):
+        for each in value:
+            refuse_control_characters(each)
+
+
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays of an npz; a UserError for one that is damaged or holds anything but numbers."""
-    if not zipfile.is_zipfile(path):
-        raise UserError(f"{path} is damaged: it is no npz archive")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        if "pickle" in str(error).lower():
-            raise UserError(
-                f"{path} holds Python objects, not numbers: it is refused, because they could run code"
-            ) from None
-        raise UserError(f"{path} is damaged: {' '.join(str(error).split())[:150]}") from None
+    return dict(foreign.arrays_of(path))
 
 
 def _provenance(board: Board) -> str:
@@ -239,7 +244,7 @@ WHOLE = ("severity", "steps", "restarts")
 def _text(value: Any, whole: bool) -> Any:
     if _is_nan(value):
         return ""
-    return int(value) if whole else value
+    return int(value) if whole else guarded(value) if isinstance(value, str) else value
 
 
 def _is_nan(value: Any) -> bool:
@@ -253,6 +258,8 @@ MAYBE = ("value", "radius", "severity", "steps", "step", "restarts")
 
 def _from_csv(path: Path) -> list[ResultRow]:
     try:
+        with foreign.reading(path):
+            foreign.regular(path)
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.reader(file)
             heads = next(reader, [])
@@ -272,4 +279,4 @@ def _from_csv(path: Path) -> list[ResultRow]:
 def _value(name: str, text: str) -> Any:
     if name in MAYBE:
         return float(text) if text else float("nan")
-    return KINDS.get(name, str)(text)
+    return KINDS.get(name, unguarded)(text)

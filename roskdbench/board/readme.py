@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from roskdbench import foreign
 from roskdbench.board.content import README, Board
-from roskdbench.errors import UserError
 from roskdbench.report.contents import contents_of
 from roskdbench.report.formats.markdown import escape_markdown, markdown
 
@@ -30,10 +30,7 @@ def page(board: Board, folder: Path) -> str:
 
 
 def _written(folder: Path) -> str:
-    try:
-        return (folder / README).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{folder / README} cannot be read: {error}") from None
+    return foreign.text_of(folder / README, foreign.RECORD)
 
 
 def _made(board: Board) -> str:

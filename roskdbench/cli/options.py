@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from roskdbench.errors import visible
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -114,9 +116,9 @@ Data = Annotated[
 
 def console() -> "Console":
     """Where tables go."""
-    from rich.console import Console
+    from roskdbench.report.screen import Screen
 
-    return Console(highlight=False)
+    return Screen(highlight=False)
 
 
 def registry_found(folders: list[Path] | None) -> "Registry":
@@ -125,5 +127,5 @@ def registry_found(folders: list[Path] | None) -> "Registry":
 
     registry = discover(folders or [])
     for line in registry.broken:
-        typer.echo(f"roskdbench: left out {line}", err=True)
+        typer.echo(visible(f"roskdbench: left out {line}"), err=True)
     return registry

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from roskdbench import foreign
 from roskdbench.data.pickled_names import MOST_BYTES, Array, RefusedError, array, numbers
 from roskdbench.data.pickles import unpickled
-from roskdbench.errors import UserError, refusal
+from roskdbench.errors import UserError
 
 MAGIC = 0x1950A86A20F9469CFC6C
 """What files of torch before 1.6 begin with; a version, facts of the machine and the content follow, each a pickle."""
@@ -27,12 +28,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays of a dictionary by their names, lists of numbers among them; a plain .npy array under the file's own
     name. A UserError for a file that holds something else, or that asks for what could run code.
     """
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise UserError(f"{path} is larger than {MOST_BYTES >> 20} MB; it cannot be a file of labels")
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {refusal(error)}") from None
+    data = foreign.bytes_of(path, MOST_BYTES)
     try:
         return _arrays(_content(data), path.stem)
     except RefusedError as error:

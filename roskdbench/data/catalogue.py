@@ -11,9 +11,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from roskdbench import foreign
 from roskdbench.data.decoding import Decoder, UnreadableError
 from roskdbench.data.problem import Labels
-from roskdbench.errors import UserError, refusal
+from roskdbench.errors import UserError
 
 SHOWN = 3  # names in an error
 
@@ -62,9 +63,9 @@ class ImageFiles:
 
 def _load_file(path: Path, decoder: Decoder) -> Loaded:
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        return b"", refusal(error)
+        data = foreign.bytes_of(path, foreign.IMAGE)
+    except UserError as error:
+        return b"", str(error)
     try:
         return decoder.file(data)
     except UnreadableError as error:

@@ -3,16 +3,15 @@ What is wrong in one is a line that names the file and the row.
 """
 
 import csv
-import gzip
 import io
 import json
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from roskdbench.errors import UserError, nearest, refusal
+from roskdbench import foreign
+from roskdbench.errors import UserError, nearest
 
 SEPARATORS = ",;\t"
 JSON_LINES = ".jsonl"
@@ -108,15 +107,7 @@ def one_of(folder: Path, names: Iterable[str], what: str) -> Path:
 
 
 def _text(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-        return (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise UserError(f"{path} is not text in UTF-8") from None
-    except (gzip.BadGzipFile, EOFError, zlib.error):
-        raise UserError(f"{path} is not a whole gzip file") from None
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {refusal(error)}") from None
+    return foreign.text_of(path, foreign.LABELS)
 
 
 def _read_csv(path: Path, text: str, needed: Sequence[str], optional: Iterable[str]) -> LabelFile:

@@ -1,23 +1,20 @@
 """The npz files of MedMNIST: images and labels of three parts. Pixels are read as a stream, never all at once."""
 
-import zipfile
-import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from tokenize import TokenError
-from typing import Any
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from roskdbench import foreign
 from roskdbench.data.catalogue import Loaded, stamp
 from roskdbench.data.decoding import Decoder
 from roskdbench.data.problem import TEST, TRAIN, VALIDATION
 from roskdbench.errors import UserError
 
 PARTS = {"train": TRAIN, "val": VALIDATION, "test": TEST}
-BROKEN = (zipfile.BadZipFile, zlib.error, EOFError)
 MOST_CLASSES = 1000
 
 
@@ -47,66 +44,46 @@ class NpzImages:
         return pool.map(decoder.row, images)
 
     def _rows(self) -> Iterator[NDArray[np.uint8]]:
-        try:
-            with zipfile.ZipFile(self.path) as archive:
-                for part in PARTS:
-                    with archive.open(f"{part}_images.npy") as member:
-                        shape = _header(member, self.path, part)
-                        size = int(np.prod(shape[1:]))
-                        for _ in range(shape[0]):
-                            row = np.frombuffer(member.read(size), np.uint8)
-                            if len(row) < size:
-                                raise EOFError
-                            yield row.reshape(shape[1:3] if shape[3:] == (1,) else shape[1:])
-        except BROKEN:
-            raise UserError(f"{self.path} is not a whole npz file; get it again") from None
+        with foreign.archive(self.path) as archive:
+            for part in PARTS:
+                info = archive.getinfo(f"{part}_images.npy")
+                with archive.open(info) as member:
+                    shape = _shape(member, self.path, part, info.file_size)
+                    size = int(np.prod(shape[1:]))
+                    for _ in range(shape[0]):
+                        row = np.frombuffer(member.read(size), np.uint8)
+                        if len(row) < size:
+                            raise EOFError
+                        yield row.reshape(shape[1:3] if shape[3:] == (1,) else shape[1:])
 
 
 def shape_of(path: Path, part: str) -> tuple[int, ...]:
     """The shape of a part's images, [N, H, W] or [N, H, W, channels], read from the head of the array."""
-    try:
-        with zipfile.ZipFile(path) as archive, archive.open(f"{part}_images.npy") as member:
-            return _header(member, path, part)
-    except KeyError:
-        raise UserError(f"{path} has no {part}_images; it is not a MedMNIST file") from None
-    except BROKEN:
-        raise UserError(f"{path} is not a whole npz file; get it again") from None
+    with foreign.archive(path) as archive:
+        if f"{part}_images.npy" not in archive.namelist():
+            raise UserError(f"{path} has no {part}_images; it is not a MedMNIST file")
+        info = archive.getinfo(f"{part}_images.npy")
+        with archive.open(info) as member:
+            return _shape(member, path, part, info.file_size)
 
 
-def _header(member: Any, path: Path, part: str) -> tuple[int, ...]:
+def _shape(member: IO[bytes], path: Path, part: str, size: int) -> tuple[int, ...]:
     """The shape of an array of images, [N, H, W] or [N, H, W, channels] of uint8; anything else is refused."""
-    try:
-        version = np.lib.format.read_magic(member)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read(member)
-    except (ValueError, TokenError):
-        raise UserError(f"{path}: {part}_images is not a numpy array") from None
-    if dtype.hasobject:
-        raise UserError(f"{path}: {part}_images holds pickled objects, which could run code; it is refused")
-    if dtype != np.uint8 or fortran or len(shape) not in (3, 4):
+    head = foreign.head_of(member, f"{path}: {part}_images", size)
+    shape, dtype = head.shape, head.dtype
+    if dtype != np.uint8 or head.fortran or len(shape) not in (3, 4):
         raise UserError(f"{path}: {part}_images is {dtype} {list(shape)}; it should be uint8 [N, H, W] or [N, H, W, 3]")
-    return tuple(shape)
+    return shape
 
 
 def labels_of(path: Path, counts: list[int]) -> NDArray[np.int64]:
     """Labels of all parts, [N, 1] or [N, C]."""
     found = []
     for part, rows in zip(PARTS, counts, strict=True):
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                labels = archive[f"{part}_labels"]
-        except KeyError:
-            raise UserError(f"{path} has no {part}_labels; it is not a MedMNIST file") from None
-        except BROKEN:
-            raise UserError(f"{path} is not a whole npz file; get it again") from None
-        except (ValueError, TokenError) as error:
-            pickled = "allow_pickle" in str(error)
-            reason = (
-                "holds pickled objects, which could run code; it is refused" if pickled else "is broken; get it again"
-            )
-            raise UserError(f"{path}: {part}_labels {reason}") from None
-        if not isinstance(labels, np.ndarray):
-            raise UserError(f"{path}: {part}_labels is not a numpy array")
+        with foreign.archive(path) as archive:
+            if f"{part}_labels.npy" not in archive.namelist():
+                raise UserError(f"{path} has no {part}_labels; it is not a MedMNIST file")
+            labels = foreign.array_in(archive, f"{part}_labels", path)
         if labels.ndim == 1:
             labels = labels[:, None]
         if labels.ndim != 2 or len(labels) != rows or labels.shape[1] == 0 or labels.dtype.kind not in "iub":

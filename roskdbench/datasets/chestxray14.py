@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from roskdbench import foreign
 from roskdbench.data.attributes import SEXES, age_band, known
 from roskdbench.data.catalogue import (
     Catalogue,
@@ -142,7 +143,7 @@ def _parts(root: Path, names: list[str], patients: list[str]) -> NDArray[np.int8
         path = root / name
         if not path.is_file():
             raise UserError(f"{root} has no {name}, which the official split needs; get it, or say split: ours")
-        for number, line in enumerate(path.read_text("utf-8-sig").splitlines(), 1):
+        for number, line in enumerate(foreign.text_of(path, foreign.LABELS).splitlines(), 1):
             image = line.strip()
             if image and part.setdefault(image, value) != value:
                 raise UserError(f"{name}:{number}: {image} is in both official lists")

@@ -1,19 +1,20 @@
 """Networks: any model of timm's behind its problem's normalisation, and weights on disk."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from roskdbench import foreign
 from roskdbench.errors import UserError, nearest_three
 from roskdbench.fingerprint import canonical_json
 from roskdbench.method.output import Widths
 from roskdbench.plugins import Registry
+from roskdbench.suite.network_facts import read_facts
 from roskdbench.suite.network_options import options_objection
 from roskdbench.suite.protocol import SMALL_IMAGE
 
@@ -182,10 +183,10 @@ def save_weights(network: nn.Module, path: Path, facts: Mapping[str, Any]) -> No
 
 def load_network(path: Path, registry: Registry | None = None) -> tuple[Classifier, dict[str, Any]]:
     """The network of a file that `save_weights` wrote, in eval mode, and its facts."""
-    with safe_open(path, framework="pt") as file:
-        facts: dict[str, Any] = json.loads((file.metadata() or {}).get(METADATA, "{}"))
-    if "architecture" not in facts:
+    said = foreign.weights_head(path).get(METADATA)
+    if said is None:
         raise UserError(f"{path} does not say which network its weights belong to")
+    facts = read_facts(said, path).model_dump(mode="json", exclude_unset=True)
     network = build(
         facts["architecture"],
         facts["channels"],
@@ -202,8 +203,7 @@ def load_network(path: Path, registry: Registry | None = None) -> tuple[Classifi
 
 def is_ours(path: Path) -> bool:
     """Whether a file is one that `save_weights` wrote."""
-    with safe_open(path, framework="pt") as file:
-        return METADATA in (file.metadata() or {})
+    return METADATA in foreign.weights_head(path)
 
 
 def begin_with(network: Classifier, path: Path) -> list[str]:

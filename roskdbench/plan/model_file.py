@@ -1,6 +1,5 @@
 """A plan for one model file: the measures of a suite, for people who train elsewhere."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from roskdbench import foreign
 from roskdbench.data.content import Located
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import file_digest
@@ -23,6 +23,7 @@ from roskdbench.plan.shown import measures_of
 from roskdbench.plugins import Registry
 from roskdbench.suite import Suite
 from roskdbench.suite.libraries import model_objection
+from roskdbench.suite.network_facts import read_facts
 from roskdbench.suite.one_problem import EXPERIMENT
 from roskdbench.suite.protocol import NetworkSpec
 from roskdbench.values import STUDENT
@@ -48,15 +49,16 @@ def read_model_file(path: Path, registry: Registry, model: str | None = None) ->
     """What a safetensors file says in its metadata: timm's name, and perhaps mean and std. `model` goes before it."""
     if not path.is_file():
         raise UserError(f"there is no file {path}")
+    metadata = foreign.weights_head(path)
     try:
-        with safe_open(path, framework="np") as file:
-            metadata: dict[str, str] = file.metadata() or {}
+        with safe_open(path, framework="np"):
+            pass
     except (SafetensorError, OSError):
         raise UserError(f"{path} is no safetensors file; write one with safetensors.torch.save_file") from None
     digest = file_digest(path)
     if OURS in metadata and model is None:
-        facts = json.loads(metadata[OURS])
-        return ModelFile(path, digest, facts["architecture"]["model"], True, facts["size"], None, None)
+        facts = read_facts(metadata[OURS], path)
+        return ModelFile(path, digest, facts.architecture.model, True, facts.size, None, None)
     name = model or next((metadata[key] for key in NAMES if key in metadata), None)
     if name is None:
         raise UserError(
@@ -73,8 +75,8 @@ def _values(path: Path, metadata: Mapping[str, str], key: str) -> tuple[float, .
     if key not in metadata:
         return None
     try:
-        return tuple(float(value) for value in json.loads(metadata[key]))
-    except (ValueError, TypeError):
+        return tuple(float(value) for value in foreign.parsed(metadata[key], path))
+    except (UserError, ValueError, TypeError, OverflowError):
         raise UserError(
             f"{path}: its metadata say {key} is {metadata[key]!r}; it is to be a list such as [0.5]"
         ) from None

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import product
+from math import prod
 
 from pydantic import TypeAdapter
 
@@ -21,6 +22,7 @@ from roskdbench.plugins import Registry
 from roskdbench.suite import Experiment, MethodChoice, Suite
 
 SUBSTITUTE = "baseline-i"
+MOST_CELLS = 200_000
 
 
 def plan(
@@ -34,6 +36,7 @@ def plan(
     for name in chosen:
         if name not in suite.experiments:
             raise UserError(f"the suite has no experiment '{name}'; {nearest(name, suite.experiments)}")
+    _refuse_too_large(suite)
     planned = Plan(suite, located=located or {})
     factory = JobFactory(suite, registry, planned.jobs, planned.located)
     with _without_looking_for_garbage():
@@ -42,6 +45,17 @@ def plan(
             planned.jobs = planned.needed()  # budgets were reckoned by trainings that nobody asked for
     refuse_claims(planned)
     return planned
+
+
+def _refuse_too_large(suite: Suite) -> None:
+    """A UserError for a grid that no store could hold."""
+    for name, each in suite.experiments.items():
+        axes = (each.problems or suite.problems, each.methods, each.students, each.overlap, each.noise, each.seeds)
+        cells = prod(map(len, axes)) * each.folds
+        if cells > MOST_CELLS:
+            raise PlacedError(
+                f"experiment '{name}' has {cells:,} cells; {MOST_CELLS:,} are the most", ("experiments", name)
+            )
 
 
 @contextmanager

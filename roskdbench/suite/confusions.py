@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from roskdbench.errors import nearest
+from roskdbench import foreign
+from roskdbench.errors import UserError, nearest
 from roskdbench.suite.declared import Declared
 
 
@@ -47,9 +48,9 @@ def _read_matrix(value: Any) -> Any:
     if not isinstance(value, str | Path):
         return value
     try:
-        text = Path(value).read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError):
-        raise ValueError(f"cannot read the confusion matrix {value}") from None
+        text = foreign.text_of(Path(value), foreign.SUITE)
+    except UserError as error:
+        raise ValueError(f"the confusion matrix: {error}") from None
     separator = ";" if text.count(";") > text.count(",") else ","
     lines = [
         [cell.strip() for cell in line] for line in csv.reader(io.StringIO(text), delimiter=separator) if any(line)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, PositiveInt, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from roskdbench.suite.declared import Declared
 from roskdbench.suite.elsewhere import Elsewhere
@@ -70,6 +70,9 @@ EVERY_CELL = "scores"
 """The measure that every cell has, whatever else is asked for."""
 
 
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+
+
 class Experiment(Declared):
     """A grid of cells: problems x methods x students x overlap x noise x folds x seeds."""
 
@@ -84,9 +87,9 @@ class Experiment(Declared):
     overlap: Annotated[list[Share], Field(min_length=1)] = [0.4]
     noise: Annotated[list[Noise], Field(min_length=1)] = [NO_NOISE]
     """What is done to training labels: none, own (the problem's noisy copy), or a kind with its settings."""
-    folds: PositiveInt = 1
+    folds: Annotated[PositiveInt, Field(le=100)] = 1
     """1 splits once into train, validation and test; k > 1 is a k-fold cross-validation."""
-    seeds: Annotated[list[int], Field(min_length=1)] = [0]
+    seeds: Annotated[list[Seed], Field(min_length=1, max_length=1000)] = [0]
     measures: list[AnyMeasure] = []
     """What is measured besides the scores, which every cell has."""
     external: list[Elsewhere] = []

@@ -163,8 +163,8 @@ class Distillation(Declared):
 class Protocol(Declared):
     """What all methods share. The defaults are the paper's."""
 
-    epochs: PositiveInt = 50
-    batch: Annotated[int, Field(ge=2)] = 64
+    epochs: Annotated[PositiveInt, Field(le=100_000)] = 50
+    batch: Annotated[int, Field(ge=2, le=65_536)] = 64
     optimiser: Optimiser = Optimiser()
     teachers: Annotated[list[Network], Field(min_length=1)] = [
         NetworkSpec(model=name) for name in ("resnet18", "resnet34", "resnet50", "mobilenetv2_100", "densenet121")

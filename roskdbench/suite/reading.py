@@ -12,8 +12,9 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from roskdbench import foreign
 from roskdbench.bundled import bundled
-from roskdbench.errors import UserError, nearest
+from roskdbench.errors import UserError, nearest, text_objection
 from roskdbench.plugins import Registry
 from roskdbench.suite.plugged import NESTED, UNKNOWN
 from roskdbench.suite.problems import LOCATION_KEYS
@@ -21,6 +22,7 @@ from roskdbench.suite.schema import Suite
 
 DISCRIMINATORS = ("kind", "view")
 DEEPEST = 40  # keys inside keys
+ENDINGS = (".yaml", ".yml")
 PLAIN_TAG = "tag:yaml.org,2002:"
 PLAIN_KINDS = ("map", "seq", "str", "int", "float", "bool", "null", "timestamp")
 
@@ -50,7 +52,7 @@ def suite_names() -> list[str]:
 def find_suite(name: str | Path) -> Path:
     """The file meant by a path or by the name of a bundled suite."""
     path = Path(name)
-    if path.is_file():
+    if foreign.is_file(path):
         return path
     inside = bundled("suites") / f"{path.stem}.yaml"
     if inside.is_file() and (path.parent == Path() or path.parent.name == "suites"):
@@ -96,11 +98,8 @@ def _read(path: Path, seen: tuple[Path, ...]) -> _Document:
     if path.resolve() in seen:
         raise UserError(f"{path}: a suite cannot extend itself")
     try:
-        node = yaml.compose(path.read_text("utf-8-sig"), Loader=yaml.SafeLoader)
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {(error.strerror or '').lower()}") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path} is not a text file in UTF-8") from None
+        with foreign.reading(path):
+            node = yaml.compose(foreign.text_of(path, foreign.SUITE), Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
@@ -108,7 +107,7 @@ def _read(path: Path, seen: tuple[Path, ...]) -> _Document:
     if not isinstance(node, yaml.MappingNode):
         raise UserError(f"{path}: a suite is a mapping with the keys suite, problems, protocol and experiments")
     document = _Document({})
-    document.data = _plain(node, (), path, document.places)
+    document.data = _Reader(path, document.places).plain(node, ())
     bases = document.data.pop("extends", [])
     for base in reversed(bases if isinstance(bases, list) else [bases]):
         try:
@@ -121,39 +120,73 @@ def _read(path: Path, seen: tuple[Path, ...]) -> _Document:
 
 
 def _extended(path: Path, base: str) -> Path:
+    """The file meant by `extends`: a suite beside the one that says so, or a bundled one. Of no other file is anything
+    told, not even in an error.
+    """
     beside = path.parent / base
-    for candidate in (beside, beside.with_name(beside.name + ".yaml")):
-        if candidate.is_file():
+    for candidate in (beside, beside.with_name(f"{beside.name}.yaml")):
+        if candidate.suffix in ENDINGS and foreign.is_file(candidate):
             return candidate
+    if Path(base).name != base or Path(base).suffix not in ("", *ENDINGS):
+        raise UserError(f"there is no suite '{base}' to extend: write the path of a {' or '.join(ENDINGS)} file")
     return find_suite(base)
 
 
-def _plain(node: yaml.Node, keys: Keys, path: Path, places: dict[Keys, str]) -> Any:
-    """Python values of a YAML node, noting the line of each; a key given twice is an error. Paths that are relative
-    are so to the file.
+class _Reader:
+    """Python values of YAML nodes, noting the line of each; a key given twice is an error. Paths that are relative are
+    so to the file. What a file repeats by reference counts as often as it stands there.
     """
-    places[keys] = f"{path}:{node.start_mark.line + 1}"
-    if len(keys) > DEEPEST:
-        raise UserError(f"{places[keys]}: a value that holds itself")
-    if node.tag.removeprefix(PLAIN_TAG) not in PLAIN_KINDS:
-        raise UserError(f"{places[keys]}: a suite holds plain values, not the YAML tag '{node.tag}'")
-    if isinstance(node, yaml.MappingNode):
+
+    def __init__(self, path: Path, places: dict[Keys, str]) -> None:
+        self._path, self._places, self._values = path, places, 0
+
+    def plain(self, node: yaml.Node, keys: Keys) -> Any:
+        """The value of a node that `keys` lead to."""
+        self._places[keys] = place = f"{self._path}:{node.start_mark.line + 1}"
+        self._values += 1
+        if len(keys) > DEEPEST:
+            raise UserError(f"{place}: a value that holds itself")
+        if self._values > foreign.VALUES:
+            raise UserError(f"{place}: more than {foreign.VALUES:,} values; a suite has some hundred")
+        if node.tag.removeprefix(PLAIN_TAG) not in PLAIN_KINDS:
+            raise UserError(f"{place}: a suite holds plain values, not the YAML tag '{node.tag}'")
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, keys)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.plain(item, (*keys, number)) for number, item in enumerate(node.value)]
+        try:
+            return self._scalar(node, keys)
+        except (yaml.YAMLError, ValueError, OverflowError, RuntimeError) as error:
+            raise UserError(f"{place}: {getattr(error, 'problem', None) or error}") from None
+
+    def _mapping(self, node: yaml.MappingNode, keys: Keys) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
         for key_node, value_node in node.value:
+            place = f"{self._path}:{key_node.start_mark.line + 1}"
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise UserError(f"{place}: a key is a word")
             key = str(key_node.value)
+            if objection := text_objection(key):
+                raise UserError(f"{place}: a key {objection}")
             if key in mapping:
-                raise UserError(f"{path}:{key_node.start_mark.line + 1}: the key '{key}' is given twice")
-            mapping[key] = _plain(value_node, (*keys, key), path, places)
-            places[*keys, key] = f"{path}:{key_node.start_mark.line + 1}"
+                raise UserError(f"{place}: the key '{key}' is given twice")
+            mapping[key] = self.plain(value_node, (*keys, key))
+            self._places[*keys, key] = place
         return mapping
-    if isinstance(node, yaml.SequenceNode):
-        return [_plain(item, (*keys, number), path, places) for number, item in enumerate(node.value)]
-    loader = yaml.SafeLoader("")
-    try:
-        value = loader.construct_object(node)
-        return str(path.parent / Path(value).expanduser()) if isinstance(value, str) and _is_path(keys) else value
-    except (yaml.YAMLError, ValueError) as error:
-        raise UserError(f"{places[keys]}: {getattr(error, 'problem', None) or error}") from None
+
+    def _scalar(self, node: yaml.Node, keys: Keys) -> Any:
+        """A text, a number, a switch or nothing; a date is the text that it was written as."""
+        if len(node.value) > foreign.LETTERS:
+            raise ValueError(f"a text of {len(node.value):,} letters; {foreign.LETTERS:,} are enough")
+        dated = node.tag == f"{PLAIN_TAG}timestamp"
+        value = node.value if dated else yaml.SafeLoader("").construct_object(node)
+        if isinstance(value, str):
+            if objection := text_objection(value):
+                raise ValueError(f"a text {objection}")
+            return str(self._path.parent / Path(value).expanduser()) if _is_path(keys) else value
+        if isinstance(value, int | float) and not abs(value) < foreign.LARGEST:
+            raise ValueError("a number that is too large, or none")
+        return value
 
 
 def _is_path(keys: Keys) -> bool:
@@ -191,15 +224,23 @@ def _apply(document: _Document, setting: str) -> None:
         here = here.setdefault(part, {}) if isinstance(here, dict) else here[keys[-1]]
         if not isinstance(here, dict | list):
             raise UserError(f"--set {setting}: '{part}' holds a value, not keys")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise UserError(f"--set {setting}: '{text}' is not a YAML value") from None
     keys.append(_key(here, last, setting))
-    here[keys[-1]] = value
     inside = tuple(keys)
+    here[keys[-1]] = _value(text, setting, inside)
     document.places = {each: place for each, place in document.places.items() if each[: len(inside)] != inside}
     document.places[inside] = f"--set {setting}"
+
+
+def _value(text: str, setting: str, keys: Keys) -> Any:
+    """What is set, within the bounds of a suite's file."""
+    try:
+        with foreign.reading(f"--set {setting[:80]}"):
+            node = yaml.compose(text, Loader=yaml.SafeLoader) if len(text) < foreign.SUITE else None
+            return None if node is None else _Reader(Path("--set"), {}).plain(node, keys)
+    except yaml.YAMLError:
+        raise UserError(f"--set {setting}: '{text}' is not a YAML value") from None
+    except UserError as error:
+        raise UserError(f"--set {setting[:80]}: {str(error).removeprefix('--set:1: ')}") from None
 
 
 def _key(here: dict[str, Any] | list[Any], part: str, setting: str) -> Key:

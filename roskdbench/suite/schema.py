@@ -12,7 +12,7 @@ from roskdbench.suite.noise import Annotators
 from roskdbench.suite.problems import Dataset, ProblemSpec, RealProblem
 from roskdbench.suite.protocol import Protocol
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
 
 
 class Suite(Declared):

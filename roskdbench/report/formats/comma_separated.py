@@ -18,6 +18,19 @@ def csv_tables(tables: Sequence[Table], results: Results) -> str:
     return as_csv(tables)
 
 
+FORMULAS = "=+-@"  # what a spreadsheet takes a cell for that begins so
+
+
+def guarded(text: str) -> str:
+    """A text as a cell that no spreadsheet takes for a formula."""
+    return f"'{text}" if text[:1] in FORMULAS and text else text
+
+
+def unguarded(cell: str) -> str:
+    """The text of such a cell."""
+    return cell[1:] if cell[:1] == "'" and cell[1:2] in FORMULAS and cell[1:] else cell
+
+
 def as_csv(tables: Sequence[Table]) -> str:
     """One line a number, at full precision."""
     out = io.StringIO()
@@ -26,8 +39,8 @@ def as_csv(tables: Sequence[Table]) -> str:
     for table in tables:
         for labels, cells in table.rows:
             for column, cell in zip(table.columns, cells, strict=True):
-                head = [table.name, " / ".join(labels), column.group, column.heading]
-                head.append(column.source or "measured")
+                texts = [table.name, " / ".join(labels), column.group, column.heading, column.source or "measured"]
+                head = [guarded(text) for text in texts]
                 if isinstance(cell, Estimate):
                     spread, low, high = (
                         "" if each is None else repr(each) for each in (cell.spread, cell.low, cell.high)
@@ -37,5 +50,5 @@ def as_csv(tables: Sequence[Table]) -> str:
                     low, high, p = (repr(each) for each in (cell.low, cell.high, cell.p))
                     writer.writerow([*head, repr(cell.value), "", "", low, high, p, int(cell.sure), ""])
                 elif cell is not None:
-                    writer.writerow([*head, *[""] * 7, cell.text if isinstance(cell, Word) else cell])
+                    writer.writerow([*head, *[""] * 7, guarded(cell.text if isinstance(cell, Word) else cell)])
     return out.getvalue()
