@@ -25,6 +25,8 @@ class PlacedError(UserError):
 
 PLUGIN_FILES = "roskdbench_plugins"  # what modules made of plugin files are called, to begin with
 LONGEST = 300  # letters of a message
+MOST_LISTED = 20  # names
+LONGEST_NAME = 60  # letters
 
 
 def one_line(error: BaseException) -> str:
@@ -62,7 +64,10 @@ def refusal(error: OSError) -> str:
 def nearest(word: str, known: Iterable[str]) -> str:
     """The end of an error sentence: the closest known word, or the list of them."""
     names = sorted(known)
-    return _closest(word, names, 1) or (f"known: {', '.join(names)}" if names else "none are known")
+    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
+    return _closest(word, names, 1) or (
+        f"known: {', '.join(name[:LONGEST_NAME] for name in names[:MOST_LISTED])}{more}" if names else "none are known"
+    )
 
 
 def nearest_three(word: str, known: Iterable[str]) -> str:
@@ -71,7 +76,7 @@ def nearest_three(word: str, known: Iterable[str]) -> str:
 
 
 def _closest(word: str, names: list[str], count: int) -> str:
-    same = [name for name in names if name.lower() == word.lower()]
-    close = same or get_close_matches(word, names, n=count, cutoff=0.6)
+    same = [name for name in names if name.lower() == word.lower() and name != word]
+    close = same or [name for name in get_close_matches(word[:LONGEST], names, n=count, cutoff=0.6) if name != word]
     *others, last = map(repr, close or [""])
     return f"did you mean {', '.join(others)}{' or ' if others else ''}{last}?" if close else ""

@@ -29,7 +29,7 @@ VALUES = 50_000
 """Of a suite, once everything that its file repeats by reference is written out."""
 LETTERS = 2_000
 """Of a text in a suite."""
-LABELS = 2 << 30
+LABELS = 400 << 20
 """Bytes of a label file, unpacked: MIMIC's largest has a hundred million."""
 IMAGE = 512 << 20
 """Bytes of an image file."""
@@ -37,13 +37,14 @@ RECORD = 256 << 20
 """Bytes of a JSON file."""
 HEADER = 16 << 20
 """Bytes of the head of a file of weights."""
-ARRAYS = 8 << 30
-"""Bytes that the arrays of an npz come to."""
+ARRAYS = 1 << 30
+"""Bytes that the arrays of an npz come to, where all of them are read at once."""
 LARGEST = 2**53
 """Numbers of a suite are smaller: whole ones beyond are not told apart by everybody."""
 LONGEST_PATH = 4_096
 
 BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, struct.error)
+PIECE = 1 << 20  # bytes that are unpacked at a time
 ENCRYPTED = 1  # of a zip member's flags
 PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
@@ -94,13 +95,15 @@ def bytes_of(path: Path, at_most: int) -> bytes:
         if path.suffix != ".gz":
             return path.read_bytes()
         try:
+            pieces = bytearray()
             with gzip.open(path) as file:
-                data = file.read(at_most + 1)
+                while len(pieces) <= at_most and (piece := file.read(PIECE)):
+                    pieces += piece
         except (gzip.BadGzipFile, EOFError, zlib.error):
             raise UserError(f"{path} is not a whole gzip file") from None
-    if len(data) > at_most:
+    if len(pieces) > at_most:
         raise UserError(f"{path} unpacks to more than {at_most:,} bytes")
-    return data
+    return bytes(pieces)
 
 
 def text_of(path: Path, at_most: int) -> str:
@@ -140,15 +143,13 @@ class ArrayHead:
 
 @contextmanager
 def archive(path: Path) -> Iterator[zipfile.ZipFile]:
-    """An npz archive, whose members are neither encrypted nor packed in unusual ways, and are not too much in all."""
+    """An npz archive, whose members are neither encrypted nor packed in unusual ways."""
     regular(path)
     try:
         with reading(path), zipfile.ZipFile(path) as found:
             members = found.infolist()
             if any(each.flag_bits & ENCRYPTED or each.compress_type not in PLAIN for each in members):
                 raise UserError(f"{path} is encrypted or packed in a way that numpy does not write")
-            if sum(each.file_size for each in members) > ARRAYS:
-                raise UserError(f"{path} unpacks to more than {ARRAYS:,} bytes")
             yield found
     except BROKEN_ZIP:
         raise UserError(f"{path} is not a whole npz file; get it again") from None
@@ -189,6 +190,8 @@ def array_in(members: zipfile.ZipFile, name: str, path: Path) -> "NDArray[Any]":
 def arrays_of(path: Path) -> "dict[str, NDArray[Any]]":
     """All arrays of an npz archive."""
     with archive(path) as members:
+        if sum(each.file_size for each in members.infolist()) > ARRAYS:
+            raise UserError(f"{path} unpacks to more than {ARRAYS:,} bytes")
         names = [each.removesuffix(".npy") for each in members.namelist() if each.endswith(".npy")]
         return {name: array_in(members, name, path) for name in names}
 

@@ -18,9 +18,9 @@ def objection(board: Board, folder: Path) -> list[str]:
 
 def page(board: Board, folder: Path) -> str:
     """The README of the board, around whatever is written in the one that is there."""
+    before = _written(folder) if (folder / README).is_file() else ""
     tables = markdown(contents_of(board.results()).every)
     block = f"{BEGIN}\n\n{_made(board)}\n\n{tables}\n{END}\n"
-    before = _written(folder) if (folder / README).is_file() else ""
     head, begin, rest = before.partition(BEGIN)
     _, end, tail = rest.partition(END)
     if begin and end:

@@ -14,9 +14,11 @@ _REGISTERED = re.compile(r"^@register_model\s*\ndef (\w+)", re.MULTILINE)
 
 
 def model_objection(name: str) -> str | None:
-    """Why timm cannot make a model of this name, or None. A hub's address is timm's own matter."""
+    """Why timm cannot make a model of this name, or None."""
+    if ":" in name:
+        return f"'{name}' is an address, and nothing is downloaded here; write the name that timm has for the model"
     architecture = name.partition(".")[0]
-    if ":" in name or architecture in _models():
+    if architecture in _models():
         return None
     timm: Any = sys.modules.get("timm")  # a method file may have registered a network of its own
     if timm is not None and timm.is_model(name):

@@ -157,7 +157,8 @@ class _Reader:
         try:
             return self._scalar(node, keys)
         except (yaml.YAMLError, ValueError, OverflowError, RuntimeError) as error:
-            raise UserError(f"{place}: {getattr(error, 'problem', None) or error}") from None
+            dotted = ".".join(map(str, keys))
+            raise UserError(f"{place}: {dotted}: {getattr(error, 'problem', None) or error}") from None
 
     def _mapping(self, node: yaml.MappingNode, keys: Keys) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
@@ -185,7 +186,7 @@ class _Reader:
                 raise ValueError(f"a text {objection}")
             return str(self._path.parent / Path(value).expanduser()) if _is_path(keys) else value
         if isinstance(value, int | float) and not abs(value) < foreign.LARGEST:
-            raise ValueError("a number that is too large, or none")
+            raise ValueError(f"should be a finite number, and a smaller one (it is {node.value[:40]})")
         return value
 
 
