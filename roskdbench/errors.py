@@ -75,8 +75,12 @@ def nearest_three(word: str, known: Iterable[str]) -> str:
     return _closest(word, sorted(known), 3)
 
 
+ROMAN = {"1": "i", "2": "ii", "3": "iii", "4": "iv", "5": "v"}
+
+
 def _closest(word: str, names: list[str], count: int) -> str:
-    same = [name for name in names if name.lower() == word.lower() and name != word]
+    counted = word[:-1] + ROMAN.get(word[-1:], "")
+    same = [name for name in names if name.lower() in (word.lower(), counted.lower()) and name != word]
     close = same or [name for name in get_close_matches(word[:LONGEST], names, n=count, cutoff=0.6) if name != word]
     *others, last = map(repr, close or [""])
     return f"did you mean {', '.join(others)}{' or ' if others else ''}{last}?" if close else ""

@@ -180,6 +180,9 @@ class Store:
         for name in sums:
             _flush(draft / name)
         (draft / CHECKSUMS).write_text(canonical_json(sums), "utf-8")
+        usual = (draft / CHECKSUMS).stat().st_mode
+        for name in sums:
+            (draft / name).chmod(usual)  # some libraries let nobody else read what they write
         _flush(draft / CHECKSUMS)
         _flush(draft)
 

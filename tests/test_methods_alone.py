@@ -312,7 +312,7 @@ class TestMixup:
     @pytest.mark.parametrize("concentration", [0.4, 1.0, 8.0])
     def test_shares_are_beta(self, concentration):
         network, method = OneHotImages(0, EXAMPLES), make("mixup", concentration=concentration)
-        for step in range(400):
+        for step in range(100):
             method.loss(batch(images=network.drawn(EXAMPLES), ask=network.ask, step=step))
         shares = [network.read(images)[0] for images in network.asked]
         assert stats.kstest(shares, stats.beta(concentration, concentration).cdf).pvalue > 1e-3

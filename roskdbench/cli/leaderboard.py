@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from roskdbench.bundled import bundled
 from roskdbench.cli.options import STORE, Folders, StoreFolder, console, registry_found
 
 app = typer.Typer(help="Boards that others can check: results, predictions, and what made them.", no_args_is_help=True)
@@ -13,8 +14,10 @@ BOARDS = Path("leaderboards")
 
 
 def _folder(board: Path) -> Path:
-    """A board may be called by its name, as the suite it is of."""
-    return BOARDS / board if (BOARDS / board).is_dir() and not board.exists() else board
+    """A board may be called by its name, as the suite it is of: one that is here, or that came along."""
+    if board.exists() or board.parent != Path():
+        return board
+    return next((each / board for each in (BOARDS, bundled("leaderboards")) if (each / board).is_dir()), board)
 
 
 Board = Annotated[

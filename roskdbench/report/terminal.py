@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
 
-from roskdbench.report.formats.text import bounds, plain_number, signed
+from roskdbench.report.formats.text import beside, bounds, plain_number, signed
 from roskdbench.report.table import Table, Value, Word
 from roskdbench.statistics.comparison import Difference
 
@@ -101,6 +101,4 @@ def _text(cell: Value, brief: bool) -> Text:
         text = Text(signed(cell.value), style="bold" if cell.sure else "")
         return text.append(f" {bounds(cell)}", style="dim not bold")
     text = Text(plain_number(cell.mean), style="bold green" if cell.best else "")
-    if cell.spread is not None and not brief:
-        text.append(f" ±{plain_number(cell.spread)}", style="dim not bold")
-    return text
+    return text if brief else text.append(beside(cell, " ±"), style="dim not bold")

@@ -55,8 +55,10 @@ def find_suite(name: str | Path) -> Path:
     if foreign.is_file(path):
         return path
     inside = bundled("suites") / f"{path.stem}.yaml"
-    if inside.is_file() and (path.parent == Path() or path.parent.name == "suites"):
+    if inside.is_file() and (path.name == str(path) == path.stem or path.parent.name == "suites"):
         return inside
+    if inside.is_file():
+        raise UserError(f"there is no file {path}; the suite that comes along is called '{path.stem}'")
     raise UserError(f"no suite '{name}': neither a file nor a bundled suite; {nearest(path.stem, suite_names())}")
 
 

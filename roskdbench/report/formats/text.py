@@ -38,10 +38,10 @@ def cell_text(cell: Value, bold: str, between: str) -> str:
         value = signed(cell.value)
         return f"{bold.format(value) if cell.sure else value} {bounds(cell)}"
     mean = plain_number(cell.mean)
-    return (bold.format(mean) if cell.best else mean) + _beside(cell, between)
+    return (bold.format(mean) if cell.best else mean) + beside(cell, between)
 
 
-def _beside(cell: Estimate, between: str) -> str:
+def beside(cell: Estimate, between: str) -> str:
     """The spread, else the interval."""
     if cell.spread is not None:
         return f"{between}{plain_number(cell.spread)}"

@@ -95,9 +95,10 @@ def _notes(layout: Layout, reference: str) -> list[str]:
         )
     blocks = _blocks(layout)
     if len(blocks) < FEWEST or len(blocks.columns) < LEAST:
+        there = f"{len(blocks)} block{'s' * (len(blocks) != 1)}"
         lines.append(
-            f"No critical-difference diagram: {len(blocks)} blocks of problem and noise with all of "
-            f"{len(blocks.columns)} methods; it takes {FEWEST} blocks and {LEAST} methods."
+            f"No critical-difference diagram: {there} of problem and noise with all "
+            f"of {len(blocks.columns)} methods; it takes {FEWEST} blocks and {LEAST} methods."
         )
     return lines
 

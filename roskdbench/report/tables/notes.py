@@ -96,13 +96,16 @@ def unreached(milestones: list[int], epochs: int) -> str:
 
 def _protocol_note(results: Results, problems: list[str]) -> str:
     suite = results.plan.suite
-    parts = [f"{suite.protocol.epochs} epochs in batches of {suite.protocol.batch}"]
+    elsewhere = all(not cell.registered for cell in results.plan.cells)
+    parts = [
+        "trained elsewhere" if elsewhere else f"{suite.protocol.epochs} epochs in batches of {suite.protocol.batch}"
+    ]
     for problem in problems:
         spec, located = suite.problems[problem], results.plan.located.get(problem)
         counted = located.content.samples if located else spec.image_count()
         images = "images" if results.plan.is_guessed(problem) else f"{counted:,} images"
         parts.append(f"{problem}: {images} of {spec.image_size} px")
-    return f"Protocol: {'; '.join(parts)}."
+    return f"{'Model' if elsewhere else 'Protocol'}: {'; '.join(parts)}."
 
 
 def _test_note(results: Results, problems: list[str]) -> list[str]:

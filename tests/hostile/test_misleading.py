@@ -1,0 +1,95 @@
+"""What used to mislead: names that meant something else, hints that led nowhere, and files that only their maker could
+read.
+"""
+
+import json
+import shutil
+
+import pytest
+from conftest import ROOT, command
+
+from roskdbench.errors import nearest
+from roskdbench.report.table import Estimate, Table, TableColumn
+from roskdbench.runs import runs
+from roskdbench.store import Store
+from roskdbench.suite import find_suite
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "said"),
+    [
+        ("baseline-1", ["baseline-i", "baseline-ii", "baseline-v"], "did you mean 'baseline-i'?"),
+        ("baseline-4", ["baseline-i", "baseline-iv", "baseline-v"], "did you mean 'baseline-iv'?"),
+        ("No Finding", ["No Finding", "Mass"], "known: Mass, No Finding"),
+        ("Quick", ["quick", "paper"], "did you mean 'quick'?"),
+        ("x", [f"m{n:03}" for n in range(30)], "known: " + ", ".join(f"m{n:03}" for n in range(20)) + " and 10 more"),
+    ],
+)
+def test_what_is_suggested_is_another_word_that_is_near(word, known, said):
+    assert nearest(word, known) == said
+
+
+def test_a_bundled_suite_is_no_file_that_is_not_there(tmp_path):
+    done = command("plan", "smoke.yaml", "--store", tmp_path / "store", cwd=tmp_path)
+    assert done.returncode == 2
+    assert (
+        done.stderr.strip() == "roskdbench: there is no file smoke.yaml; the suite that comes along is called 'smoke'"
+    )
+    assert find_suite("smoke").name == find_suite("suites/smoke.yaml").name == "smoke.yaml"
+
+
+def test_an_address_is_refused_when_it_is_planned(tiny, tmp_path):
+    done = command("plan", tiny, "--set", "experiments.main.students=[hf-hub:timm/resnet18]", "--store", tmp_path / "s")
+    assert done.returncode == 2 and "nothing is downloaded" in done.stderr
+
+
+def test_a_bundled_board_is_found_by_its_name_anywhere(tmp_path):
+    done = command("leaderboard", "verify", "nowhere", cwd=tmp_path)
+    assert done.returncode == 2
+    found = command("leaderboard", "merge", "quick", "quick", "--to", tmp_path / "merged", cwd=tmp_path)
+    assert "there is no folder" not in found.stderr
+    assert (ROOT / "leaderboards" / "quick").is_dir()
+
+
+def test_a_suite_of_ones_own_is_reported_by_its_name(smoke, tmp_path):
+    _, original, _ = smoke
+    shutil.copytree(original.root, tmp_path / "store")
+    (path,) = runs(Store(tmp_path / "store")).values()
+    record = json.loads(path.read_text())
+    record["suite"]["suite"] = "derm"
+    path.with_name("derm-01234567.json").write_text(json.dumps(record))
+    done = command("report", "derm", "--store", tmp_path / "store")
+    assert done.returncode == 0, done.stderr
+    assert "Baseline I" in done.stdout
+
+
+def test_whoever_may_read_one_file_of_an_artifact_may_read_all(smoke):
+    made, store, _ = smoke
+    modes = {path.stat().st_mode & 0o777 for each in made.jobs for path in store.path(each).iterdir()}
+    assert len(modes) == 1
+
+
+def test_the_terminal_has_the_intervals_that_pages_have():
+    from io import StringIO
+
+    from roskdbench.report.screen import Screen
+    from roskdbench.report.terminal import terminal_table
+
+    column = TableColumn("lesion", "f1", "F1")
+    table = Table("t", "A table", ["method"], [column], [(["A"], [Estimate(0.5, None, 1, low=0.4, high=0.6)])])
+    out = StringIO()
+    Screen(file=out, width=100).print(terminal_table(table))
+    assert ".500 [.400, .600]" in out.getvalue()
+
+
+def test_a_terminal_shows_control_characters_and_does_not_obey_them():
+    from io import StringIO
+
+    from roskdbench.report.screen import Screen
+    from roskdbench.report.terminal import terminal_table
+
+    table = Table("t", "ok\x1b[2J\x1b]0;x\x07", ["method\r"], [], [(["A\x1b[1A\u202e"], [])], ["note\x9b2J"])
+    out = StringIO()
+    Screen(file=out, width=100).print(terminal_table(table))
+    assert not set("\x1b\x07\r\x9b\u202e") & set(out.getvalue())
+    assert "␛[2J" in out.getvalue()
