@@ -43,10 +43,12 @@ $(VENV)/python:
 # Twice quiet: errors are said, and not every folder that a user's pip looks into and does not find.
 $(VENV)/installed: $(VENV)/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --quiet --constraint constraints.txt --editable .
+	$(BIN)/python -m pip install --quiet --quiet --constraint constraints.txt --no-deps torchattacks
 	touch $@
 
 $(VENV)/installed-for-tests: $(VENV)/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --quiet --constraint constraints.txt --editable '.[test,lint]'
+	$(BIN)/python -m pip install --quiet --quiet --constraint constraints.txt --no-deps torchattacks
 	touch $@ $(VENV)/installed
 
 clean:

@@ -270,7 +270,7 @@ def test_damaged_predictions_are_one_line(copy):
         try:
             read_board(copy)
         except UserError as error:
-            assert "is damaged" in str(error) or "Python objects" in str(error)
+            assert PREDICTIONS in str(error) and "\n" not in str(error)
 
 
 def test_a_payload_that_could_run_code_is_refused(copy):

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from roskdbench.measuring.attacks.attacking import Victim
 
 
+INSTALL = "pip install --no-deps torchattacks==3.5.1"
+"""Without what it names beside torch: a requests of 2020 that neither it nor we import, and what that brings."""
+
+
 @register("torchattacks")
 class Packaged(Attack):
     """Of torchattacks: an attack by its name there, such as APGD, Square, FAB, AutoAttack or CW. For single-label."""
@@ -33,6 +37,8 @@ class Packaged(Attack):
 
     @model_validator(mode="after")
     def _is_known(self) -> Self:
+        if not packaged_attacks():
+            raise ValueError(f"attacks of torchattacks need it; get it with: {INSTALL}")
         if self.kind not in packaged_attacks():
             raise ValueError(f"torchattacks has no attack '{self.kind}'; {nearest(self.kind, packaged_attacks())}")
         return self

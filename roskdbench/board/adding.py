@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from roskdbench import __version__
+from roskdbench.board.binding import labels_for, tested_labels
 from roskdbench.board.content import Board
 from roskdbench.data.attributes import FILE as ATTRIBUTES
 from roskdbench.data.attributes import Attributes
 from roskdbench.data.problem import Problem
+from roskdbench.data.splits import Split
 from roskdbench.errors import UserError
 from roskdbench.measuring.tested import PARTS
 from roskdbench.plan import Cell
@@ -38,6 +40,8 @@ def board_of(results: Results, store: Store, who: str, registry: Registry) -> Bo
     board = Board(results.plan.suite, list(results.plan.cells), rows, {}, {}, registry=registry)
     for cell in results.plan.cells:
         _take_cell(board, cell, results, store)
+    for name in results.plan.located:
+        board.arrays |= labels_for(Problem.load(store.open(results.plan.pixels(name)).path).labels, name)
     board.contents = {name: asdict(each.content) for name, each in results.plan.located.items()}
     board.noise = [[*place, rate] for place, rate in results.noise.items()]
     board.stated = dict(results.stated)
@@ -81,14 +85,12 @@ def _take_cell(board: Board, cell: Cell, results: Results, store: Store) -> None
 
 def _take_labels(board: Board, split: str, pixels: str, store: Store) -> None:
     labels = Problem.load(store.open(pixels).path).labels
-    parts = store.open(split).arrays("split.npz")
+    parts = Split(**store.open(split).arrays("split.npz"))
     facts = json.dumps({"task": labels.task, "classes": list(labels.classes)}).encode()
     board.arrays[f"{split}/facts"] = np.frombuffer(facts, np.uint8)
     for part in PARTS:
-        kept = labels.take(parts[part]).arrays()
-        kept["groups"] = np.unique(kept["groups"], return_inverse=True)[1].astype(np.int64)
-        wanted = {name: kept[name] for name in ("targets", "groups", "corrected", "uncertain") if name in kept}
-        board.arrays |= {f"{split}/{part}/{name}": array for name, array in wanted.items()}
+        kept = tested_labels(labels, parts, part)
+        board.arrays |= {f"{split}/{part}/{name}": array for name, array in kept.items()}
 
 
 def _licences(results: Results, store: Store) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import numpy as np
 from roskdbench.board.content import FILES, Board, ResultRow, as_csv
 from roskdbench.board.readme import objection
 from roskdbench.board.verifying import predictions_of, rows_by_cell, verify
+from roskdbench.data.content import Content
 from roskdbench.errors import UserError, refusal
 from roskdbench.fingerprint import fingerprint
 from roskdbench.plan import Cell, fingerprints_of
@@ -30,7 +31,7 @@ def merge(boards: Sequence[Board]) -> Board:
     merged = Board(_merged_suite([board.suite for board in boards]), [], [], {}, {}, {}, [], registry=first.registry)
     seen: dict[ResultRow, tuple[Cell, list[ResultRow]]] = {}
     for board in boards:
-        if board.contents != first.contents:
+        if _identities(board) != _identities(first):
             raise UserError("the boards were made on other data; they cannot stand in one table")
         added, by_cell = set(), rows_by_cell(board)
         for cell in board.cells:
@@ -53,6 +54,9 @@ def merge(boards: Sequence[Board]) -> Board:
                 )
             predictions_of(board, cell)
         merged.rows += [row for row in board.rows if tuple(row[: len(GRID)]) in added]
+        for name in merged.arrays.keys() & board.arrays.keys():
+            if not np.array_equal(merged.arrays[name], board.arrays[name]):
+                raise UserError(f"the boards disagree about what both keep as {name[:60]}; verify each of them")
         merged.arrays |= board.arrays
         merged.made |= board.made
         merged.noise += [each for each in board.noise if each[:3] not in [known[:3] for known in merged.noise]]
@@ -60,6 +64,12 @@ def merge(boards: Sequence[Board]) -> Board:
         merged.stated = {**board.stated, **merged.stated}
     merged.contents = first.contents
     return merged
+
+
+def _identities(board: Board) -> dict[str, tuple[str, str]]:
+    """What the data of its problems are known by."""
+    contents = {name: Content.of(facts) for name, facts in board.contents.items()}
+    return {name: (each.identity, each.attributes) for name, each in contents.items()}
 
 
 def _same_predictions(one: Board, other: Board, cell: Cell) -> bool:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from roskdbench import foreign
+from roskdbench.board.binding import on_trust
 from roskdbench.board.content import README, Board
 from roskdbench.report.contents import contents_of
 from roskdbench.report.formats.markdown import escape_markdown, markdown
@@ -43,5 +44,6 @@ def _made(board: Board) -> str:
     lines += [f"- Trained with {escape_markdown(place)}." for place in places]
     terms = {name: terms_of for entry in board.entries for name, terms_of in entry["data"].items()}
     lines += [f"- {escape_markdown(f'{name}: {terms_of}')}" for name, terms_of in terms.items()]
+    lines.append(f"- On trust: {escape_markdown(on_trust(board))}.")
     lines.append(f"- Check it: `roskdbench leaderboard verify leaderboards/{board.suite.suite}`")
     return "\n".join(lines)

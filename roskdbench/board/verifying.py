@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from math import isclose, isnan
 from typing import Any
 
+from roskdbench.board.binding import unlike_the_data
 from roskdbench.board.content import Board, ResultRow
 from roskdbench.data.content import Content, Located
 from roskdbench.errors import UserError
@@ -48,7 +49,7 @@ def verify(board: Board, registry: Registry) -> Verdict:
         planned = plan(board.suite, registry, located=located)
     except UserError as error:
         return Verdict(objections=[f"its suite cannot be planned here: {error}"])
-    verdict.objections += _of_plan(board, planned)
+    verdict.objections += [*_of_plan(board, planned), *unlike_the_data(board, planned)]
     by_cell = rows_by_cell(board)
     known: dict[str, Known | None] = {}
     for cell in board.cells:

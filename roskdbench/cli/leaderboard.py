@@ -56,6 +56,7 @@ def add(
 @app.command()
 def verify(board: Board, folders: Folders = None) -> None:
     """Compute every number of a board again from its predictions, and hold its rows against suite and methods here."""
+    from roskdbench.board.binding import on_trust
     from roskdbench.board.content import read_board
     from roskdbench.board.readme import objection
     from roskdbench.board.verifying import verify as verify_board
@@ -67,8 +68,8 @@ def verify(board: Board, folders: Folders = None) -> None:
     verdict.objections += objection(read, board)
     screen = console()
     screen.print(f"{verdict.recomputed:,} numbers computed again from predictions, {verdict.trusted:,} taken on trust "
-                 "(they need the model: landscapes, memorisation, checks of attacks). So are rates of noise, who the "
-                 "images are of, and where trainings were made.", soft_wrap=True)  # fmt: skip
+                 "(they need the model: landscapes, memorisation, checks of attacks).", soft_wrap=True)  # fmt: skip
+    screen.print(f"On trust, too: {on_trust(read)}.", markup=False, soft_wrap=True)
     if changed := departures(read.suite):
         screen.print(f"Not the bundled suite {read.suite.suite}: {changed}.", markup=False, soft_wrap=True)
     for line in verdict.objections[:20]:

@@ -23,6 +23,8 @@ class Content:
     classes: tuple[str, ...] = ()
     attributes: str = ""
     """Differs where one of a sample's attributes does; empty where there are none."""
+    images: str = ""
+    """The fingerprint of the decoded images, which the identity is made from beside the labels."""
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> "Content":

@@ -52,7 +52,8 @@ def prepare(
     remarks = (listed.remark, _left_out(images, len(listed.images)))
     remark = " ".join(part for part in remarks if part)
     digest = attributes.digest if attributes.names else ""
-    return Content(_identity(images, labels), len(labels), remark, labels.classes, digest)
+    identity = _identity(images, labels)
+    return Content(identity, len(labels), remark, labels.classes, digest, images.fingerprint)
 
 
 def locate(
@@ -163,11 +164,16 @@ def _kept(listed: Catalogue, images: CachedImages) -> NDArray[np.int64]:
 
 
 def _identity(images: CachedImages, labels: Labels) -> str:
+    return identity_of(images.fingerprint, labels)
+
+
+def identity_of(images: str, labels: Labels) -> str:
+    """What a problem's data are known by: the fingerprint of their decoded images, and their labels."""
     arrays = {
         name: [str(array.dtype), list(array.shape), sha256(np.ascontiguousarray(array).data).hexdigest()]
         for name, array in labels.arrays().items()
     }
-    return fingerprint([images.fingerprint, labels.task, labels.classes, arrays])
+    return fingerprint([images, labels.task, labels.classes, arrays])
 
 
 def _left_out(images: CachedImages, total: int) -> str:

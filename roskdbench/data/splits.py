@@ -1,6 +1,8 @@
 """Train, validation and test: disjoint by group, stratified by class as far as groups allow."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,15 @@ class Split:
     train: NDArray[np.int64]
     validation: NDArray[np.int64]
     test: NDArray[np.int64]
+
+
+def split_by(spec: Mapping[str, Any], labels: Labels) -> Split:
+    """The split that a job's spec says."""
+    if spec["folds"] > 1:
+        return fold(labels, spec["folds"], spec["fold"], spec["validation"], spec["seed"])
+    if spec.get("official"):
+        return official(labels, spec["validation"], spec["seed"])
+    return holdout(labels, spec["train"], spec["validation"], spec["test"], spec["seed"])
 
 
 def holdout(labels: Labels, train: float, validation: float, test: float, seed: int) -> Split:

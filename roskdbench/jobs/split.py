@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from roskdbench.data.splits import fold, holdout, official
+from roskdbench.data.splits import split_by
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import canonical_json
 from roskdbench.job import Kind
@@ -16,13 +16,8 @@ CHUNK_BYTES = 8 << 20  # of pixels; counting takes several times that
 
 def run(context: JobContext) -> None:
     """Write split.npz (train, validation, test) and statistics.json (mean and deviation a channel, of train)."""
-    problem, spec = context.problem(), context.spec
-    if spec["folds"] > 1:
-        split = fold(problem.labels, spec["folds"], spec["fold"], spec["validation"], spec["seed"])
-    elif spec.get("official"):
-        split = official(problem.labels, spec["validation"], spec["seed"])
-    else:
-        split = holdout(problem.labels, spec["train"], spec["validation"], spec["test"], spec["seed"])
+    problem = context.problem()
+    split = split_by(context.spec, problem.labels)
     for part in ("train", "validation", "test"):
         if len(getattr(split, part)) < 2:
             raise UserError(f"{context.job.label}: the {part} part has fewer than two samples; draw or load more")

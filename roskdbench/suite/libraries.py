@@ -42,7 +42,9 @@ def _models() -> frozenset[str]:
 
 @cache
 def packaged_attacks() -> frozenset[str]:
-    """The names of torchattacks' attacks."""
+    """The names of torchattacks' attacks; none where it is not installed."""
+    if find_spec("torchattacks") is None:
+        return frozenset()
     tree = ast.parse(_home("torchattacks").read_text("utf-8"))
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     return frozenset(name.asname or name.name for node in imports for name in node.names)

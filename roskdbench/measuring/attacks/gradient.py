@@ -1,4 +1,4 @@
-"""FGSM and PGD, l2 and l-infinity, for single-label and multi-label models, on torchattacks' base class.
+"""FGSM and PGD, l2 and l-infinity, for single-label and multi-label models.
 
 Every image has a gradient of its own: it is never divided by the size of its batch, and its length is brought to 1
 before it is used, however small it is. PGD keeps the worst of all images it has seen, the clean one among them, so that
@@ -9,18 +9,37 @@ from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
-from torchattacks.attack import Attack
 
 from roskdbench.measuring.attacks.objective import attack_loss, direction
 from roskdbench.suite.attack import Loss, Norm
 from roskdbench.suite.problems import Task
 
 
-class FgsmAttacker(Attack):  # type: ignore[misc]
+class _Attacker:
+    """Called with images and labels it gives attacked images. The model is in eval mode meanwhile."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+
+    def __call__(self, images: Tensor, labels: Tensor) -> Tensor:
+        """The attacked images."""
+        mode = self.model.training
+        self.model.eval()
+        try:
+            return self.forward(images, labels)
+        finally:
+            self.model.train(mode)
+
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        """The attacked images of a model in eval mode."""
+        raise NotImplementedError
+
+
+class FgsmAttacker(_Attacker):
     """One step of the radius's length."""
 
     def __init__(self, model: nn.Module, task: Task, norm: Norm, radius: float, loss: Loss = "ce") -> None:
-        super().__init__("FGSM", model)
+        super().__init__(model)
         self.task, self.norm, self.radius, self.loss = task, norm, radius, loss
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
@@ -29,7 +48,7 @@ class FgsmAttacker(Attack):  # type: ignore[misc]
         return fgsm_step(images, gradient, self.norm, self.radius)
 
 
-class PgdAttacker(Attack):  # type: ignore[misc]
+class PgdAttacker(_Attacker):
     """Steps along the gradient from a random start; the worst image is kept, over all restarts."""
 
     def __init__(
@@ -44,7 +63,7 @@ class PgdAttacker(Attack):  # type: ignore[misc]
         loss: Loss = "ce",
         generator: torch.Generator | None = None,
     ) -> None:
-        super().__init__("PGD", model)
+        super().__init__(model)
         self.task, self.norm, self.radius, self.step, self.steps = task, norm, radius, step, steps
         self.restarts, self.loss, self.generator = restarts, loss, generator
 
