@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import TINY
+from conftest import TINY, command
 from releases import write_medmnist
 
 from roskdbench.board.adding import board_of
@@ -138,3 +138,44 @@ def test_boards_that_disagree_about_labels_are_not_merged(board, copy):
     np.savez_compressed(copy / PREDICTIONS, **arrays)
     with pytest.raises(UserError, match="disagree about what both keep"):
         merge([read_board(board), read_board(copy)])
+
+
+@pytest.fixture
+def npz(board):
+    return board.parent / "pneumoniamnist.npz"
+
+
+def verified(folder, *words):
+    done = command("leaderboard", "verify", folder, *words)
+    return done.returncode, " ".join(done.stdout.split()) + done.stderr
+
+
+def test_the_data_and_trainings_done_again_speak_for_an_honest_board(board, npz):
+    real = bool(read_board(board).contents)
+    code, said = verified(board, *(["--data", f"lesion={npz}"] if real else []), "--retrain", 1)
+    assert code == 0, said
+    assert "Trained again: Baseline I on lesion (seed 0): the same bytes" in said
+
+
+def test_a_training_done_again_speaks_against_logits_that_were_made_up(copy, npz):
+    def make_up(arrays):
+        for name in [name for name in arrays if name.endswith("/test") and arrays[name].ndim == 2]:
+            arrays[name] = arrays[name][:, ::-1].copy()
+
+    real = bool(read_board(copy).contents)
+    objections = changed(copy, make_up)
+    assert objections  # the numbers are others, too: a forger would compute them again
+    code, said = verified(copy, *(["--data", f"lesion={npz}"] if real else []), "--retrain", 1)
+    assert code == 1 and "came out otherwise" in said
+
+
+def test_other_data_than_the_boards_are_named(board, npz, tmp_path):
+    if not read_board(board).contents:
+        code, said = verified(board, "--data", f"lesion={npz}")
+        assert code == 2 and "is drawn" in said
+        return
+    write_medmnist(tmp_path / "pneumoniamnist.npz", counts=(60, 16, 26))
+    code, said = verified(board, "--data", f"lesion={tmp_path / 'pneumoniamnist.npz'}")
+    assert code == 1 and "are not those that the board was made on" in said
+    code, said = verified(board, "--retrain", 1)
+    assert code == 2 and "--data lesion=DIR" in said

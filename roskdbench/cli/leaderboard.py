@@ -1,12 +1,18 @@
 """`leaderboard`: add a run to a board, check a board, merge boards, hand one in."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from roskdbench.bundled import bundled
 from roskdbench.cli.options import STORE, Folders, StoreFolder, console, registry_found
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from roskdbench.board.content import Board as BoardContent
+    from roskdbench.plugins import Registry
 
 app = typer.Typer(help="Boards that others can check: results, predictions, and what made them.", no_args_is_help=True)
 
@@ -54,8 +60,20 @@ def add(
 
 
 @app.command()
-def verify(board: Board, folders: Folders = None) -> None:
-    """Compute every number of a board again from its predictions, and hold its rows against suite and methods here."""
+def verify(
+    board: Board,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PROBLEM=DIR", help="Hold its labels and images against these data, too. Repeatable."),
+    ] = None,
+    retrain: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Train so many of its cells again, drawn at random, and compare.")
+    ] = 0,
+    folders: Folders = None,
+) -> None:
+    """Compute every number of a board again from its predictions, and hold its rows and labels against its suite and
+    the methods here.
+    """
     from roskdbench.board.binding import on_trust
     from roskdbench.board.content import read_board
     from roskdbench.board.readme import objection
@@ -67,6 +85,8 @@ def verify(board: Board, folders: Folders = None) -> None:
     verdict = verify_board(read, registry)
     verdict.objections += objection(read, board)
     screen = console()
+    if data or retrain:
+        verdict.objections[:0] = _made_again(read, registry, data or [], retrain, screen)
     screen.print(f"{verdict.recomputed:,} numbers computed again from predictions, {verdict.trusted:,} taken on trust "
                  "(they need the model: landscapes, memorisation, checks of attacks).", soft_wrap=True)  # fmt: skip
     screen.print(f"On trust, too: {on_trust(read)}.", markup=False, soft_wrap=True)
@@ -79,6 +99,28 @@ def verify(board: Board, folders: Folders = None) -> None:
     if verdict.objections:
         raise typer.Exit(1)
     screen.print("ok: the board is what its predictions, its suite and the methods here give", style="green")
+
+
+def _made_again(
+    read: "BoardContent", registry: "Registry", data: list[str], number: int, screen: "Console"
+) -> list[str]:
+    """What of a board the data, and trainings that are done again, speak against."""
+    from tempfile import TemporaryDirectory
+
+    from roskdbench.board.again import located_again, trained_again
+    from roskdbench.store import Store
+
+    with TemporaryDirectory(prefix="roskdbench-verify-") as folder:
+        store = Store.at(Path(folder) / "store")
+        located, objections = located_again(read, data, store)
+        if objections or not number:
+            return objections
+        for each in trained_again(read, registry, located, store, number):
+            found = "the same bytes" if each.same else f"accuracy {each.away:.3f} away"
+            who = f"{each.cell.method} on {each.cell.problem} (seed {each.cell.seed})"
+            screen.print(f"Trained again: {who}: {found}", markup=False, soft_wrap=True)
+            objections += [each.objection] if each.objection else []
+        return objections
 
 
 @app.command()

@@ -1,0 +1,110 @@
+"""A board held against what it was made from: the data themselves, and trainings that are done again."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roskdbench.board.content import Board
+from roskdbench.board.verifying import predictions_of
+from roskdbench.data.content import Content, Located
+from roskdbench.data.preparation import prepare
+from roskdbench.data.roots import read_roots
+from roskdbench.errors import UserError
+from roskdbench.measuring.tested import PARTS
+from roskdbench.plan import Cell, Plan, plan
+from roskdbench.plugins import Registry
+from roskdbench.results import made_with
+from roskdbench.store import Store
+from roskdbench.suite.problems import DrawnDataset, RealProblem
+from roskdbench.walk import run
+
+FAR = 0.05
+"""Of accuracy over labels: how far a training on another device may come out from the one on the board."""
+
+
+def located_again(board: Board, texts: Iterable[str], store: Store) -> tuple[dict[str, Located], list[str]]:
+    """The board's data with their roots, as `--data PROBLEM=DIR` says; and which of them are others than it was made
+    on.
+    """
+    roots, objections = read_roots(texts, board.suite.problems), []
+    located = {name: Located(Content.of(facts)) for name, facts in board.contents.items()}
+    for name, root in roots.items():
+        spec = board.suite.problems[name]
+        if not isinstance(spec, RealProblem) or name not in located:
+            raise UserError(f"--data {name}={root}: problem '{name}' is drawn; it has no data")
+        found = prepare(name, spec, root.resolve(), store, 1)
+        if found.identity != located[name].content.identity:
+            objections.append(f"the data of {name} under {root} are not those that the board was made on")
+        located[name] = Located(located[name].content, root.resolve())
+    return located, objections
+
+
+@dataclass(frozen=True)
+class Again:
+    """A cell that was trained again."""
+
+    cell: Cell
+    same: bool
+    """Whether every byte of its predictions is the board's."""
+    away: float
+    """How far its test decisions' accuracy is from that on the board, over all labels."""
+    alike: bool
+    """Whether device and libraries are those of the board, so that the bytes should be the same."""
+
+    @property
+    def objection(self) -> str | None:
+        """Why it speaks against the board, if it does."""
+        who = f"{self.cell.method} on {self.cell.problem} (seed {self.cell.seed})"
+        if self.same or (not self.alike and self.away <= FAR):
+            return None
+        where = "on the same device and libraries" if self.alike else "on another device"
+        return f"{who}, trained again {where}, came out otherwise: its accuracy is {self.away:.3f} away"
+
+
+def trained_again(
+    board: Board, registry: Registry, located: Mapping[str, Located], store: Store, number: int, seed: int | None = None
+) -> Sequence[Again]:
+    """Some cells of the board, drawn at random, trained once more in a store of their own."""
+    lacking = [
+        name
+        for name, spec in board.suite.problems.items()
+        if not isinstance(spec, DrawnDataset) and (name not in located or located[name].root is None)
+    ]
+    if lacking:
+        raise UserError(f"training again takes the data: add --data {lacking[0]}=DIR")
+    planned = plan(board.suite, registry, located=located)
+    wanted = {cell.scores for cell in planned.cells}
+    there = [cell for cell in board.cells if cell.scores in wanted]
+    chosen = Random(seed).sample(there, min(number, len(there)))
+    progress = run(_only(planned, chosen), store)
+    if not progress.well:
+        raise UserError(f"training again failed: {next(iter(progress.reasons.values()))}")
+    return [_compared(board, cell, planned, store) for cell in chosen]
+
+
+def _only(planned: Plan, cells: Sequence[Cell]) -> Plan:
+    """The plan of the scores of some cells."""
+    return replace(planned, cells=[replace(cell, measurements=cell.measurements[:1]) for cell in cells])
+
+
+def _compared(board: Board, cell: Cell, planned: Plan, store: Store) -> Again:
+    ours = store.open(planned.jobs[cell.scores].inputs["predictions"]).arrays("predictions.npz")
+    theirs = predictions_of(board, cell)
+    same = all(np.array_equal(ours[part], theirs.logits[part]) for part in PARTS)
+    truth = theirs.tested.test.indicators
+    one, other = (_decided(theirs.tested.task, logits) for logits in (ours["test"], theirs.logits["test"]))
+    away = abs(float((one == truth).mean()) - float((other == truth).mean()))
+    model = planned.model(cell)
+    here = made_with(store, model.fingerprint) if model else ""
+    return Again(cell, same, away, here == board.made.get(cell.scores, {}).get("made with"))
+
+
+def _decided(task: str, logits: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
+    if task == "multi-label":
+        return (logits > 0).astype(np.uint8)
+    decided: NDArray[np.uint8] = (np.arange(logits.shape[1])[None] == logits.argmax(1)[:, None]).astype(np.uint8)
+    return decided
