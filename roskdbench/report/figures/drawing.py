@@ -1,7 +1,7 @@
 """A figure is one declared function; here is what it is given, and how all of them are drawn and written.
 
-A method has one colour everywhere: its place among all methods of the suite, in a palette that colour-blind people can
-tell apart. Files hold no dates, so the same results give the same bytes.
+A method has one colour in all figures of a report, and the paper's methods in all reports, from a palette that
+colour-blind people can tell apart. Files hold no dates, so the same results give the same bytes.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,6 +25,14 @@ from roskdbench.suite.measure import Measure
 
 # Okabe and Ito's palette with a brown for its yellow, which is too pale on white.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#7A5230", "#000000")
+OWN = {
+    "baseline-i": "#000000",
+    "baseline-ii": "#56B4E9",
+    "baseline-iii": "#0072B2",
+    "baseline-iv": "#7A5230",
+    "baseline-v": "#E69F00",
+    "ros-kd": "#D55E00",
+}
 COLUMN = 3.4  # inches: a column of a two-column page
 STYLE: dict[Any, Any] = {
     "font.size": 8,
@@ -134,9 +142,15 @@ def drawing_style() -> AbstractContextManager[None]:
 
 
 def colours(plan: Plan) -> dict[str, str]:
-    """A colour for each method of the suite."""
-    methods = dict.fromkeys(cell.method for cell in plan.cells)
-    return {method: PALETTE[number % len(PALETTE)] for number, method in enumerate(methods)}
+    """A colour for each row of the suite: the paper's methods have theirs in every report, others what is left."""
+    rows = dict.fromkeys((cell.method, cell.registered) for cell in plan.cells)
+    found: dict[str, str] = {}
+    for title, name in rows:
+        if name in OWN and OWN[name] not in found.values():
+            found[title] = OWN[name]
+    left = [each for each in PALETTE if each not in found.values()] or PALETTE
+    others = [title for title, _ in rows if title not in found]
+    return found | {title: left[number % len(left)] for number, title in enumerate(others)}
 
 
 def _save(picture: Picture, stem: Path) -> Path:

@@ -1,4 +1,6 @@
-"""How training went, epoch by epoch: loss, score on validation, and what the teachers counted. First seed and fold."""
+"""How training went, epoch by epoch: loss, score on validation, and what the teachers counted. Of several noises, seeds
+and folds the first is shown, and named.
+"""
 
 from collections.abc import Iterator, Mapping
 from itertools import zip_longest
@@ -8,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
+from roskdbench.plan import Cell
 from roskdbench.report.figures.drawing import Drawing, figure
 from roskdbench.report.legend import below
 
@@ -100,22 +103,32 @@ def _varies(history: History) -> bool:
 
 
 def _histories(drawing: Drawing) -> dict[str, list[tuple[list[str], History]]]:
-    """For each problem its trainings, with the titles of the methods that read something off each."""
+    """For each problem, and the run that is shown of it, its trainings, with the titles of the methods that read
+    something off each.
+    """
     store = drawing.store
     found: dict[str, dict[str, list[str]]] = {}
     seen = set[tuple[str, str]]()
-    for problem, method, training in _trainings(drawing):
-        if (problem, method) not in seen and training in store and not store.diverged(training):
-            seen.add((problem, method))
-            found.setdefault(problem, {}).setdefault(training, []).append(method)
+    for cell, training in _trainings(drawing):
+        if (cell.problem, cell.method) not in seen and training in store and not store.diverged(training):
+            seen.add((cell.problem, cell.method))
+            found.setdefault(_run(drawing, cell), {}).setdefault(training, []).append(cell.method)
     return {
         problem: [(titles, store.open(training).json("history.json")) for training, titles in trainings.items()]
         for problem, trainings in found.items()
     }
 
 
-def _trainings(drawing: Drawing) -> Iterator[tuple[str, str, str]]:
+def _run(drawing: Drawing, cell: Cell) -> str:
+    """The problem, and which of its runs, where there are several."""
+    cells = drawing.layout.cells
+    several = [axis for axis in ("noise", "seed", "fold") if len({getattr(each, axis) for each in cells}) > 1]
+    said = {"noise": cell.noise, "seed": f"seed {cell.seed}", "fold": f"fold {cell.fold + 1}"}
+    return ", ".join([cell.problem, *(said[axis] for axis in several)])
+
+
+def _trainings(drawing: Drawing) -> Iterator[tuple[Cell, str]]:
     for cell in drawing.layout.cells:
         model = drawing.results.plan.model(cell)
         if model is not None and model.kind == "trajectory":
-            yield cell.problem, cell.method, model.fingerprint
+            yield cell, model.fingerprint
