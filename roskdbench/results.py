@@ -268,16 +268,14 @@ def _gap(
 def find_run(name: str | None, store: Store, settings: tuple[str, ...], folders: tuple[Path, ...]) -> Results:
     """The results of a suite (by file or bundled name), of a run (by its name), or of the latest run."""
     by_name = runs(store)
-    if (name is None or name in by_name) and settings:
-        raise UserError("a run knows its settings; --set is for a suite's name or file")
     if not by_name and not store.root.is_dir():
         raise UserError(f"there is no store at {store.root}; run a suite first, or name the store with --store DIR")
-    if name is None:
-        if not by_name:
-            raise UserError(f"nothing has been run in the store {store.root}; try: roskdbench run quick")
-        return _of_record([*by_name.values()][-1], store, folders)
-    if name in by_name:
-        return _of_record(by_name[name], store, folders)
+    if name is None and not by_name:
+        raise UserError(f"nothing has been run in the store {store.root}; try: roskdbench run quick")
+    if name is None or name in by_name:
+        if settings:
+            raise UserError("a run knows its settings; --set is for a suite's name or file")
+        return _of_record([*by_name.values()][-1] if name is None else by_name[name], store, folders)
     try:
         find_suite(name)
     except UserError as error:

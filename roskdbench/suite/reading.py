@@ -2,32 +2,26 @@
 name file, line and nearest key.
 """
 
-import types
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
 from roskdbench import foreign
 from roskdbench.bundled import bundled
 from roskdbench.errors import UserError, nearest, text_objection
 from roskdbench.plugins import Registry
-from roskdbench.suite.plugged import NESTED, UNKNOWN
+from roskdbench.suite.mistakes import Key, Keys, flat, sentence
 from roskdbench.suite.problems import LOCATION_KEYS
 from roskdbench.suite.schema import Suite
 
-DISCRIMINATORS = ("kind", "view")
 DEEPEST = 40  # keys inside keys
 ENDINGS = (".yaml", ".yml")
 PLAIN_TAG = "tag:yaml.org,2002:"
 PLAIN_KINDS = ("map", "seq", "str", "int", "float", "bool", "null", "timestamp")
-
-Key = str | int
-Keys = tuple[Key, ...]
 
 
 @dataclass
@@ -82,9 +76,9 @@ def _checked(document: _Document, registry: Registry | None) -> Suite:
     try:
         return Suite.model_validate(document.data, context={"registry": registry})
     except ValidationError as error:
-        errors = list(_flat(error.errors(), ()))
+        errors = list(flat(error.errors(), ()))
         unknown = [each for each in errors if each["type"] == "extra_forbidden"]  # a typo also makes its key missing
-        raise UserError(_sentence((unknown or errors)[0], document)) from None
+        raise UserError(sentence((unknown or errors)[0], document.data, document.place)) from None
 
 
 def place(name: str | Path, settings: Sequence[str], keys: Keys) -> str:
@@ -253,90 +247,3 @@ def _key(here: dict[str, Any] | list[Any], part: str, setting: str) -> Key:
     if not part.isdigit() or int(part) >= len(here):
         raise UserError(f"--set {setting}: '{part}' is not a position in a list of {len(here)}")
     return int(part)
-
-
-def _flat(errors: Iterable[ErrorDetails], head: tuple[Key, ...]) -> Iterator[ErrorDetails]:
-    """All errors, those of a measure, dataset or attack at their own places."""
-    for each in errors:
-        loc = (*head, *each["loc"])
-        if each["type"] == NESTED:
-            yield from _flat(each["ctx"]["errors"], loc)
-        else:
-            yield {**each, "loc": loc}
-
-
-def _sentence(error: ErrorDetails, document: _Document) -> str:
-    """One line for one of pydantic's errors: where, what, and what would be right."""
-    keys, model = _follow(error["loc"], document.data)
-    place, dotted = document.place(keys), ".".join(str(key) for key in keys)
-    kind, given = error["type"], error.get("input")
-    if kind == "extra_forbidden":
-        where = dotted.rpartition(".")[0] or "the suite"
-        known = error.get("ctx", {}).get("known") or (model.model_fields if model else ())
-        return f"{place}: unknown key '{keys[-1]}' in {where}; {nearest(str(keys[-1]), known)}"
-    if kind == "missing":
-        where = dotted.rpartition(".")[0]
-        return f"{place}: the key '{error['loc'][-1]}' is missing{f' in {where}' if where else ''}"
-    if kind == "union_tag_not_found":
-        return f"{place}: {dotted} does not say which; it needs the key {error['ctx']['discriminator']}"
-    if kind == "union_tag_invalid":
-        known = [tag.strip().strip("'") for tag in str(error["ctx"]["expected_tags"]).split(",")]
-        named = str(error["ctx"]["discriminator"]).strip("'")
-        return f"{place}: unknown {named} '{error['ctx']['tag']}'; {nearest(str(error['ctx']['tag']), known)}"
-    reason = error["msg"].removeprefix("Value error, ")
-    if kind == "value_error" and not dotted:
-        return f"{place}: {reason}"
-    shown = "" if isinstance(given, dict | list) or kind == UNKNOWN else f" (it is {given!r})"
-    return f"{place}: {dotted or 'the suite'}: {reason[:1].lower()}{reason[1:]}{shown}"
-
-
-def _follow(loc: Iterable[Key], data: Any) -> tuple[Keys, type[BaseModel] | None]:
-    """The keys of `loc` as they stand in the file (pydantic adds union tags), and the model the last one is in."""
-    keys: list[Key] = []
-    kind: Any = Suite
-    model: type[BaseModel] | None = None
-    for step in loc:
-        here = _models_in(kind)
-        tagged = [each for each in here if step in _tags(each)]
-        if tagged and not (isinstance(data, Mapping) and step in data):
-            kind = tagged[0]
-            continue
-        model = here[0] if here else None
-        keys.append(step)
-        if isinstance(data, Mapping):
-            data = data.get(step)
-        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
-            data = data[step]
-        kind = _inside(kind, step)
-    return tuple(keys), model
-
-
-def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
-    """The values that mark a model in a union (`dataset: phantom-lesion`), if it has any."""
-    for name, each in model.model_fields.items():
-        if name in DISCRIMINATORS and get_origin(each.annotation) is Literal:
-            return get_args(each.annotation)
-    return ()
-
-
-def _models_in(kind: Any) -> list[type[BaseModel]]:
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return [kind]
-    if get_origin(kind) is Annotated:
-        return _models_in(get_args(kind)[0])
-    if get_origin(kind) in (Union, types.UnionType):
-        return [model for part in get_args(kind) for model in _models_in(part)]
-    return []
-
-
-def _inside(kind: Any, step: Key) -> Any:
-    """The annotation of what `step` leads to inside `kind`."""
-    for model in _models_in(kind):
-        found = model.model_fields.get(str(step))
-        if found is not None:
-            return found.annotation
-    if get_origin(kind) is Annotated:
-        return _inside(get_args(kind)[0], step)
-    if get_origin(kind) in (dict, list):
-        return get_args(kind)[-1]
-    return None
