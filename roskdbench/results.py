@@ -279,9 +279,8 @@ def find_run(name: str | None, store: Store, settings: tuple[str, ...], folders:
     try:
         find_suite(name)
     except UserError as error:
-        of_suite = [path for each, path in by_name.items() if each.rpartition("-")[0] == name]
-        if of_suite and not settings:
-            return _of_record(of_suite[-1], store, folders)
+        if (own := [each for each in by_name if each.rpartition("-")[0] == name]) and not settings:
+            return _of_record(by_name[own[-1]], store, folders)
         raise UserError(f"no run and no suite '{name}'; {nearest(name, by_name)}" if by_name else str(error)) from None
     registry = discover(folders)
     suite = read_suite(name, settings, registry)
