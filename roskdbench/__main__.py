@@ -4,10 +4,12 @@ import gc
 import os
 import sys
 from contextlib import suppress
+from io import TextIOWrapper
 from pathlib import Path
 from typing import NoReturn
 
 SAFE_PATH = "PYTHONSAFEPATH"
+MOST_LETTERS = 2000  # of an error
 LOOKS_FOR_GARBAGE = 100_000  # objects apart: plans and tables are many small objects, and none of them are circles
 
 
@@ -43,6 +45,9 @@ def _command_line() -> None:
     from roskdbench.cli import app
     from roskdbench.errors import UserError, one_line, refusal
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # not every terminal has all letters
     try:
         app()
     except UserError as error:
@@ -59,7 +64,7 @@ def end(sentence: str) -> NoReturn:
     """Say what is wrong in one line, whatever the terminal can show."""
     from roskdbench.errors import visible
 
-    line = f"roskdbench: {visible(' '.join(sentence.split()))}"
+    line = f"roskdbench: {visible(' '.join(sentence.split()))[:MOST_LETTERS]}"
     encoding = getattr(sys.stderr, "encoding", None) or "ascii"
     with suppress(OSError, ValueError):
         print(line.encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)

@@ -79,6 +79,14 @@ def regular(path: Path) -> int:
     return found.st_size
 
 
+def at_home(path: Path) -> Path:
+    """The path with a home folder in the place of its ~; a UserError for the home of nobody."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise UserError(f"{path}: there is no such user's home folder") from None
+
+
 def is_file(path: Path) -> bool:
     """Whether there is something to read at a path: a pipe or a device counts, so that reading it says why not."""
     try:

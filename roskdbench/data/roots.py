@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from roskdbench import foreign
 from roskdbench.errors import UserError, nearest
 from roskdbench.suite.problems import ProblemSpec, RealProblem
 
@@ -22,7 +23,7 @@ def read_roots(texts: Iterable[str], problems: Iterable[str]) -> dict[str, Path]
             raise UserError(f"--data {text}: the suite has no problem '{problem}'; {nearest(problem, known)}")
         if problem in found:
             raise UserError(f"--data gives problem '{problem}' two roots, {found[problem]} and {folder}; it has one")
-        found[problem] = Path(folder).expanduser()
+        found[problem] = foreign.at_home(Path(folder))
     return found
 
 
@@ -43,7 +44,7 @@ def root_of(name: str, spec: RealProblem, given: Mapping[str, Path]) -> Path:
             f"problem '{name}' needs its data ({spec.card.how}): say where with problems.{name}.root or "
             f"--data {name}=DIR, or put {'it' if spec.name == 'folder' else spec.name} under {VARIABLE}"
         )
-    root = root.expanduser()
+    root = foreign.at_home(root)
     if not (_exists(root.is_dir) or (spec.is_one_file and _exists(root.is_file))):
         raise UserError(f"problem '{name}': there is no folder {root}; to get the data: {spec.card.how}")
     return root.resolve()
@@ -54,7 +55,7 @@ def under_variable(dataset: type[RealProblem]) -> Path | None:
     base = os.environ.get(VARIABLE)
     if not base:
         return None
-    folder = Path(base).expanduser()
+    folder = foreign.at_home(Path(base))
     if not folder.is_dir():
         raise UserError(f"{VARIABLE} is {base}, and there is no such folder")
     return dataset.found_under(folder)

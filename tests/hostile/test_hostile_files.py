@@ -353,7 +353,7 @@ def whole(folder):
     return WHOLE
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=int(os.environ.get("FUZZ", "40")), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 @pytest.mark.parametrize("name", [name for name in READERS if name != "ours.safetensors"])
 def test_a_file_that_was_mixed_up_is_read_or_one_line(tmp_path, name, data):

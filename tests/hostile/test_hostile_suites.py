@@ -1,5 +1,7 @@
 """Whatever is written in a suite: planned, or refused in one line, soon."""
 
+import os
+import re
 import time
 from itertools import product
 
@@ -167,8 +169,6 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     ids=range(18),
 )
 def test_a_file_that_asks_for_too_much_is_one_line(tmp_path, registry, text, said):
-    import re
-
     path = tmp_path / "mine.yaml"
     path.write_text(text)
     assert re.search(said, verdict(path, registry)), verdict(path, registry)
@@ -200,7 +200,7 @@ def test_only_a_networks_shape_reaches_its_constructor(tmp_path, registry, optio
     assert OPTIONS[options] in verdict(path, registry, f"{place}=[{{model: resnet18, options: {{{options}}}}}]")
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=int(os.environ.get("FUZZ", "150")), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_suite_that_was_mixed_up_is_planned_or_one_line(tmp_path, registry, data):
     text = BASE

@@ -3,7 +3,11 @@ read.
 """
 
 import json
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from conftest import ROOT, command
@@ -93,3 +97,46 @@ def test_a_terminal_shows_control_characters_and_does_not_obey_them():
     Screen(file=out, width=100).print(terminal_table(table))
     assert not set("\x1b\x07\r\x9b\u202e") & set(out.getvalue())
     assert "␛[2J" in out.getvalue()
+
+
+def run_plainly(*words, cwd, **options):
+    call = [sys.executable, "-m", "roskdbench", *map(str, words)]
+    return subprocess.run(call, cwd=cwd, text=True, check=False, **options)
+
+
+def test_a_terminal_without_our_letters_and_one_that_is_full(smoke, tmp_path):
+    _, store, _ = smoke
+    plain = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
+    done = run_plainly("report", "--store", store.root, cwd=tmp_path, env=plain, capture_output=True)
+    assert done.returncode == 0 and "Baseline I" in done.stdout, done.stderr
+    with Path("/dev/full").open("w") as full:
+        done = run_plainly("suites", cwd=tmp_path, stdout=full, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (2, "roskdbench: the system: no space left on device\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["plan", "n" * 5000],
+        ["plan", "a\udcff"],
+        ["plan", "/dev/zero"],
+        ["plan", "."],
+        ["report", "~nosuchuser", "--store", "STORE"],
+        ["report", "--store", "FILE"],
+        ["run", "smoke", "--store", "FILE"],
+        ["run", "smoke", "--data", "lesion=~nosuchuser/x", "--store", "STORE"],
+        ["data", "check", "smoke", "--data", "x"],
+        ["attack", "FILE", "--problem", "lesion", "--store", "STORE"],
+        ["leaderboard", "verify", "FILE"],
+        ["leaderboard", "verify", "n" * 5000],
+        ["store", "verify", "--store", "FILE"],
+    ],
+    ids=lambda words: " ".join(words)[:60],
+)
+def test_arguments_that_mean_nothing_are_one_line(smoke, tmp_path, words):
+    _, store, _ = smoke
+    (tmp_path / "file").write_text("nothing")
+    told = [{"STORE": store.root, "FILE": tmp_path / "file"}.get(word, word) for word in words]
+    done = command(*told, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("roskdbench: ") and len(done.stderr.splitlines()) == 1, done.stderr
