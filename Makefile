@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STORE ?= roskdbench-store
 
-.PHONY: demo test check test-anywhere lint clean
+.PHONY: demo test check test-anywhere test-lowest lint clean
 
 # Files whose tests train nothing, and those of rooms without torch: the options hold them to it.
 files = $(addprefix tests/test_,$(addsuffix .py,$(1)))
@@ -28,6 +28,15 @@ check: lint
 
 test-anywhere: $(VENV)/installed-for-tests
 	$(BIN)/python tests/anywhere.py
+
+# The oldest versions that pyproject.toml allows, and the quicker tests.
+test-lowest:
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet --quiet uv
+	.venv-lowest/bin/uv pip install --python .venv-lowest/bin/python --quiet --resolution lowest-direct --editable '.[test]'
+	.venv-lowest/bin/uv pip install --python .venv-lowest/bin/python --quiet --no-deps torchattacks==3.5.1
+	.venv-lowest/bin/python -m pytest --numprocesses auto --dist loadfile $(WITHOUT_TORCH) $(TRAIN_NOTHING) $(call files,attacks engine soft_loss) \
+	tests/hostile/test_hostile_files.py tests/hostile/test_hostile_suites.py
 
 lint: $(VENV)/installed-for-tests
 	$(BIN)/ruff check .

@@ -130,7 +130,8 @@ def datasets(folders: Folders = None, data: Data = None) -> None:
             place = given.get(name) or under_variable(dataset)
             found = place is not None and place.exists()
             state = Text(f"found: {place}", style="green") if found else Text("not found", style="yellow")
-        terms = Text(f"licence: {card.licence}\ncite: {card.citation}\nget: {card.how}", style="dim")
+        groups = f"{dataset.grouped_by}s" if dataset.grouped_by else "not known: images"
+        terms = Text(f"groups: {groups}\nlicence: {card.licence}\ncite: {card.citation}\nget: {card.how}", style="dim")
         grid.add_row(Text(name, style="bold"), Group(Text.assemble(card.title, "   ", state), terms))
     screen = console()
     screen.print(grid)
