@@ -130,7 +130,8 @@ def datasets(folders: Folders = None, data: Data = None) -> None:
             place = given.get(name) or under_variable(dataset)
             found = place is not None and place.exists()
             state = Text(f"found: {place}", style="green") if found else Text("not found", style="yellow")
-        groups = f"{dataset.grouped_by}s" if dataset.grouped_by else "not known: images"
+        known = dataset.grouped_by
+        groups = f"{known}s" if isinstance(known, str) else "not known: images" if known is None else "as a suite says"
         terms = Text(f"groups: {groups}\nlicence: {card.licence}\ncite: {card.citation}\nget: {card.how}", style="dim")
         grid.add_row(Text(name, style="bold"), Group(Text.assemble(card.title, "   ", state), terms))
     screen = console()
