@@ -65,7 +65,7 @@ def _load_file(path: Path, decoder: Decoder) -> Loaded:
     try:
         data = foreign.bytes_of(path, foreign.IMAGE)
     except UserError as error:
-        return b"", str(error)
+        return b"", str(error).removeprefix(f"cannot read {path}: ")
     try:
         return decoder.file(data)
     except UnreadableError as error:
