@@ -278,20 +278,20 @@ def test_a_payload_that_could_run_code_is_refused(copy):
     done = command("leaderboard", "verify", copy)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert "holds Python objects" in line
+    assert "holds pickled objects" in line
     assert "it is refused" in line
 
 
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        (PREDICTIONS, "no archive", "is damaged"),
-        (PROVENANCE, "{", "cannot be read as one of ours"),
+        (PREDICTIONS, "no archive", "is not a whole npz file"),
+        (PROVENANCE, "{", "cannot be read: Expecting"),
         (PROVENANCE, '{"version": 9}', "is of version 9"),
         (RESULTS, "a,b\n1,2\n", "has other columns than a board's"),
         (RESULTS, None, "is no board: results.csv is missing"),
         (RESULTS, ",".join(COLUMNS) + "\n" + "x" * 200_000 + "\n", "cannot be read: field larger"),
-        (PROVENANCE, "[" * 100_000, "cannot be read as one of ours"),
+        (PROVENANCE, "[" * 100_000, "nested too deep"),
     ],
 )
 def test_what_is_no_board_is_one_line(copy, name, text, said):
@@ -325,7 +325,7 @@ def test_what_cannot_be_read_or_written_is_one_line(copy, tmp_path):
     for verb in ("verify", "submit"):
         done = command("leaderboard", verb, copy)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-        assert "README.md cannot be read" in done.stderr
+        assert "README.md is not text in UTF-8" in done.stderr
 
 
 def test_what_people_write_around_the_tables_stays(made, tmp_path):
