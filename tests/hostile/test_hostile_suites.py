@@ -101,7 +101,7 @@ VALUES = {
     "a hub": "hf-hub:timm/resnet18",
     "a formula": "'=1+1'",
 }
-SOON = 5.0  # seconds
+SOON = 5.0  # seconds of a processor, which other work on the machine does not lengthen
 
 
 @pytest.fixture(scope="module")
@@ -111,14 +111,14 @@ def registry():
 
 def verdict(path, registry, *words):
     """What is said of a suite; nothing where it can be planned. Soon, and in one line."""
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         plan(read_suite(path, words, registry), registry)
         said = ""
     except UserError as error:
         said = str(error)
         assert said
-    assert time.perf_counter() - started < SOON
+    assert time.process_time() - started < SOON
     assert "\n" not in said and "\x1b" not in said and len(said) < 1000
     return said
 
