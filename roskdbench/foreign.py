@@ -27,6 +27,8 @@ SUITE = 256 << 10
 """Bytes of a suite file: the longest bundled one has six thousand."""
 VALUES = 50_000
 """Of a suite, once everything that its file repeats by reference is written out."""
+BRACKETS = 200
+"""That are open at once in a suite."""
 LETTERS = 2_000
 """Of a text in a suite."""
 LABELS = 400 << 20
@@ -118,6 +120,15 @@ def text_of(path: Path, at_most: int) -> str:
     """A file's text, without the mark that some systems put before it."""
     with reading(path):
         return bytes_of(path, at_most).decode("utf-8-sig")
+
+
+def refuse_brackets(text: str, path: Path | str) -> None:
+    """A UserError for a text with more open brackets than makes sense: parsers take long over those."""
+    still_open = 0
+    for letter in text:
+        still_open += (letter in "[{") - (letter in "]}")
+        if still_open > BRACKETS:
+            raise UserError(f"{path} is nested too deep")
 
 
 def json_of(path: Path, at_most: int = RECORD) -> Any:

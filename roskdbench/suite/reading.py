@@ -95,7 +95,9 @@ def _read(path: Path, seen: tuple[Path, ...]) -> _Document:
         raise UserError(f"{path}: a suite cannot extend itself")
     try:
         with foreign.reading(path):
-            node = yaml.compose(foreign.text_of(path, foreign.SUITE), Loader=yaml.SafeLoader)
+            text = foreign.text_of(path, foreign.SUITE)
+            foreign.refuse_brackets(text, path)
+            node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
@@ -232,6 +234,7 @@ def _value(text: str, setting: str, keys: Keys) -> Any:
     """What is set, within the bounds of a suite's file."""
     try:
         with foreign.reading(f"--set {setting[:80]}"):
+            foreign.refuse_brackets(text, "it")
             node = yaml.compose(text, Loader=yaml.SafeLoader) if len(text) < foreign.SUITE else None
             return None if node is None else _Reader(Path("--set"), {}).plain(node, keys)
     except yaml.YAMLError:
