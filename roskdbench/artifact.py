@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ def damage(path: Path, name: str) -> str | None:
     artifact that was put in its place is whole in itself.
     """
     try:
-        listed = json.loads((path / CHECKSUMS).read_bytes())
+        listed = checksums(path)
         if reason := _other_bytes(path, listed):
             return reason
         return None if _gives(json.loads((path / RECORD).read_bytes()), name) else "it is another job's"
@@ -77,6 +78,14 @@ def damage(path: Path, name: str) -> str | None:
         if error.errno not in LOST:
             raise
         return LOST[error.errno]
+
+
+def checksums(path: Path) -> Any:
+    """What the artifact's list of files says. A pipe or a device in its place is not waited for."""
+    file = path / CHECKSUMS
+    if not stat.S_ISREG(file.stat().st_mode):
+        raise ValueError(f"{CHECKSUMS} is no regular file")
+    return json.loads(file.read_bytes())
 
 
 def _other_bytes(path: Path, listed: Mapping[str, tuple[int, str]]) -> str | None:
@@ -99,6 +108,6 @@ def _gives(record: dict[str, Any], name: str) -> bool:
 
 
 def sizes(folder: Path) -> dict[str, int]:
-    """The bytes of each file in a folder."""
+    """The bytes of each regular file in a folder."""
     with os.scandir(folder) as files:
-        return {file.name: file.stat().st_size for file in files}
+        return {file.name: file.stat().st_size for file in files if file.is_file()}

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 SUITE = 256 << 10
 """Bytes of a suite file: the longest bundled one has six thousand."""
+SUITES = 50
+"""Files that a suite is made of, each as often as it is extended."""
 VALUES = 50_000
 """Of a suite, once everything that its file repeats by reference is written out."""
 BRACKETS = 200

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 from safetensors import SafetensorError
 
-from roskdbench.artifact import CHECKSUMS, DIVERGED, RECORD, Artifact, DamagedArtifactError, damage, sizes
+from roskdbench.artifact import CHECKSUMS, DIVERGED, RECORD, Artifact, DamagedArtifactError, checksums, damage, sizes
 from roskdbench.errors import UserError, refusal
 from roskdbench.fingerprint import canonical_json, file_digest
 
@@ -77,8 +77,7 @@ class Store:
         """Whether the artifact is there with every file at its full size (cheap; `open` also checks the bytes)."""
         path = self.path(fingerprint)
         try:
-            listed = json.loads((path / CHECKSUMS).read_bytes())
-            there = sizes(path)
+            listed, there = checksums(path), sizes(path)
             return all(there.get(name) == size for name, (size, _) in listed.items())
         except (OSError, ValueError, TypeError, AttributeError):
             return False

@@ -1,7 +1,6 @@
 """Looking after a store: what is in it, whether its bytes are whole, and what nobody needs any more."""
 
 import fcntl
-import json
 import os
 import shutil
 import time
@@ -10,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from roskdbench import foreign
 from roskdbench.artifact import RECORD, DamagedArtifactError
 from roskdbench.errors import UserError, nearest
 from roskdbench.plan import plan
@@ -48,9 +48,9 @@ def kept(store: Store) -> Iterator[ArtifactInfo]:
     for fingerprint in store.fingerprints():
         path = store.path(fingerprint)
         try:
-            record = json.loads((path / RECORD).read_text("utf-8"))
+            record = foreign.json_of(path / RECORD)
             kind, label, seconds = str(record["kind"]), str(record.get("label", "")), float(record.get("seconds", 0.0))
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        except (UserError, ValueError, TypeError, KeyError, AttributeError):
             kind, label, seconds = "unreadable", "", 0.0
         yield ArtifactInfo(fingerprint, kind, label, size(path), seconds)
 
@@ -140,7 +140,11 @@ def garbage(store: Store, wanted: set[str], kept_runs: set[str]) -> Garbage:
 
 
 def _written(store: Store, folder: str) -> list[Path]:
-    """What a store has put into one of its folders: it bears the name of a job."""
+    """What a store has put into one of its folders: it bears the name of a job. A folder that is a link to somebody's
+    other one is left alone.
+    """
+    if (store.root / folder).is_symlink():
+        return []
     return [each for each in (store.root / folder).glob("*") if FINGERPRINT.fullmatch(each.name.partition("-")[0])]
 
 

@@ -82,7 +82,7 @@ def tracker_for(name: str, folder: Path) -> Tracker:
     if not (module and colon and attribute):
         raise UserError(f"--track {name}: say tensorboard, or a tracker of yours as module:Name")
     if "" not in sys.path:
-        sys.path.insert(0, "")
+        sys.path.append("")
     try:
         made: Tracker = getattr(import_module(module), attribute)(folder)
         missing = [each for each in ("trained", "measured", "close") if not callable(getattr(made, each, None))]

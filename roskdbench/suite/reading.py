@@ -89,10 +89,14 @@ def place(name: str | Path, settings: Sequence[str], keys: Keys) -> str:
     return document.place(keys)
 
 
-def _read(path: Path, seen: tuple[Path, ...]) -> _Document:
-    """A file's content, laid over what it extends."""
+def _read(path: Path, seen: tuple[Path, ...], read: list[Path] | None = None) -> _Document:
+    """A file's content, laid over what it extends. `read` are all files that were read so far."""
+    read = [] if read is None else read
+    read.append(path)
     if path.resolve() in seen:
         raise UserError(f"{path}: a suite cannot extend itself")
+    if len(read) > foreign.SUITES:
+        raise UserError(f"{path}: a suite that extends more than {foreign.SUITES} files")
     try:
         with foreign.reading(path):
             text = foreign.text_of(path, foreign.SUITE)
@@ -109,7 +113,7 @@ def _read(path: Path, seen: tuple[Path, ...]) -> _Document:
     bases = document.data.pop("extends", [])
     for base in reversed(bases if isinstance(bases, list) else [bases]):
         try:
-            below = _read(_extended(path, str(base)), (*seen, path.resolve()))
+            below = _read(_extended(path, str(base)), (*seen, path.resolve()), read)
         except UserError as error:
             raise UserError(f"{document.place(('extends',))}: {error}") from None
         places = {**below.places, **document.places}

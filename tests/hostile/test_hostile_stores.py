@@ -3,6 +3,7 @@ stores leaves other folders alone.
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -209,3 +210,28 @@ def test_figures_do_not_look_as_a_matplotlibrc_of_somebody_says(tmp_path):
         subprocess.run([sys.executable, "-c", draw], cwd=folder, check=True)
         found.append((folder / "picture.png").read_bytes())
     assert found[0] == found[1]
+
+
+def test_a_pipe_among_an_artifacts_files_is_not_waited_for(smoke, tmp_path):
+    made, original, _ = smoke
+    for name in (CHECKSUMS, RECORD):
+        shutil.copytree(original.root, tmp_path / name)
+        store = Store(tmp_path / name)
+        one = of_kind(made, "scores")[0]
+        (store.path(one) / name).unlink()
+        os.mkfifo(store.path(one) / name)
+        assert one not in store
+        assert command("store", "ls", "--store", store.root).returncode == 0
+        with pytest.raises(DamagedArtifactError):
+            store.open(one)
+
+
+def test_gc_does_not_follow_a_link_out_of_the_store(smoke, tmp_path):
+    _, original, _ = smoke
+    shutil.copytree(original.root, tmp_path / "store")
+    theirs = tmp_path / "theirs" / ("a" * 64)
+    theirs.mkdir(parents=True)
+    shutil.rmtree(tmp_path / "store" / "partial")
+    (tmp_path / "store" / "partial").symlink_to(theirs.parent)
+    assert command("store", "gc", "--store", tmp_path / "store").returncode == 0
+    assert theirs.is_dir()

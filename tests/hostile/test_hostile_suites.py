@@ -211,3 +211,11 @@ def test_a_suite_that_was_mixed_up_is_planned_or_one_line(tmp_path, registry, da
     path = tmp_path / "mine.yaml"
     path.write_text(text)
     verdict(path, registry)
+
+
+def test_suites_that_extend_two_each_are_left_at_a_bound(tmp_path, registry):
+    (tmp_path / "e0.yaml").write_text(BASE)
+    for number in range(1, 8):
+        before = f"e{number - 1}.yaml"
+        (tmp_path / f"e{number}.yaml").write_text(f"extends: [{before}, {before}]\n")
+    assert "extends more than 50 files" in verdict(tmp_path / "e7.yaml", registry)
