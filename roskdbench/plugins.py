@@ -145,7 +145,10 @@ def discover(directories: Iterable[Path] = ()) -> Registry:
             point.load()
         except (Exception, SystemExit) as error:
             registry.broken.append(f"entry point {point.name} ({point.value}): {one_line(error)}")
-    modules = set(_load_folders([bundled("methods"), *named_folders(), *directories], registry))
+    modules = dict(_load_folders([bundled("methods"), *named_folders(), *directories], registry))
+    speaking = {module for things in _registered.values() for _, module in things}
+    loaded = sys.modules.keys() - speaking
+    registry.silent += [str(file) for module, file in modules.items() if module in loaded]
     for (family, name), things in sorted(_registered.items()):
         current = [each for each in things if not each[1].startswith(PLUGIN_FILES) or each[1] in modules]
         if len(current) > 1:
@@ -174,8 +177,8 @@ def _every_entry_point(path: tuple[str, ...]) -> Any:
     return entry_points()
 
 
-def _load_folders(folders: Iterable[Path], registry: Registry) -> Iterator[str]:
-    """Load the files in each folder; the names of their modules."""
+def _load_folders(folders: Iterable[Path], registry: Registry) -> Iterator[tuple[str, Path]]:
+    """Load the files in each folder; the names of their modules, and the files."""
     for folder in folders:
         if not folder.is_dir():
             raise UserError(f"no folder of plugins at {folder}")
@@ -186,15 +189,12 @@ def _load_folders(folders: Iterable[Path], registry: Registry) -> Iterator[str]:
             name = f"{package}.{file.stem}"
             if problem := _load(name, folder):
                 registry.broken.append(f"{file}: {problem}")
-            elif not any(module == name for things in _registered.values() for _, module in things):
-                registry.silent.append(str(file))
-            yield name
+            yield name, file
 
 
 def _entry(thing: Any, module: str) -> Entry:
-    origin = _file_of(module)
-    inside = module.startswith("roskdbench.") or Path(origin).parent == bundled("methods")
-    return Entry(thing, origin, inside, module.startswith(PLUGIN_FILES))
+    inside = module.startswith(("roskdbench.", f"{_bundled_package()}."))
+    return Entry(thing, _file_of(module), inside, module.startswith(PLUGIN_FILES))
 
 
 def _chosen(family: str, found: dict[str, Entry]) -> dict[str, Entry]:
@@ -227,7 +227,7 @@ def _package(folder: Path) -> str:
     Where a file has changed all of them are loaded anew: one may have what another imported.
     """
     place = folder.resolve()
-    name = f"{PLUGIN_FILES}_{sha256(str(place).encode()).hexdigest()[:8]}"
+    name = _name_of_package(place)
     state = {file.name: (file.stat().st_mtime_ns, file.stat().st_size) for file in place.glob("*.py")}
     if _seen.get(name) != state:
         for module in [each for each in sys.modules if each.startswith(f"{name}.")]:
@@ -239,6 +239,15 @@ def _package(folder: Path) -> str:
         importlib.invalidate_caches()
         _seen[name] = state
     return name
+
+
+def _name_of_package(place: Path) -> str:
+    return f"{PLUGIN_FILES}_{sha256(str(place).encode()).hexdigest()[:8]}"
+
+
+@cache
+def _bundled_package() -> str:
+    return _name_of_package(bundled("methods").resolve())
 
 
 def _load(name: str, folder: Path) -> str | None:

@@ -5,13 +5,13 @@ devices fails as it does with CUDA, a result is where its operands are, and each
 the GPU is noted with the function that waits.
 """
 
-import traceback
+import sys
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from unittest.mock import patch
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
-from torch.utils._pytree import tree_leaves, tree_map_only
 
 GPU = torch.device("cuda:0")
 INSIDE = torch.device("meta")  # where torch itself takes the tensors to be: it has no kernels there that could run
@@ -67,7 +67,7 @@ class _Pretending(TorchDispatchMode):
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         kwargs = dict(kwargs or {})
-        tensors = [each for each in tree_leaves((args, kwargs)) if isinstance(each, torch.Tensor)]
+        tensors = list(_tensors((args, kwargs)))
         on_gpu = any(isinstance(each, OnGpu) for each in tensors)
         asked = kwargs.pop("device", None)
         to_gpu = on_gpu if asked is None else torch.device(asked) in (GPU, INSIDE)
@@ -76,11 +76,13 @@ class _Pretending(TorchDispatchMode):
             self.waits.append(_asker())
         if asked is not None:
             kwargs["device"] = torch.device("cpu")
-        found = operation(*_held(args), **_held(kwargs))
+        found = operation(*_each(args, OnGpu, _held), **_each(kwargs, OnGpu, _held))
         if not to_gpu or operation in GIVE_PYTHON_VALUES:
             return found
-        made = tree_map_only(torch.Tensor, OnGpu, found)
-        return made if asked is not None else return_and_correct_aliasing(operation, args, kwargs, made)
+        made = _each(found, torch.Tensor, OnGpu)
+        if asked is not None or not _shares_memory(operation):
+            return made
+        return return_and_correct_aliasing(operation, args, kwargs, made)
 
     @staticmethod
     def _refuse(operation, tensors, args, generator, to_gpu):
@@ -111,16 +113,42 @@ def _tensor(data, *, device=None, made=torch.tensor, **rest):
     return made(data, **rest) if device is None else made(data, **rest).to(device)
 
 
-def _held(values):
-    return tree_map_only(OnGpu, lambda each: each.held, values)
+def _held(tensor):
+    return tensor.held
+
+
+def _tensors(values):
+    """Those among the arguments of an operation. torch's own walk through them takes longer than all else here."""
+    if isinstance(values, torch.Tensor):
+        yield values
+    elif isinstance(values, (tuple, list, dict)):
+        for each in values.values() if isinstance(values, dict) else values:
+            yield from _tensors(each)
+
+
+def _each(values, kind, made):
+    """The same, with something made of each value of a kind."""
+    if isinstance(values, kind):
+        return made(values)
+    if isinstance(values, dict):
+        return {name: _each(value, kind, made) for name, value in values.items()}
+    return type(values)(_each(each, kind, made) for each in values) if type(values) in (tuple, list) else values
+
+
+@cache
+def _shares_memory(operation):
+    schema = operation._schema
+    return any(each.alias_info is not None for each in (*schema.arguments, *schema.returns))
 
 
 def _asker():
     """The function of ours that waits, such as `engine/bank.py fill`."""
-    for frame in reversed(traceback.extract_stack()):
-        _, ours, name = frame.filename.rpartition("/roskdbench/")
+    frame = sys._getframe()
+    while frame is not None:
+        _, ours, name = frame.f_code.co_filename.rpartition("/roskdbench/")
         if ours:
-            return f"{name} {frame.name}"
+            return f"{name} {frame.f_code.co_name}"
+        frame = frame.f_back
     return "a test"
 
 

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,15 +114,16 @@ def _train(method: Method, problem: str, interrupted: bool = False) -> _Tried:
     from roskdbench.engine.checkpoint import Checkpoint
 
     epochs = next((each for each in EPOCHS if method.weighting.objection(each) is None), EPOCHS[-1])
+    if not interrupted:
+        return _run(watched(method), problem, epochs, None)
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Checkpoint(Path(folder), share=inf)
-        if interrupted:
-            with suppress(StoppedError):
-                _run(watched(method, killed_in=epochs * 2 // 3), problem, epochs, checkpoint)
+        with suppress(StoppedError):
+            _run(watched(method, killed_in=epochs * 2 // 3), problem, epochs, checkpoint)
         return _run(watched(method), problem, epochs, checkpoint)
 
 
-def _run(method: Method, problem: str, epochs: int, checkpoint: "Checkpoint") -> _Tried:
+def _run(method: Method, problem: str, epochs: int, checkpoint: "Checkpoint | None") -> _Tried:
     from roskdbench.engine.device import prepare
     from roskdbench.engine.examples import Examples
     from roskdbench.engine.recipe import Recipe, Seeds
@@ -162,6 +164,7 @@ def _run(method: Method, problem: str, epochs: int, checkpoint: "Checkpoint") ->
     return _Tried(arrays, (students.images - once_more) / seen, asked.images / seen / max(1, teachers))
 
 
+@cache
 def _problem(problem: str) -> tuple[NDArray[np.uint8], Labels]:
     if problem == "phantom-lesion":
         images, targets, groups = draw_lesions(SAMPLES, SIZE, 0)
