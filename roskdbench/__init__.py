@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from roskdbench.method import Widths as Widths
     from roskdbench.notebook import Run as Run
     from roskdbench.notebook import load as load
+    from roskdbench.notebook import model as model
     from roskdbench.notebook import run as run
     from roskdbench.plugins import register as register
     from roskdbench.report.figures.drawing import figure as figure
@@ -71,7 +72,7 @@ __version__ = "0.1.0"
 
 _MODULES = {
     "errors": ["UserError"],
-    "notebook": ["Run", "load", "run"],
+    "notebook": ["Run", "load", "model", "run"],
     "plugins": ["register"],
     "report.figures.drawing": ["figure"],
     "report.formats.registering": ["report_format"],

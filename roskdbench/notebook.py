@@ -12,6 +12,7 @@ from roskdbench.store import Store
 if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
+    from torch import nn
 
     from roskdbench.executors import ExecutorConfig
     from roskdbench.session import Session
@@ -101,6 +102,28 @@ class Run:
                 return ShownFigure.of(picture)
         raise UserError(f"the run has nothing to draw for '{name}': its suite does not ask for it")
 
+    def model(self, method: str, **place: Any) -> "nn.Module":
+        """A trained student, in eval mode: pixels from 0 to 1 in, logits out. `place` says which where there are
+        several: problem="lesion", seed=0, noise="symmetric 0.3", and whatever else a cell is told by.
+        """
+        from roskdbench.engine.networks import load_network
+        from roskdbench.exporting import the_model
+        from roskdbench.plugins import discover
+
+        chosen = the_model(self._results.plan, method, place)
+        file = self._store.open(chosen.training.fingerprint).file(chosen.file)
+        return load_network(file, discover(self._plugins))[0]
+
+    def export(self, method: str, to: str | Path, onnx: bool = False, **place: Any) -> Path:
+        """Write a trained student as a folder that timm loads, as `roskdbench export` does; the folder."""
+        from roskdbench.exporting import the_model
+        from roskdbench.exporting.folder import Export
+        from roskdbench.plugins import discover
+
+        chosen = the_model(self._results.plan, method, place)
+        Export(self._results, self._store, discover(self._plugins), chosen).write(Path(to), onnx)
+        return Path(to)
+
     def page(self, folder: str | Path) -> Path:
         """Write the report's pages; the index."""
         from roskdbench.plugins import discover
@@ -170,6 +193,20 @@ def load(
 
     kept, folders = Store(Path(store)), folders_of(plugins)
     return Run(find_run(name, kept, tuple(settings_of(settings or {})), tuple(folders)), kept, folders)
+
+
+def model(
+    method: str,
+    suite: str | None = None,
+    store: str | Path = STORE,
+    plugins: Iterable[str | Path] = (),
+    settings: Mapping[str, Any] | None = None,
+    **place: Any,
+) -> "nn.Module":
+    """A trained student of a run or a suite, the latest run's if none is named: `model("ros-kd", suite="quick",
+    problem="lesion", seed=0)`. It is in eval mode, takes pixels from 0 to 1, and gives logits.
+    """
+    return load(suite, store, plugins, settings).model(method, **place)
 
 
 def _show(session: "Session") -> None:

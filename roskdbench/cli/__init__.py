@@ -10,6 +10,7 @@ from roskdbench.cli import (
     claims,
     data,
     doctor,
+    export,
     leaderboard,
     look,
     methods,
@@ -31,7 +32,7 @@ app = typer.Typer(
 )
 COMMANDS: dict[str, list[Callable[..., None]]] = {
     "Work": [run.run, plan.plan, report.report, claims.claims, check.check],
-    "One model": [model_file.attack, model_file.landscape],
+    "One model": [export.export, model_file.attack, model_file.landscape],
     "Look": [look.suites, look.schema, doctor.doctor],
     "What there is": [
         methods.methods,

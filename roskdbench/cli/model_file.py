@@ -11,7 +11,8 @@ File = Annotated[
     Path,
     typer.Argument(
         metavar="CHECKPOINT",
-        help="A safetensors file: one of ours, or the weights of a timm model with its name in the metadata.",
+        help="A safetensors file: one of ours, or the weights of a timm model with its name in the metadata; or a "
+        "folder with model.safetensors and config.json, as `roskdbench export` writes it and timm for a hub.",
     ),
 ]
 Problem = Annotated[
@@ -113,7 +114,7 @@ def _measure(
     read = read_model_file(checkpoint, registry, model)
     named = next(name for name, each in registry.of("measure").items() if each.thing.command == command)
     measure = {"measure": named, **settings}
-    suite = suite_for(problem, measure, option, checkpoint.stem, read.size, seed, registry)
+    suite = suite_for(problem, measure, option, read.title, read.size, seed, registry)
     kept = Store.at(store)
     roots = find_roots(suite.problems, suite.problems, [f"{name}={data}" for name in suite.problems if data])
     session = Session(suite.suite, store, folders or [], executor=ExecutorConfig(workers=workers))

@@ -18,19 +18,30 @@ def listing(
     kind: Annotated[
         str | None, typer.Argument(metavar="[KIND]", help="List the artifacts of this kind, such as teacher.")
     ] = None,
+    models: Annotated[
+        bool, typer.Option("--models", help="List the trained students of every run, and whose rows they are.")
+    ] = False,
+    folders: Folders = None,
     store: StoreFolder = STORE,
 ) -> None:
-    """List what the store holds: kinds of artifacts and runs; or every artifact of a kind."""
+    """List what the store holds: kinds of artifacts and runs; or every artifact of a kind; or students to export."""
     from rich.filesize import decimal as amount
     from rich.table import Table
     from rich.text import Text
 
+    from roskdbench.cli.students import students
     from roskdbench.errors import UserError, nearest
     from roskdbench.live import duration
     from roskdbench.runs import runs
     from roskdbench.store_admin import kept
 
     there, screen = _store(store), console()
+    if models:
+        if kind is not None:
+            raise UserError("store ls takes a kind or --models")
+        for table in students(there, registry_found(folders)):
+            screen.print(table)
+        return
     every = list(kept(there))
     grid = Table(box=None, padding=(0, 2, 0, 0))
     if kind is None:

@@ -182,22 +182,25 @@ def save_weights(network: nn.Module, path: Path, facts: Mapping[str, Any]) -> No
 
 
 def load_network(path: Path, registry: Registry | None = None) -> tuple[Classifier, dict[str, Any]]:
-    """The network of a file that `save_weights` wrote, in eval mode, and its facts."""
+    """The network of a file that `save_weights` wrote, or that was exported, in eval mode, and its facts."""
     said = foreign.weights_head(path).get(METADATA)
     if said is None:
         raise UserError(f"{path} does not say which network its weights belong to")
     facts = read_facts(said, path).model_dump(mode="json", exclude_unset=True)
+    mean, deviation = facts.pop("mean", None), facts.pop("deviation", None)
+    exported = mean is not None and deviation is not None
+    statistics = {"mean": mean or [0.0] * facts["channels"], "deviation": deviation or [1.0] * facts["channels"]}
     network = build(
         facts["architecture"],
         facts["channels"],
         facts["classes"],
         facts["size"],
         facts["stem"],
-        {"mean": [0.0] * facts["channels"], "deviation": [1.0] * facts["channels"]},
+        statistics,
         seed=0,
         registry=registry,
     )
-    network.load_state_dict(load_file(path))
+    (network.body if exported else network).load_state_dict(load_file(path))
     return network.eval(), facts
 
 
@@ -217,7 +220,7 @@ def begin_with(network: Classifier, path: Path) -> list[str]:
         given = load_file(path)
     except SafetensorError:
         raise UserError(f"{path} is damaged, or no safetensors file") from None
-    if is_ours(path):
+    if is_ours(path) and "mean" in given:
         given = {name.removeprefix("body."): each for name, each in given.items() if name.startswith("body.")}
     body: Any = network.body
     own = body.state_dict()

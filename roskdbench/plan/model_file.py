@@ -1,5 +1,6 @@
 """A plan for one model file: the measures of a suite, for people who train elsewhere."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from roskdbench import foreign
 from roskdbench.data.content import Located
 from roskdbench.errors import UserError
-from roskdbench.fingerprint import file_digest
+from roskdbench.fingerprint import canonical_json, file_digest
 from roskdbench.job import Job
 from roskdbench.plan import training_jobs
 from roskdbench.plan.block import Block
@@ -24,12 +25,15 @@ from roskdbench.plugins import Registry
 from roskdbench.suite import Suite
 from roskdbench.suite.libraries import model_objection
 from roskdbench.suite.network_facts import read_facts
+from roskdbench.suite.network_options import options_objection
 from roskdbench.suite.one_problem import EXPERIMENT
 from roskdbench.suite.protocol import NetworkSpec
 from roskdbench.values import STUDENT
 
 OURS = "roskdbench"  # the metadata key of files that our trainings left
 NAMES = ("timm", "architecture", "model")  # metadata keys under which others may say timm's name
+WEIGHTS, CONFIG = "model.safetensors", "config.json"  # of a folder as timm writes it for a hub
+TOLD = ("in_chans", "num_classes")  # of its model_args, what the problem says
 
 
 @dataclass(frozen=True)
@@ -37,19 +41,33 @@ class ModelFile:
     """A model file, and what it says of itself."""
 
     path: Path
+    title: str
     digest: str
     model: str
     ours: bool
-    size: int | None
-    mean: tuple[float, ...] | None
-    deviation: tuple[float, ...] | None
+    size: int | None = None
+    mean: tuple[float, ...] | None = None
+    deviation: tuple[float, ...] | None = None
+    said_options: str = "{}"
+    """What its constructor was told, as JSON."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What its constructor was told."""
+        found: dict[str, Any] = json.loads(self.said_options)
+        return found
 
 
 def read_model_file(path: Path, registry: Registry, model: str | None = None) -> ModelFile:
-    """What a safetensors file says in its metadata: timm's name, and perhaps mean and std. `model` goes before it."""
+    """What a safetensors file says in its metadata, or a folder as timm has them for hubs in its config: timm's name,
+    and perhaps mean and std. `model` goes before it.
+    """
+    title, config = path.resolve().stem, dict[str, Any]()
+    if path.is_dir():
+        title, config, path = path.resolve().name, _config(path / CONFIG), path / WEIGHTS
     if not path.is_file():
         raise UserError(f"there is no file {path}")
-    metadata = foreign.weights_head(path)
+    metadata = {**config, **foreign.weights_head(path)}
     try:
         with safe_open(path, framework="np"):
             pass
@@ -58,7 +76,7 @@ def read_model_file(path: Path, registry: Registry, model: str | None = None) ->
     digest = file_digest(path)
     if OURS in metadata and model is None:
         facts = read_facts(metadata[OURS], path)
-        return ModelFile(path, digest, facts.architecture.model, True, facts.size, None, None)
+        return ModelFile(path, title, digest, facts.architecture.model, True, facts.size)
     name = model or next((metadata[key] for key in NAMES if key in metadata), None)
     if name is None:
         raise UserError(
@@ -68,7 +86,23 @@ def read_model_file(path: Path, registry: Registry, model: str | None = None) ->
     if name not in registry.of("network") and (objection := model_objection(name)):
         raise UserError(f"{path}: {objection}")
     mean, deviation = (_values(path, metadata, key) for key in ("mean", "std"))
-    return ModelFile(path, digest, name, False, None, mean, deviation)
+    options = {} if model else {key: each for key, each in config.get("options", {}).items() if key not in TOLD}
+    if objection := options_objection(options):
+        raise UserError(f"{path.parent / CONFIG}: {objection}")
+    return ModelFile(path, title, digest, name, False, None, mean, deviation, canonical_json(options))
+
+
+def _config(path: Path) -> dict[str, Any]:
+    """What timm's config says of a network, under the names that a file's metadata have."""
+    if not path.is_file():
+        return {}
+    said = foreign.json_of(path)
+    trained = said.get("pretrained_cfg", {}) if isinstance(said, dict) else None
+    options = said.get("model_args", {}) if isinstance(said, dict) else None
+    if not (isinstance(trained, dict) and isinstance(options, dict) and isinstance(said.get("architecture"), str)):
+        raise UserError(f"{path} is no config of timm's: it names no architecture")
+    values = {key: canonical_json(trained[key]) for key in ("mean", "std") if trained.get(key) is not None}
+    return {"architecture": said["architecture"], "options": options, **values}
 
 
 def _values(path: Path, metadata: Mapping[str, str], key: str) -> tuple[float, ...] | None:
@@ -92,7 +126,7 @@ def plan_model_file(suite: Suite, model_file: ModelFile, located: Mapping[str, L
     block = Block(factory, problem, experiment.noise[0], experiment.seeds[0], 0, 1)
     network = _network(factory, block.base, model_file)
     predictions = training_jobs.predictions(factory, block.base, network, "last")
-    subject = Subject(model_file.path.stem, STUDENT, (network,), "last", predictions)
+    subject = Subject(model_file.title, STUDENT, (network,), "last", predictions)
     measured = Measured(planned.measures[EXPERIMENT])
     found = [each for each, _ in measured.jobs(factory, block.base, [subject], None, block.seed)]
     cell = Cell(
@@ -122,14 +156,16 @@ def _network(factory: JobFactory, base: Base, model_file: ModelFile) -> Job:
         "model": model_file.model,
         "mean": model_file.mean,
         "deviation": model_file.deviation,
+        **({"options": model_file.options} if model_file.options else {}),
     }
     context = {"registry": factory.registry}
-    network = NetworkSpec.model_validate({"model": model_file.model}, context=context)
+    declared = {"model": model_file.model, "options": model_file.options}
+    network = NetworkSpec.model_validate(declared, context=context)
     return job(
         "model_file",
         spec,
         {"pixels": base.pixels},
-        model_file.path.name,
+        model_file.title,
         pass_cost=training_jobs.cost_of(factory, base.problem, network),
         network=network.key,
         code=factory.network_code(network),

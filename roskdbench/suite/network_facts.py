@@ -29,6 +29,9 @@ class NetworkFacts(Declared):
     classes: Count
     task: Literal["single-label", "multi-label"] | None = None
     class_names: list[str] = []
+    mean: list[float] | None = None
+    """Of pixels, where the weights are those of timm's network alone: it is not among them then."""
+    deviation: list[float] | None = None
 
 
 def read_facts(text: str, path: Path) -> NetworkFacts:

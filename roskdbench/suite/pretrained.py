@@ -12,6 +12,8 @@ from roskdbench.fingerprint import file_digest
 from roskdbench.suite.declared import Declared
 
 KEY = "pretrained"
+WEIGHTS = "model.safetensors"
+"""The file in a folder as timm writes it for a hub."""
 
 
 class _Pretrained(Declared):
@@ -43,13 +45,20 @@ class _Pretrained(Declared):
         return found
 
 
-Pretrained = Annotated[
-    _Pretrained,
-    BeforeValidator(
-        lambda value: {"file": value} if isinstance(value, str) else value, json_schema_input_type=str | _Pretrained
-    ),
-]
-"""A safetensors file, or a mapping with `file` and `sha256`."""
+def _named(value: Any) -> Any:
+    """A path as a mapping; of a folder the weights in it."""
+    said = {"file": value} if isinstance(value, str) else value
+    if (
+        isinstance(said, Mapping)
+        and isinstance(said.get("file"), str)
+        and (inside := Path(said["file"], WEIGHTS)).is_file()
+    ):
+        return {**said, "file": str(inside)}
+    return said
+
+
+Pretrained = Annotated[_Pretrained, BeforeValidator(_named, json_schema_input_type=str | _Pretrained)]
+"""A safetensors file, or a folder with model.safetensors, or a mapping with `file` and `sha256`."""
 
 
 @cache

@@ -1,0 +1,127 @@
+"""The card of a model that leaves the store: what it is, what it was trained on, how well it does, and what for."""
+
+from dataclasses import dataclass, replace
+
+from roskdbench import __version__
+from roskdbench.data.problem import Problem as Data
+from roskdbench.exporting.finding import READINGS, Model, every_model
+from roskdbench.plugins import Registry
+from roskdbench.report.formats.markdown import escape_markdown, markdown
+from roskdbench.report.tables import tables_of
+from roskdbench.results import GRID, Results, grid_key, made_with
+from roskdbench.store import Store
+from roskdbench.suite.problems import Dataset, DrawnDataset
+
+CARD, SUITE = "README.md", "suite.yaml"
+CAUTION = (
+    "It comes out of a benchmark. It was not validated for patients, and must not be used to find, to rule out or to "
+    "treat a disease, nor to choose who is looked at first. What it scored holds for test images of the same source; "
+    "of other devices, hospitals and people nothing is known unless a table above says it."
+)
+DRAWN = "Its images were drawn by a program: it has never seen a patient, and says nothing of any."
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a card rests on."""
+
+    model: Model
+    results: Results
+    store: Store
+    registry: Registry
+    loading: str
+    """The lines of Python that load it."""
+    onnx: float | None = None
+    """How far the logits of its ONNX file are from its own; None where it has none."""
+
+    def text(self) -> str:
+        """All of it, as Markdown with the head that model hubs read."""
+        cell = self.model.cell
+        problem = self.results.plan.suite.problems[cell.problem]
+        parts = [
+            self._head(),
+            f"# {escape_markdown(f'{cell.method}: {cell.student} on {cell.problem}')}",
+            self._what(),
+            f"## Load it\n\n```python\n{self.loading}\n```\n\n{self._input(problem)}",
+            f"## Scores\n\n{self._scores()}",
+            f"## What it was trained on\n\n{self._data(problem)}",
+            f"## How it was made\n\n{self._made()}",
+            "## What it is not for\n\n" + (f"{DRAWN} " if isinstance(problem, DrawnDataset) else "") + CAUTION,
+        ]
+        return "\n\n".join(parts) + "\n"
+
+    def _head(self) -> str:
+        lines = ["library_name: timm", "pipeline_tag: image-classification", "license: other"]
+        tags = ["image-classification", "timm", "roskdbench", "knowledge-distillation", "noisy-labels"]
+        return "\n".join(["---", *lines, "tags:", *(f"- {tag}" for tag in tags), "---"])
+
+    def _what(self) -> str:
+        cell, plan = self.model.cell, self.results.plan
+        method = self.registry.of("method").get(cell.registered)
+        said = f" {escape_markdown(f'{method.thing.title()}: {method.thing.summary()}')}." if method else ""
+        reading = f"Its weights are the {READINGS[self.model.reading]} of the student's training"
+        others = {
+            other.cell.method
+            for other in every_model(plan)
+            if other.training == self.model.training and other.cell.method != cell.method
+        }
+        shared = f", which {' and '.join(sorted(map(escape_markdown, others)))} shares" if others else ""
+        return (
+            f"A {escape_markdown(cell.student)}, trained by {escape_markdown(cell.method)}.{said}\n\n{reading}{shared}."
+        )
+
+    def _input(self, problem: Dataset) -> str:
+        lines = [
+            f"It takes images of {problem.image_size} x {problem.image_size} pixels, and gives a logit a class, in the "
+            "order of `label_names` in `config.json`."
+        ]
+        if self.onnx is not None:
+            lines.append(
+                f"`model.onnx` takes pixels from 0 to 1 and normalises them itself; in ONNX Runtime its logits of test "
+                f"images are within {self.onnx:.0e} of these weights'."
+            )
+        return " ".join(lines)
+
+    def _scores(self) -> str:
+        alone = of_one(self.results, self.model)
+        return markdown(tables_of(alone, self.model.cell.experiment)).rstrip()
+
+    def _data(self, problem: Dataset) -> str:
+        cell = self.model.cell
+        data = Data.load(self.store.open(self.results.plan.pixels(cell.problem)).path)
+        noise = self.results.noise.get((cell.experiment, cell.problem, cell.noise))
+        flipped = "" if noise is None else f"; {noise:.1%} of the training labels are wrong"
+        lines = [
+            f"- Data: {escape_markdown(problem.dataset)}, {len(data.images):,} images before they were split.",
+            f"- Label noise: {escape_markdown(cell.noise)}{flipped}.",
+            f"- Classes: {escape_markdown(', '.join(data.labels.classes))}.",
+            f"- Licence of the data: {escape_markdown(data.licence)}.",
+            f"- Cite the data as: {escape_markdown(data.citation)}",
+        ]
+        return "\n".join(lines)
+
+    def _made(self) -> str:
+        cell, training = self.model.cell, self.model.training
+        where = made_with(self.store, training.fingerprint)
+        row = f"--problem {cell.problem} --noise '{cell.noise}' --seed {cell.seed} --fold {cell.fold}"
+        lines = [
+            f"- Fingerprint of the training: `{training.fingerprint}`, its {READINGS[self.model.reading]}.",
+            f"- Made with roskdbench {__version__}{f', {escape_markdown(where)}' if where else ''}.",
+            f"- [suite.yaml]({SUITE}) is the whole experiment. To make it again:",
+        ]
+        method = cell.registered or cell.method
+        again = [
+            f"roskdbench run {SUITE} --only {cell.experiment}",
+            f"roskdbench export '{method}' --suite {SUITE} {row} --to again",
+        ]
+        return "\n".join([*lines, "", "```", *again, "```"])
+
+
+def of_one(results: Results, model: Model) -> Results:
+    """The results of one cell alone."""
+    cell, frame = model.cell, results.frame
+    same = (frame[list(GRID)] == grid_key(cell)).all(axis=1)
+    suite = results.plan.suite
+    declared = suite.experiments[cell.experiment].model_copy(update={"problems": [cell.problem]})
+    alone = suite.model_copy(update={"experiments": {**suite.experiments, cell.experiment: declared}})
+    return replace(results, plan=replace(results.plan, suite=alone, cells=[cell]), frame=frame[same], gaps=[])

@@ -1,0 +1,68 @@
+"""A model as a folder: weights and config as timm has them, a card, the suite that made it, and ONNX if asked for."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from roskdbench.data.problem import Problem
+from roskdbench.errors import UserError, refusal
+from roskdbench.exporting.card import CARD, SUITE, Card
+from roskdbench.exporting.finding import Model
+from roskdbench.plugins import Registry
+from roskdbench.report.folder import make_folder
+from roskdbench.results import Results
+from roskdbench.store import Store
+from roskdbench.suite.pretrained import without_places
+from roskdbench.suite.problems import LOCATION_KEYS
+
+CHECKED = 256
+"""On how many test images an ONNX file is held against the network."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """What is needed to give a model of a run away."""
+
+    results: Results
+    store: Store
+    registry: Registry
+    model: Model
+
+    def write(self, folder: Path, onnx: bool = False) -> list[Path]:
+        """Write the folder; its files. The same model gives the same bytes. A UserError where there are other files."""
+        from roskdbench.engine.networks import load_network
+        from roskdbench.exporting.onnx_file import FILE, write_onnx
+        from roskdbench.exporting.timm_folder import CONFIG, WEIGHTS, write_network
+
+        names = [WEIGHTS, CONFIG, SUITE, *([FILE] if onnx else []), CARD]
+        make_folder(folder)
+        if others := sorted(each.name for each in folder.iterdir() if each.name not in {*names, FILE}):
+            raise UserError(f"{folder} has other files, such as {others[0]}; name a new folder")
+        network, facts = load_network(
+            self.store.open(self.model.training.fingerprint).file(self.model.file), self.registry
+        )
+        try:
+            (folder / FILE).unlink(missing_ok=True)
+            loading = write_network(network, facts, folder, self.registry)
+            (folder / SUITE).write_text(self._suite(), "utf-8")
+            away = write_onnx(network, self._images(), folder) if onnx else None
+            card = Card(self.model, self.results, self.store, self.registry, loading, away)
+            (folder / CARD).write_text(card.text(), "utf-8")
+        except OSError as error:
+            raise UserError(f"cannot write to {folder}: {refusal(error)}") from None
+        return [folder / name for name in names]
+
+    def _suite(self) -> str:
+        """The suite, without where anything was on the machine that it ran on."""
+        said = self.results.plan.suite.model_dump(mode="json", exclude={"problems": {"__all__": set(LOCATION_KEYS)}})
+        return yaml.safe_dump(without_places(said), sort_keys=False, allow_unicode=True, width=120)
+
+    def _images(self) -> NDArray[np.uint8]:
+        jobs, cell = self.results.plan.jobs, self.model.cell
+        test = self.store.open(jobs[cell.scores].inputs["split"]).arrays("split.npz")["test"][:CHECKED]
+        images = Problem.load(self.store.open(self.results.plan.pixels(cell.problem)).path).images
+        chosen: NDArray[np.uint8] = images[test]
+        return chosen
