@@ -63,6 +63,14 @@ class Run:
 
         return Tables(contents_of(self._results, comparison_source(compare, self._results, self._store)).every)
 
+    def compare(self, one: str, other: str) -> "pandas.DataFrame":
+        """How far one method is from another, by name or title, in every metric that tables compare, with 95 %
+        intervals and p. Each row is judged by itself: choose what to look at before, or correct for looking at several.
+        """
+        from roskdbench.report.pairs import compared_rows
+
+        return compared_rows(self._results, one, other)
+
     @property
     def claims(self) -> "Tables":
         """What the suite claims, and the verdicts; empty where it claims nothing."""

@@ -78,3 +78,41 @@ def test_a_figure_of_something_that_was_not_measured_says_so(smoke):
         run.figure("landscape")
     with pytest.raises(rb.UserError, match="no figure 'landscap'; did you mean 'landscape'"):
         run.figure("landscap")
+
+
+def test_two_methods_are_compared_as_in_the_table_of_differences(smoke, ran):
+    """Where two rows are all there are, nothing is corrected for, and the table says the same."""
+    from dataclasses import replace
+
+    made, store, _ = smoke
+    found = ran.compare("baseline-i", "ros-kd")
+    assert set(found["problem"]) == {"lesion", "cardio"}
+    assert set(found["noise"]) == {"own"}
+    two = replace(made, cells=[cell for cell in made.cells if cell.method in ("Baseline I", "RoS-KD")])
+    table = next(each for each in tables_of(collect(two, store), "table1") if each.name == "table1-differences")
+    ((label, cells),) = table.rows
+    assert label == ["Baseline I"]
+    for column, cell in zip(table.columns, cells, strict=True):
+        (row,) = found[(found["problem"] == column.problem) & (found["metric"] == column.metric)].itertuples()
+        assert (row.difference, row.low, row.high, row.p) == pytest.approx(tuple(cell))
+    turned = ran.compare("RoS-KD", "Baseline I")
+    assert list(turned["difference"]) == pytest.approx(list(-found["difference"]))
+    with pytest.raises(rb.UserError, match="no method 'baseline-x'"):
+        ran.compare("baseline-x", "ros-kd")
+
+
+def test_parquet_is_the_frame_and_the_same_bytes_again(smoke, ran):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    import io
+
+    from roskdbench.report.formats.parquet import as_parquet
+
+    results = collect(smoke[0], smoke[1])
+    written = as_parquet([], results)
+    assert written == as_parquet([], results)
+    back = parquet.read_table(io.BytesIO(written)).to_pandas()
+    assert list(back.columns) == list(ran.results.columns)
+    assert len(back) == len(ran.results)
+    for name in back.columns:
+        one, other = back[name], ran.results[name]
+        assert ((one == other) | (one.isna() & other.isna())).all(), name

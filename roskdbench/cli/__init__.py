@@ -20,20 +20,20 @@ from roskdbench.cli import (
     report,
     run,
     store,
+    suites,
 )
 
 app = typer.Typer(
     help="Benchmark methods that distil robust students from noisy-label teachers.",
     epilog="Start with: roskdbench run quick",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
 COMMANDS: dict[str, list[Callable[..., None]]] = {
     "Work": [run.run, plan.plan, report.report, claims.claims, check.check],
     "One model": [export.export, model_file.attack, model_file.landscape],
-    "Look": [look.suites, look.schema, doctor.doctor],
+    "Look": [look.schema, doctor.doctor],
     "What there is": [
         methods.methods,
         look.measures,
@@ -50,6 +50,7 @@ for panel, commands in COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
 app.add_typer(data.app, name="data", rich_help_panel="Work")
+app.add_typer(suites.app, name="suites", rich_help_panel="Look")
 app.add_typer(store.app, name="store", rich_help_panel="Look")
 app.add_typer(leaderboard.app, name="leaderboard", rich_help_panel="Work")
 app.add_typer(new.app, name="new", rich_help_panel="Work")

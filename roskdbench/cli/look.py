@@ -1,4 +1,4 @@
-"""What there is: measures and all else that can be added; suites; and the schema."""
+"""What there is: measures and all else that can be added, datasets, and the schema."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -89,22 +89,6 @@ def _line(family: str, entry: "Entry") -> str:
     if family == "format":
         return first_sentence(thing.write)
     return first_sentence(thing) if family == "network" else str(thing.summary())
-
-
-def suites() -> None:
-    """List the bundled suites."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from roskdbench.suite import read_suite, suite_names
-
-    grid = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("suite", "", "experiments"):
-        grid.add_column(heading)
-    for name in suite_names():
-        suite = read_suite(name)
-        grid.add_row(Text(name, style="bold"), Text(suite.title), Text(", ".join(suite.experiments), style="dim"))
-    console().print(grid)
 
 
 def datasets(folders: Folders = None, data: Data = None) -> None:

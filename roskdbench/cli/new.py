@@ -1,4 +1,4 @@
-"""`new method`, `measure`, `metric`, `dataset`, `attack`, `corruption`: a file of one's own to start from."""
+"""`new suite`, `method`, `measure`, `metric`, `dataset`, `attack`, `corruption`: a file of one's own to start from."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +9,17 @@ app = typer.Typer(help="Start something of your own: a file that works, and its 
 
 Name = Annotated[str, typer.Argument(help="What it is to be called, such as my-own.")]
 Into = Annotated[Path, typer.Option("--in", metavar="DIR", help="The folder to put it in.")]
-METHODS, PLUGINS = Path("methods"), Path("plugins")
+METHODS, PLUGINS, SUITES = Path("methods"), Path("plugins"), Path("suites")
+
+
+@app.command()
+def suite(name: Name, folder: Into = SUITES) -> None:
+    """Write a suite to start from: every part of it with a comment, on phantoms, in minutes."""
+    from roskdbench.templates import write_suite
+
+    path = write_suite(name, folder)
+    typer.echo(f"wrote {path}")
+    typer.echo(f"Check it with: roskdbench suites check {path}")
 
 
 @app.command()

@@ -1,8 +1,9 @@
 """What several commands take, and how they print."""
 
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +16,27 @@ if TYPE_CHECKING:
 
 STORE = Path("roskdbench-store")
 
+
+def keys_of_suite(context: typer.Context, incomplete: str) -> list[str]:
+    """For the shell: keys of the suite that stands on the line, or of quick, that begin so."""
+    from contextlib import suppress
+
+    from roskdbench.errors import UserError
+    from roskdbench.suite import read_suite
+
+    with suppress(UserError):
+        said = read_suite(str(context.params.get("suite") or "quick")).model_dump(mode="json")
+        return [f"{key}=" for key in _keys(said, "") if key.startswith(incomplete)]
+    return []
+
+
+def _keys(said: dict[str, Any], before: str) -> Iterator[str]:
+    for key, value in said.items():
+        yield f"{before}{key}"
+        if isinstance(value, dict):
+            yield from _keys(value, f"{before}{key}.")
+
+
 SuiteName = Annotated[str, typer.Argument(help="A suite file, or the name of a bundled suite such as quick.")]
 Settings = Annotated[
     list[str] | None,
@@ -22,6 +44,7 @@ Settings = Annotated[
         "--set",
         metavar="KEY=VALUE",
         help="Override a key of the suite, such as protocol.epochs=5. Repeatable.",
+        autocompletion=keys_of_suite,
     ),
 ]
 Folders = Annotated[

@@ -99,30 +99,25 @@ def print_plan(planned: "Plan", screen: "Console", store: "Store") -> None:
         style="dim",
         soft_wrap=True,
     )
-    problems = planned.suite.problems
+    for line in remarks(planned):
+        screen.print(line, style="yellow", soft_wrap=True, markup=False)
+
+
+def remarks(planned: "Plan") -> list[str]:
+    """What is to be known of a plan before it is computed, a line each."""
+    from roskdbench.report.tables.notes import by_problem, undefined, ungrouped, unreached
+
+    problems, protocol = planned.suite.problems, planned.suite.protocol
     guessed = [
         f"{name} {problems[name].image_count():,} images" for name in planned.problems if planned.is_guessed(name)
     ]
-    if guessed:
-        screen.print(f"Until its data have been run, a guess: {', '.join(guessed)}.", style="yellow", soft_wrap=True)
-
-    from roskdbench.report.tables.notes import ungrouped
-
-    for line in ungrouped(planned.suite, planned.problems):
-        screen.print(line, style="yellow", soft_wrap=True, markup=False)
-    protocol = planned.suite.protocol
+    lines = [f"Until its data have been run, a guess: {', '.join(guessed)}."] if guessed else []
+    lines += ungrouped(planned.suite, planned.problems)
     if late := protocol.unreached_milestones:
-        from roskdbench.report.tables.notes import unreached
-
-        screen.print(unreached(late, protocol.epochs), style="yellow", soft_wrap=True, markup=False)
-    if planned.undefined:
-        from roskdbench.report.tables.notes import by_problem, undefined
-
-        for experiment in planned.experiments:
-            for each in by_problem(planned.undefined, experiment):
-                screen.print(f"{experiment}, {undefined(*each)}", style="yellow", soft_wrap=True, markup=False)
-    for line in _weak_pulls(planned):
-        screen.print(line, style="yellow", soft_wrap=True, markup=False)
+        lines.append(unreached(late, protocol.epochs))
+    for experiment in planned.experiments:
+        lines += [f"{experiment}, {undefined(*each)}" for each in by_problem(planned.undefined, experiment)]
+    return lines + _weak_pulls(planned)
 
 
 def _weak_pulls(planned: "Plan") -> list[str]:

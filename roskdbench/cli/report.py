@@ -1,5 +1,6 @@
 """`report`: the tables of a run, in any format, with their figures and pages."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -77,6 +78,11 @@ def report(
             screen.print(terminal_table(one))
     else:
         chosen = registry.find("format", STANDALONE if standalone else form).thing
-        typer.echo(chosen.write(contents.every, results), nl=False)
+        made = chosen.write(contents.every, results)
+        if isinstance(made, bytes) and sys.stdout.isatty():
+            raise UserError(
+                f"{form} is no text for a terminal; write it to a file: roskdbench report … > results.{form}"
+            )
+        typer.echo(made, nl=False)
     for path in written:
         typer.echo(f"wrote {path}", err=True)

@@ -32,7 +32,8 @@ def write_folder(
         written = []
         for entry in registry.of("format").values():
             if entry.thing.file:
-                (folder / entry.thing.file).write_text(entry.thing.write(tables, results), "utf-8")
+                made = entry.thing.write(tables, results)
+                (folder / entry.thing.file).write_bytes(made.encode() if isinstance(made, str) else made)
                 written.append(folder / entry.thing.file)
         return written + draw_all(results, store, folder, registry)
     except DamagedArtifactError as error:

@@ -71,6 +71,21 @@ EVERY_CELL = "scores"
 
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
+MOST_SEEDS = 1000
+
+
+def _counted(value: object) -> object:
+    """A number of seeds as the first so many."""
+    counted = isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOST_SEEDS
+    return list(range(value)) if counted else value  # type: ignore[call-overload]
+
+
+Seeds = Annotated[
+    list[Seed],
+    BeforeValidator(_counted, json_schema_input_type=list[Seed] | PositiveInt),
+    Field(min_length=1, max_length=MOST_SEEDS),
+]
+"""A list, or how many: 5 is [0, 1, 2, 3, 4]."""
 
 
 class Experiment(Declared):
@@ -89,7 +104,8 @@ class Experiment(Declared):
     """What is done to training labels: none, own (the problem's noisy copy), or a kind with its settings."""
     folds: Annotated[PositiveInt, Field(le=100)] = 1
     """1 splits once into train, validation and test; k > 1 is a k-fold cross-validation."""
-    seeds: Annotated[list[Seed], Field(min_length=1, max_length=1000)] = [0]
+    seeds: Seeds = [0]
+    """A list, or how many there are: 5 is [0, 1, 2, 3, 4]."""
     measures: list[AnyMeasure] = []
     """What is measured besides the scores, which every cell has."""
     external: list[Elsewhere] = []

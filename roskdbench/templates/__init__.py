@@ -1,7 +1,8 @@
-"""What `roskdbench new FAMILY NAME` writes: a file to start from, and its test. The texts stand beside this file."""
+"""What `roskdbench new` writes: a file to start from, and its test; or a suite. The texts stand beside this file."""
 
 import keyword
 import re
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -28,15 +29,27 @@ def write_plugin(family: str, name: str, folder: Path) -> list[Path]:
         "family": family,
         "plural": FAMILIES[family].plural,
     }
-    written = {folder / f"{module}.py": family, folder / f"test_{module}.py": "test"}
-    for path in written:
+    return _write({folder / f"{module}.py": family, folder / f"test_{module}.py": "test"}, texts)
+
+
+def write_suite(name: str, folder: Path) -> Path:
+    """Write a suite into `folder`; a UserError if the name cannot be one or the file is there already."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+        raise UserError(f"'{name}' names no suite: use letters, digits, hyphens and dots, like my-suite")
+    (path,) = _write({folder / f"{name}.yaml": "suite"}, {"name": name})
+    return path
+
+
+def _write(wanted: Mapping[Path, str], texts: Mapping[str, str]) -> list[Path]:
+    """Fill templates in; the files, none of which may be there."""
+    for path in wanted:
         if path.exists():
             raise UserError(f"{path} is there already")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path, template in written.items():
+        for path, template in wanted.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
             text = (files(__package__) / f"{template}.txt").read_text("utf-8")
             path.write_text(Template(text).substitute(texts), "utf-8")
     except OSError as error:
-        raise UserError(f"cannot write to {folder}: {refusal(error)}") from None
-    return list(written)
+        raise UserError(f"cannot write to {path.parent}: {refusal(error)}") from None
+    return list(wanted)

@@ -7,7 +7,7 @@ from roskdbench.plugins import keep
 from roskdbench.report.table import Table
 from roskdbench.results import Results
 
-Writer = Callable[[Sequence[Table], Results], str]
+Writer = Callable[[Sequence[Table], Results], str | bytes]
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class ReportFormat:
 
 def report_format(name: str, file: str = "") -> Callable[[Writer], Writer]:
     """Make a function known as a format: `@report_format("org", file="tables.org")` above `def org(tables, results)`,
-    which returns the text. Equal tables have to give equal text, with no clock and no path in it.
+    which returns the text, or bytes. Equal tables have to give the same, with no clock and no path in it.
     """
 
     def take(function: Writer) -> Writer:

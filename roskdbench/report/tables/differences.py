@@ -27,7 +27,7 @@ def comparison_table(results: Results, experiment: str) -> Table | None:
     reference = reference_of(layout)
     if reference is None or len(layout.methods) < 2:
         return None
-    compared = list(_compared(layout))
+    compared = list(compared_columns(layout))
     columns = [TableColumn(problem, each.metric, f"Δ {each.heading}", each.group) for problem, _, each in compared]
     table = Table(f"{experiment}-differences", f"{layout.title}: differences from {reference}", layout.labels, columns)
     rows = [row for row in layout.rows if row[0] != reference]
@@ -40,7 +40,7 @@ def comparison_table(results: Results, experiment: str) -> Table | None:
     return table
 
 
-def _compared(layout: Layout) -> Iterator[tuple[str, str, Column]]:
+def compared_columns(layout: Layout) -> Iterator[tuple[str, str, Column]]:
     """The columns of which differences are shown: problem, measure and column."""
     for problem in layout.problems:
         for name, columns in layout.columns.items():
