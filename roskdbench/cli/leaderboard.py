@@ -60,6 +60,32 @@ def add(
 
 
 @app.command()
+def site(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write it.")],
+    boards: Annotated[
+        Path, typer.Option(metavar="DIR", help="The folder that has the boards.", show_default="leaderboards")
+    ] = BOARDS,
+    folders: Folders = None,
+) -> None:
+    """Write static pages over all boards: an index, a page a board, a page a method, and how to hand one in."""
+    from roskdbench.site import write_site
+
+    there = boards if boards.is_dir() or boards != BOARDS else bundled("leaderboards")
+    pages = write_site(there, folder, registry_found(folders))
+    typer.echo(f"wrote {pages[0]} and {len(pages) - 1} more pages")
+
+
+@app.command()
+def schema(folders: Folders = None) -> None:
+    """Print the JSON Schema of a board's provenance.json."""
+    import json
+
+    from roskdbench.board.schema import board_schema
+
+    typer.echo(json.dumps(board_schema(registry_found(folders)), indent=2))
+
+
+@app.command()
 def verify(
     board: Board,
     data: Annotated[

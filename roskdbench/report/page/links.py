@@ -33,3 +33,7 @@ class PageLinks:
         """The file of a method's page."""
         number = list(self.methods).index(method) + 1
         return f"method-{number}-{re.sub(r'[^a-z0-9]+', '-', method.lower()).strip('-')[:40] or 'x'}.html"
+
+    def page_of(self, title: str) -> str:
+        """The file of a row's method; empty for rows that are nobody's here."""
+        return self.page(title) if title in self.methods else ""

@@ -4,31 +4,6 @@ const make = (name, text, kind) => { const node = document.createElement(name); 
 const shown = (value) => value === null ? "–" : (Math.abs(value) < 10 ? value.toFixed(3) : value.toPrecision(4)).replace(/^(-?)0\./, "$1.");
 const signed = (value) => (value < 0 ? "" : "+") + shown(value);
 
-// Sorting: numbers by their value, words by the alphabet; what has none comes last.
-for (const table of document.querySelectorAll("table.sortable")) {
-  const heads = [...table.tHead.rows[table.tHead.rows.length - 1].cells];
-  heads.forEach((head, column) => head.querySelector("button").addEventListener("click", () => {
-    const down = head.classList.contains("number") ? head.getAttribute("aria-sort") !== "descending" : head.getAttribute("aria-sort") === "ascending";
-    heads.forEach((other) => other.removeAttribute("aria-sort"));
-    head.setAttribute("aria-sort", down ? "descending" : "ascending");
-    const numbers = head.classList.contains("number");
-    const key = (row) => numbers ? (row.cells[column].dataset.value === undefined ? null : Number(row.cells[column].dataset.value)) : row.cells[column].textContent.trim();
-    const rows = [...table.tBodies[0].rows].map((row) => [key(row), row]);
-    rows.sort(([a], [b]) => a === null ? (b === null ? 0 : 1) : b === null ? -1 : (numbers ? a - b : a.localeCompare(b)) * (down ? -1 : 1));
-    table.tBodies[0].append(...rows.map(([, row]) => row));
-  }));
-}
-
-// Filtering: every word must be in the row's labels.
-const rows = [...document.querySelectorAll("table.sortable tbody tr")].map((row) => [row, [...row.cells].filter((cell) => !cell.classList.contains("number")).map((cell) => cell.textContent.trim()).join(" ").toLowerCase()]);
-const filter = document.getElementById("filter");
-filter.addEventListener("input", () => {
-  const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-  let count = 0;
-  for (const [row, text] of rows) { const fits = words.every((word) => text.includes(word)); row.hidden = !fits; count += fits; }
-  document.getElementById("shown").textContent = words.length ? `${count} of ${rows.length} rows` : "";
-});
-
 // Where a number comes from.
 const dialog = document.getElementById("provenance");
 function tell() {
@@ -74,10 +49,3 @@ function compare() {
   if (!body.rows.length) body.insertRow().append(Object.assign(make("td", one.value === other.value ? "The same method twice." : data.cut ? "Not among the pairs on this page: the run has too many." : "They have no run in common."), { colSpan: 8 }));
 }
 if (one) { one.addEventListener("change", compare); other.addEventListener("change", compare); compare(); }
-
-// Light and dark.
-document.getElementById("theme").addEventListener("click", () => {
-  const root = document.documentElement;
-  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-  root.dataset.theme = dark ? "light" : "dark";
-});

@@ -7,28 +7,20 @@ import json
 import re
 import struct
 from collections.abc import Iterable, Mapping
-from functools import cache
-from importlib.resources import files
-from itertools import groupby
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from roskdbench.artifact import DamagedArtifactError
 from roskdbench.errors import UserError, refusal
 from roskdbench.plugins import Registry
 from roskdbench.report.contents import Contents
 from roskdbench.report.figures.drawing import draw_all, figures_of
-from roskdbench.report.formats.text import cell_text, heading
 from roskdbench.report.page.facts import facts
 from roskdbench.report.page.links import PageLinks
-from roskdbench.report.table import Estimate, Table, Value, Word
+from roskdbench.report.page.shaping import part, script_data, shaped, templates
 from roskdbench.results import Results
-from roskdbench.statistics.comparison import Difference
 from roskdbench.store import Store
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
-    from markupsafe import Markup
 
 DENSITY = 2  # pixels of a picture to one of the page
 
@@ -40,8 +32,12 @@ def write_page(results: Results, contents: Contents, store: Store, registry: Reg
         pictures = [path for path in draw_all(results, store, folder / "figures", registry) if path.suffix == ".png"]
         drawn = {path.name: _width(path) for path in pictures}
         places = PageLinks(results)
-        shown = [(name, [_table(table, places, name) for table in each]) for name, each in contents.by_experiment]
-        whole = [_table(table, places, "") for table in contents.whole]
+        page_of = places.page_of
+        shown = [
+            (name, [shaped(table, page_of, partial(places.of, name)) for table in each])
+            for name, each in contents.by_experiment
+        ]
+        whole = [shaped(table, page_of, partial(places.of, "")) for table in contents.whole]
         pages = {"index.html": _index(results, whole, shown, drawn, places, store, registry)}
         for title, registered in places.methods.items():
             own = [
@@ -61,53 +57,6 @@ def write_page(results: Results, contents: Contents, store: Store, registry: Reg
         raise UserError(f"{error}; run the suite again, then report") from None
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {refusal(error)}") from None
-
-
-def _table(table: Table, places: PageLinks, experiment: str) -> dict[str, Any]:
-    spans = [(name, len(list(each))) for name, each in groupby(table.columns, lambda column: column.group)]
-    rows = []
-    for labels, cells in table.rows:
-        own = places.page(labels[0]) if labels[0] in places.methods else ""
-        shown = []
-        for column, cell in zip(table.columns, cells, strict=True):
-            kind = "others" if column.source else _kind(cell)
-            link = "" if column.source or cell is None else places.of(experiment, labels, column.problem)
-            shown.append({"text": _text(cell), "value": _value(cell), "kind": kind, "id": link, "more": _more(cell)})
-        rows.append({"labels": labels, "page": own, "cells": shown})
-    return {
-        "name": table.name,
-        "title": table.title,
-        "labels": table.labels,
-        "groups": [{"name": name, "span": span} for name, span in spans],
-        "heads": [heading(column) for column in table.columns],
-        "whole_heads": [f"{column.group} {heading(column)}" for column in table.columns],
-        "rows": rows,
-        "notes": table.notes,
-    }
-
-
-def _text(cell: Value) -> str:
-    return cell_text(cell, "{}", " ± ")
-
-
-def _value(cell: Value) -> float | None:
-    return cell.mean if isinstance(cell, Estimate) else cell.value if isinstance(cell, Difference) else None
-
-
-def _kind(cell: Value) -> str:
-    if isinstance(cell, Word):
-        return "" if cell.good is None else "best" if cell.good else "bad"
-    if isinstance(cell, str):
-        return "bad"
-    return "best" if (isinstance(cell, Estimate) and cell.best) or (isinstance(cell, Difference) and cell.sure) else ""
-
-
-def _more(cell: Value) -> str:
-    if isinstance(cell, Estimate) and cell.low is not None:
-        return f"95 %: {cell.low:.3f} to {cell.high:.3f}; {cell.runs} {'run' if cell.runs == 1 else 'runs'}"
-    if isinstance(cell, Difference):
-        return f"p = {cell.p:.2g} after correction"
-    return f"{cell.runs} {'run' if cell.runs == 1 else 'runs'}" if isinstance(cell, Estimate) else ""
 
 
 def _png(experiment: str, figure: str) -> str:
@@ -147,7 +96,7 @@ def _index(
         experiments.append({"id": f"e{number}", "title": title, "tables": tables, "figures": figures})
     data = facts(results, places, store)
     return (
-        _templates()
+        templates()
         .get_template("index.html")
         .render(
             title=suite.title or suite.suite,
@@ -157,9 +106,9 @@ def _index(
             experiments=experiments,
             methods=list(places.methods),
             landscapes=[f"{each['problem']}: {each['name']}" for each in data["landscapes"]],
-            data=_script_data(data),
-            style=_part("page.css"),
-            scripts=[_part("page.js"), _part("landscape.js")],
+            data=script_data(data),
+            style=part("page.css"),
+            scripts=[part("tables.js"), part("page.js"), part("landscape.js")],
         )
     )
 
@@ -198,9 +147,9 @@ def _method(
     }
     suite = results.plan.suite
     return (
-        _templates()
+        templates()
         .get_template("method.html")
-        .render(method=method, title=suite.title or suite.suite, style=_part("page.css"))
+        .render(method=method, title=suite.title or suite.suite, style=part("page.css"))
     )
 
 
@@ -213,26 +162,3 @@ def _joined(tables: list[dict[str, Any]]) -> list[dict[str, Any]]:
         else:
             found[table["name"]] = dict(table)
     return list(found.values())
-
-
-def _script_data(data: Any) -> "Markup":
-    """JSON that cannot end the script it stands in."""
-    from markupsafe import Markup
-
-    text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
-
-
-def _part(name: str) -> "Markup":
-    """A file of ours, as it is."""
-    from markupsafe import Markup
-
-    return Markup((files(__package__) / name).read_text("utf-8"))
-
-
-@cache
-def _templates() -> "Environment":
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    loader = PackageLoader("roskdbench.report.page", ".")
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
