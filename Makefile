@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STORE ?= roskdbench-store
 
-.PHONY: demo test check test-anywhere test-lowest lint clean
+.PHONY: demo test check test-anywhere test-lowest lint docs clean
 
 # Files whose tests train nothing, and those of rooms without torch: the options hold them to it.
 files = $(addprefix tests/test_,$(addsuffix .py,$(1)))
@@ -59,6 +59,11 @@ $(VENV)/installed-for-tests: $(VENV)/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --quiet --constraint constraints.txt --editable '.[test,lint]'
 	$(BIN)/python -m pip install --quiet --quiet --constraint constraints.txt --no-deps torchattacks
 	touch $@ $(VENV)/installed
+
+# The documentation as pages in dist/docs, which can be read from there.
+docs: $(VENV)/installed-for-tests
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "Open dist/docs/index.html"
 
 clean:
 	rm -rf .venv .venv-* dist build
