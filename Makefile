@@ -6,6 +6,8 @@ PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3; do \
 VENV ?= .venv
 BIN := $(VENV)/bin
 STORE ?= roskdbench-store
+# One more process of tests than cores: some wait for others most of their time.
+TESTERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 .PHONY: demo test check test-anywhere test-lowest lint docs clean
 
@@ -20,7 +22,7 @@ demo: $(VENV)/installed
 	@echo "The pictures and the tables in all formats are in $(STORE)/reports/quick"
 
 test: $(VENV)/installed-for-tests
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile
 
 check: lint
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --without-torch $(WITHOUT_TORCH)
