@@ -41,7 +41,7 @@ class Linear(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """[B, C]"""
-        return self.answer(images.flatten(1))  # type: ignore[no-any-return]
+        return self.answer(images.flatten(1))
 
 
 class Ours(Method):
@@ -111,7 +111,7 @@ def main(samples: int = 112_120, views: int = 50) -> None:
         start, memory = time.perf_counter(), Memory()
         with memory:
             for epoch in range(views):
-                read = training._teacher_logits(epoch)
+                read = training.lessons.teacher_logits(epoch)
                 for positions in batches(epoch_order(count, epoch, SEEDS.order), recipe.batch):
                     read[:, positions].sum()
         seconds = time.perf_counter() - start

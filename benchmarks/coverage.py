@@ -64,10 +64,11 @@ def main(simulations: int) -> None:
         held: dict[tuple[str, str], list[bool]] = {}
         for number in range(simulations):
             part = drawn(patients, np.random.default_rng([patients, number]))
-            targets, logits = (dict.fromkeys(("test", "validation"), each) for each in part[:2])
+            targets = dict.fromkeys(("test", "validation"), part[0])
+            said = dict.fromkeys(("test", "validation"), part[1])
             found = {
                 "plain": plain_draws(part, number),
-                "tables": score_draws("multi-label", CLASSES, targets, logits, part[2], number, draws=DRAWS),
+                "tables": score_draws("multi-label", CLASSES, targets, said, part[2], number, draws=DRAWS),
             }
             for way, draws in found.items():
                 for name in METRICS:

@@ -130,7 +130,7 @@ def packaged(data: Drawn, teachers: Together, size: int) -> Side:
 
     @register_mid_level_loss
     class EachTeachersLoss(nn.Module):
-        def forward(self, student, teacher, targets, *_args, **_rest):  # type: ignore[no-untyped-def]
+        def forward(self, student, teacher, targets, *_args, **_rest):
             return distilled(student["."]["output"], teacher["."]["output"], targets)
 
     logging.getLogger("torchdistill").setLevel(logging.ERROR)
@@ -208,7 +208,7 @@ def ours(
             bank=bank,
             recipe=recipe,
             seeds=SEEDS,
-            form=form or ComputeConfig(),
+            config=form or ComputeConfig(),
         )
         training.run()
 

@@ -139,7 +139,7 @@ def measure(spec: RealProblem, root: Path, has_images: bool) -> None:
     """Everything about the problem but its pixels, then every split that a suite may ask for."""
     module = sys.modules[type(spec).__module__]
     if not has_images:
-        module.find_by_path = lambda folders, endings, wanted, length: dict.fromkeys(wanted, root)
+        vars(module)["find_by_path"] = lambda folders, endings, wanted, length: dict.fromkeys(wanted, root)
     before, start = held(), clocks()
     found = catalogue("full", spec, root)
     attributes = Attributes.of(found.attributes)
@@ -164,7 +164,7 @@ def main(images: str = "") -> None:
     writers = {chexpert.CheXpert: write_chexpert, mimic_cxr_jpg.MimicCxrJpg: write_mimic}
     with tempfile.TemporaryDirectory() as folder:
         for dataset, write_files in writers.items():
-            root = Path(folder) / dataset.name
+            root = Path(folder) / str(vars(dataset)["name"])
             root.mkdir()
             films = write_files(root)
             if images:

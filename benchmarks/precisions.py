@@ -47,4 +47,4 @@ def _size(values: pandas.Series) -> float:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:3]), *sys.argv[3:4])
+    main(*map(int, sys.argv[1:3]), *sys.argv[3:4])  # type: ignore[arg-type]

@@ -17,13 +17,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 
 from roskdbench.plan import Plan, plan
 from roskdbench.plugins import discover
+from roskdbench.report.contents import contents_of
 from roskdbench.report.page import writing
-from roskdbench.report.tables import tables_of
 from roskdbench.results import collect
 from roskdbench.runs import write_record
 from roskdbench.statistics.draws_file import write_draws
@@ -103,10 +104,9 @@ def main(rows: int = 100_000, repeats: int = 5) -> None:
             seconds.append(time.perf_counter() - start)
         print(f"  {name:30} {min(seconds):.2f} {statistics.median(seconds):.2f} {max(seconds):.2f} s")
     results = collect(planned, store)
-    writing.draw_all = lambda *_: []
     start = time.perf_counter()
-    tables = [(each, tables_of(results, each)) for each in planned.experiments]
-    writing.write_page(results, tables, store, discover(), folder / "page")
+    with patch.object(writing, "draw_all", lambda *_: []):
+        writing.write_page(results, contents_of(results), store, discover(), folder / "page")
     size = (folder / "page" / "index.html").stat().st_size / 1e6
     print(f"  the page, without figures: {time.perf_counter() - start:.2f} s, {size:.1f} MB")
     for _ in range(repeats):

@@ -191,7 +191,7 @@ def landscapes(pixels: torch.Tensor, labels: torch.Tensor, size: int, repeats: i
         def floor(surface: Surface = surface) -> str:
             return f"{sum(mean_loss(surface) for _ in range(POINTS**2)) / POINTS**2:.4f}"
 
-        sides = {"ours": ours, "random_plane": packaged, "floor: forward passes": floor}
+        sides: dict[str, Side] = {"ours": ours, "random_plane": packaged, "floor: forward passes": floor}
         compare(f"{model}, plane of {POINTS} x {POINTS}, 250 images", sides, repeats)
 
 

@@ -188,4 +188,4 @@ def main(size: int = 64, networks: int = 2, first: int = 0, kept: str = "") -> N
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:4]), *sys.argv[4:5])
+    main(*map(int, sys.argv[1:4]), *sys.argv[4:5])  # type: ignore[arg-type]

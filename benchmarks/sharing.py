@@ -61,4 +61,4 @@ def main(repeats: int = 1, workers: int = 2, suite: str = "quick", experiment: s
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:3]), *sys.argv[3:])
+    main(*map(int, sys.argv[1:3]), *sys.argv[3:])  # type: ignore[arg-type]

@@ -31,7 +31,7 @@ class Executor(ExecutorConfig):
 
     def start(self, store, plugin_folders, tell):
         """As many workers as are asked for, each by itself if so wished."""
-        executor = ProcessExecutor(store, plugin_folders, self.workers)
+        executor = ProcessExecutor(store, plugin_folders, self.workers or 1)
         if self.way == WAYS[0]:
             executor._context = get_context("spawn")
         return executor

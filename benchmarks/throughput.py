@@ -28,7 +28,9 @@ from roskdbench.suite.augmentation import PRESETS
 CLASSES, STEM = 8, "auto"  # the small-image stem below 64 pixels
 
 
-def ours(size: int, batch: int, steps: int, form: ComputeConfig, device: torch.device, taught: bool) -> Side:
+def ours(
+    size: int, batch: int, steps: int, form: ComputeConfig, device: torch.device, taught: bool, model: str = "resnet18"
+) -> Side:
     """Takes the steps when called."""
     drawn, targets, _ = draw_lesions(min(batch, 256), size, 0)
     times = -(-batch * steps // len(drawn))
@@ -36,15 +38,19 @@ def ours(size: int, batch: int, steps: int, form: ComputeConfig, device: torch.d
     examples = Examples.place(images, labels, np.arange(len(images)), device)
     bank = [np.zeros((1, len(images), CLASSES), np.float16) for _ in TEACHERS] if taught else []
     recipe = Recipe(1, batch, 0.01, 0.9, 2e-4, (), 0.1, PRESETS["light"], None)
-    return distillation.ours(examples, bank, recipe, network("resnet18", size, STEM), form)
+    return distillation.ours(examples, bank, recipe, network(model, size, STEM), form)
 
 
-def timms(size: int, batch: int, steps: int, form: ComputeConfig, device: torch.device, taught: bool) -> Side:
+def timms(
+    size: int, batch: int, steps: int, form: ComputeConfig, device: torch.device, taught: bool, model: str = "resnet18"
+) -> Side:
     """Takes the steps when called."""
     student, *asked = (
-        network(model, size, STEM).body.to(device, memory_format=torch.channels_last)
-        for model in ("resnet18", *(TEACHERS if taught else ()))
+        network(each, size, STEM).body.to(device, memory_format=torch.channels_last)
+        for each in (model, *(TEACHERS if taught else ()))
     )
+    if form.compiled:
+        student = torch.compile(student)
     for teacher in asked:
         teacher.eval()
     task = ClassificationTask(student, device=device, verbose=False)
