@@ -1,6 +1,7 @@
 """A plan for one model file: the measures of a suite, for people who train elsewhere."""
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,9 +63,10 @@ def read_model_file(path: Path, registry: Registry, model: str | None = None) ->
     """What a safetensors file says in its metadata, or a folder as timm has them for hubs in its config: timm's name,
     and perhaps mean and std. `model` goes before it.
     """
-    title, config = path.resolve().stem, dict[str, Any]()
+    here = Path(os.path.abspath(path))  # noqa: PTH100 (a link that leads to itself has a name, too)
+    title, config = here.stem, dict[str, Any]()
     if path.is_dir():
-        title, config, path = path.resolve().name, _config(path / CONFIG), path / WEIGHTS
+        title, config, path = here.name, _config(path / CONFIG), path / WEIGHTS
     if not path.is_file():
         raise UserError(f"there is no file {path}")
     metadata = {**config, **foreign.weights_head(path)}
