@@ -57,13 +57,26 @@ def kept(store: Store) -> Iterator[ArtifactInfo]:
 
 def size(place: Path) -> int:
     """The bytes of a file, or of a folder's files; those that other folders hold too count everywhere."""
+    return _size(str(place))
+
+
+def _size(place: str) -> int:
+    """By plain strings: a store has artifacts by the hundred thousand."""
     found = 0
-    for each in (
-        [place] if place.is_file() else (Path(top) / name for top, _, names in os.walk(place) for name in names)
-    ):
-        with suppress(FileNotFoundError):  # a job under way may be done with it by now
-            found += each.lstat().st_size
+    try:
+        with os.scandir(place) as there:
+            for each in there:
+                with suppress(FileNotFoundError):  # a job under way may be done with it by now
+                    found += _size(each.path) if each.is_dir(follow_symlinks=False) else _bytes(each)
+    except NotADirectoryError:
+        return os.lstat(place).st_size
+    except FileNotFoundError:
+        return 0
     return found
+
+
+def _bytes(entry: os.DirEntry[str]) -> int:
+    return entry.stat(follow_symlinks=False).st_size
 
 
 def damaged(store: Store, report: Callable[[float], None] = lambda done: None) -> list[tuple[str, str]]:
