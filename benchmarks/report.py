@@ -52,7 +52,7 @@ def made_up(store: Store, rows: int) -> tuple[Plan, int]:
                 numbers += [(f"{metric}{suffix}", label, random.random(), 30) for metric in ("precision", "f1")]
                 numbers.append((f"auc{suffix}", label, random.random(), 30))
         numbers.append(("auc-macro", "", random.random(), 300))
-        with store.writing(scores, {"kind": "evaluation", "environment": {}}) as folder:
+        with store.writing(scores, {**planned.jobs[scores].identity, "environment": {}}) as folder:
             (folder / "numbers.json").write_text(json.dumps([{"facts": {}, "rows": numbers}]))
             shown = [f"{metric}-macro{suffix}" for metric in ("precision", "recall", "f1") for suffix in ("", "@tuned")]
             names = [*shown, "auc-macro", *(f"auc|{label}" for label in "abcdefgh")]

@@ -258,9 +258,9 @@ def _gap(
         if reason := store.diverged(each):
             return Gap(cell, "diverged", f"{plan.jobs[each].label}: {reason}", without)
         waiting.extend(plan.jobs[each].inputs.values())
-    for each in plan.jobs:
-        if each in seen and each in reasons:
-            return Gap(cell, "failed", f"{plan.jobs[each].label}: {reasons[each]}", without)
+    if failed := seen & reasons.keys():
+        first = next(each for each in plan.jobs if each in failed)
+        return Gap(cell, "failed", f"{plan.jobs[first].label}: {reasons[first]}", without)
     reason = next((damaged[each] for each in seen if each in damaged), "it has not been run")
     return Gap(cell, "missing", reason, without)
 

@@ -13,6 +13,7 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -127,7 +128,7 @@ class Store:
             return
         aside = self.root / "damaged"
         aside.mkdir(exist_ok=True)
-        number = sum(1 for _ in aside.glob(f"{fingerprint}-*"))
+        number = next(each for each in count() if not (aside / f"{fingerprint}-{each}").exists())
         source.rename(aside / f"{fingerprint}-{number}")
         self._verified.discard(fingerprint)
 
