@@ -91,8 +91,8 @@ def test_of_two_runs_nothing_is_told(boards):
 
 def test_ranks_are_those_of_the_means_and_lie_where_draws_put_them():
     random = np.random.default_rng(0)
-    values = {name: {(0, seed): base + random.normal(0, 0.02) for seed in range(6)} for name, base in
-              {"a": 0.9, "b": 0.6, "c": 0.6}.items()}  # fmt: skip
+    bases = {"a": 0.9, "b": 0.6, "c": 0.6}
+    values = {name: {(0, seed): base + random.normal(0, 0.02) for seed in range(6)} for name, base in bases.items()}
     found = _ranks(values, ("p", "f1"))
     assert found["a"] == (1, 1, 1)
     means = [-np.mean(list(values[name].values())) for name in "abc"]
@@ -164,6 +164,19 @@ def test_what_stands_in_a_board_is_text(boards, tmp_path):
         assert "<img src=x" not in text
         assert 'href="javascript:' not in text
         assert "https://example.org/b.png" not in text
+
+
+def test_a_link_among_a_boards_files_is_not_published(boards, tmp_path):
+    """It could lead to any file of the machine that makes the site."""
+    linked = tmp_path / "boards" / "linked"
+    shutil.copytree(boards / "nih1000", linked)
+    (tmp_path / "secret").write_text("a secret")
+    (linked / "own.png").symlink_to(tmp_path / "secret")
+    (linked / "README.md").unlink()
+    (linked / "README.md").symlink_to(tmp_path / "secret")
+    write_site(tmp_path / "boards", tmp_path / "site", bundled_registry())
+    for path in (tmp_path / "site").rglob("*"):
+        assert not path.is_file() or b"a secret" not in path.read_bytes(), path
 
 
 @pytest.mark.parametrize("name", ["../up", "a b", "Ä", "x" * 300, "CON"])

@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -77,11 +78,16 @@ def _shown(folder: Path, registry: Registry) -> _Shown:
 
 def _files(each: _Shown) -> list[Path]:
     """What is offered beside a board's page: its files, and the pictures of its README."""
-    return [each.folder / name for name in FILES if (each.folder / name).is_file()] + _pictures(each)
+    return [path for name in FILES if _own(path := each.folder / name)] + _pictures(each)
 
 
 def _pictures(each: _Shown) -> list[Path]:
-    return sorted(path for path in each.folder.glob("*.png") if foreign.is_file(path))
+    return sorted(path for path in each.folder.glob("*.png") if _own(path))
+
+
+def _own(path: Path) -> bool:
+    """Whether a file is the board's own: a stranger's link could lead to any file of this machine."""
+    return path.is_file() and not path.is_symlink()
 
 
 def slug(text: str) -> str:
@@ -140,26 +146,28 @@ def _several(values: Iterable[str]) -> dict[str, None]:
 
 def _row(standing: Standing, registry: Registry) -> dict[str, Any]:
     """A standing as a row of the index, or of its method's page."""
-    entry = registry.of("method").get(standing.registered)
-    family = entry.thing.listed_under() if entry else "of its author's"
     place = dict(standing.place)
-    interval = _between(standing.low, standing.high)
-    ranked = _between(standing.rank_low, standing.rank_high, "{:g}")
     return {
         "standing": standing,
         "page": method_page(standing),
-        "family": standing.family or family,
+        "family": _family(standing, registry),
         "problem": standing.problem,
         "noise": standing.noise,
         "student": place["student"],
         "overlap": place["overlap"],
         "metric": standing.heading,
         "mean": plain_number(standing.mean),
-        "interval": interval,
+        "interval": _between(standing.low, standing.high),
         "rank": f"{standing.rank:g} of {standing.among}",
-        "ranked": ranked,
+        "ranked": _between(standing.rank_low, standing.rank_high, "{:g}"),
         "verdict": _verdict(standing),
     }
+
+
+def _family(standing: Standing, registry: Registry) -> str:
+    """Boards of before do not say it."""
+    entry = registry.of("method").get(standing.registered)
+    return standing.family or (entry.thing.listed_under() if entry else "of its author's")
 
 
 def _between(low: float | None, high: float | None, form: str = "") -> str:
@@ -188,7 +196,7 @@ def _board_page(each: _Shown, registry: Registry) -> str:
     def page_of(title: str) -> str:
         return pages.get(title, "")
 
-    written = foreign.text_of(each.folder / README, foreign.RECORD) if (each.folder / README).is_file() else ""
+    written = foreign.text_of(each.folder / README, foreign.RECORD) if _own(each.folder / README) else ""
     pictures = [path.name for path in _pictures(each)]
     text = prose(written, pictures, f"boards/{each.name}/")
     declared = each.board.suite.experiments
@@ -259,7 +267,7 @@ def _method_pages(found: Sequence[_Shown], registry: Registry) -> dict[str, str]
     for page, stands in by_page.items():
         first = stands[0][1]
         entry = registry.of("method").get(first.registered)
-        text = (entry.thing.__doc__ or "").strip() if entry else ""
+        text = cleandoc(entry.thing.__doc__ or "") if entry else ""
         totals = {
             "ahead": sum(len(standing.wins) for _, standing in stands),
             "behind": sum(len(standing.losses) for _, standing in stands),
@@ -270,8 +278,8 @@ def _method_pages(found: Sequence[_Shown], registry: Registry) -> dict[str, str]
             entry.thing.title() if entry else first.method,
             "method",
             registered=first.registered,
-            family=first.family or (entry.thing.listed_under() if entry else ""),
-            text=re.sub(r"\n    ", "\n", text),
+            family=_family(first, registry),
+            text=text,
             totals=totals,
             rows=[{"board": each, **_row(standing, registry)} for each, standing in stands],
         )

@@ -4,10 +4,10 @@ Every text goes through a template that escapes it; data for scripts are JSON wi
 """
 
 import json
-import re
 import struct
 from collections.abc import Iterable, Mapping
 from functools import partial
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -134,12 +134,12 @@ def _method(
     if model is not None and model.kind == "trajectory":
         parameters = {**model.spec["method"], "averaging": model.spec["averaging"]}
     entry = registry.of("method").get(registered)
-    text = (entry.thing.__doc__ or "").strip() if entry else ""
+    text = cleandoc(entry.thing.__doc__ or "") if entry else ""
     tables = [{**table, "rows": [row]} for table, row in own]
     method = {
         "title": title,
         "registered": registered,
-        "text": re.sub(r"\n    ", "\n", text),
+        "text": text,
         "parameters": {name: json.dumps(value, ensure_ascii=False) for name, value in parameters.items()},
         "code": dict(model.code) if model else {},
         "tables": _joined(tables),
