@@ -119,8 +119,7 @@ class Run:
         from roskdbench.plugins import discover
 
         chosen = the_model(self._results.plan, method, place)
-        file = self._store.open(chosen.training.fingerprint).file(chosen.file)
-        return load_network(file, discover(self._plugins))[0]
+        return load_network(chosen.weights(self._store), discover(self._plugins))[0]
 
     def export(self, method: str, to: str | Path, onnx: bool = False, **place: Any) -> Path:
         """Write a trained student as a folder that timm loads, as `roskdbench export` does; the folder."""

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -22,6 +23,7 @@ from roskdbench.exporting import every_model, the_model
 from roskdbench.exporting.timm_folder import write_network
 from roskdbench.plan.model_file import read_model_file
 from roskdbench.plugins import bundled_registry
+from roskdbench.store import Store
 from roskdbench.suite import read_suite
 
 FILES = {"README.md", "config.json", "model.safetensors", "suite.yaml"}
@@ -250,6 +252,19 @@ def test_a_mistake_is_one_line(smoke, arguments, said, tmp_path):
     assert len(done.stderr.strip().splitlines()) == 1
     assert said in done.stderr
     assert (tmp_path / "full" / "mine.txt").read_text() == "mine"
+
+
+def test_a_training_that_is_not_in_the_store_is_one_line(smoke, tmp_path):
+    made, store, _ = smoke
+    own = tmp_path / "store"
+    shutil.copytree(store.root, own)
+    model = the_model(made, "ros-kd", {"problem": "lesion"})
+    shutil.rmtree(Store(own).path(model.training.fingerprint))
+    asks = ["--problem", "lesion", "--to", "out", "--suite", "smoke", "--store", own]
+    done = command("export", "ros-kd", *asks, cwd=tmp_path)
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "run the suite" in done.stderr
 
 
 def test_students_are_listed_with_the_rows_that_they_are(smoke):

@@ -7,12 +7,11 @@ from rich.table import Table
 from rich.text import Text
 
 from roskdbench.errors import UserError, visible
-from roskdbench.exporting import Model, every_model
+from roskdbench.exporting import PLACE, Model, every_model
 from roskdbench.plugins import Registry
 from roskdbench.runs import planned_again, runs
 from roskdbench.store import Store
 
-WHERE = ("experiment", "problem", "student", "overlap", "noise", "fold", "seed")
 Place = tuple[str, ...]
 
 
@@ -33,12 +32,12 @@ def students(store: Store, registry: Registry) -> Iterator[Table]:
 def _table(run: str, every: list[Model]) -> Table:
     lines: dict[tuple[Place, str], dict[str, list[str]]] = {}
     for model in every:
-        place = tuple(str(getattr(model.cell, name)) for name in WHERE)
+        place = tuple(str(getattr(model.cell, name)) for name in PLACE)
         readings = lines.setdefault((place, model.training.fingerprint), {"last": [], "averaged": []})
         readings[model.reading].append(model.cell.method)
-    differing = [k for k in range(len(WHERE)) if len({place[k] for place, _ in lines}) > 1]
+    differing = [k for k in range(len(PLACE)) if len({place[k] for place, _ in lines}) > 1]
     grid = Table(title=Text(f"Students of {run}"), title_justify="left", box=None, padding=(0, 2, 0, 0))
-    for heading in (*(WHERE[k] for k in differing), "its last weights are", "its averaged weights are", "training"):
+    for heading in (*(PLACE[k] for k in differing), "its last weights are", "its averaged weights are", "training"):
         grid.add_column(heading, overflow="fold")
     for (place, fingerprint), readings in lines.items():
         rows = (", ".join(dict.fromkeys(readings[reading])) for reading in ("last", "averaged"))

@@ -109,7 +109,7 @@ def build(
                 body = own.thing(channels=channels, classes=classes, size=size, **options)
             else:
                 body = timm.create_model(
-                    name, pretrained=False, in_chans=channels, num_classes=classes, **_tuples(options)
+                    name, pretrained=False, in_chans=channels, num_classes=classes, **constructor_options(options)
                 )
         except (TypeError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:200]
@@ -140,7 +140,7 @@ def draw_as_torchvision(body: nn.Module) -> None:
             nn.init.zeros_(each.bias)
 
 
-def _tuples(options: Mapping[str, Any]) -> dict[str, Any]:
+def constructor_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """YAML lists as the tuples that constructors expect."""
     return {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
 

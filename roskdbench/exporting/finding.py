@@ -4,12 +4,15 @@ are meant.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from roskdbench.artifact import DamagedArtifactError
 from roskdbench.errors import UserError, nearest
 from roskdbench.job import Job
 from roskdbench.plan import Cell, Plan
 from roskdbench.results import GRID
+from roskdbench.store import Store
 
 PLACE = tuple(name for name in GRID if name != "method")
 """What tells the cells of a method apart."""
@@ -27,10 +30,12 @@ class Model:
     reading: str
     """`last` or `averaged`."""
 
-    @property
-    def file(self) -> str:
-        """The file of its weights in the artifact of its training."""
-        return f"{self.reading}.safetensors"
+    def weights(self, store: Store) -> Path:
+        """The file of its weights. A UserError where the store does not have it, or not whole."""
+        try:
+            return store.open(self.training.fingerprint).file(f"{self.reading}.safetensors")
+        except DamagedArtifactError as error:
+            raise UserError(f"{error}; run the suite, which makes it again") from None
 
     @property
     def identity(self) -> tuple[str, str]:

@@ -7,15 +7,17 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from roskdbench.artifact import DamagedArtifactError
 from roskdbench.data.problem import Problem
 from roskdbench.errors import UserError, refusal
 from roskdbench.exporting.card import CARD, SUITE, Card
 from roskdbench.exporting.finding import Model
+from roskdbench.plan.model_file import CONFIG
 from roskdbench.plugins import Registry
 from roskdbench.report.folder import make_folder
 from roskdbench.results import Results
 from roskdbench.store import Store
-from roskdbench.suite.pretrained import without_places
+from roskdbench.suite.pretrained import WEIGHTS, without_places
 from roskdbench.suite.problems import LOCATION_KEYS
 
 CHECKED = 256
@@ -35,15 +37,13 @@ class Export:
         """Write the folder; its files. The same model gives the same bytes. A UserError where there are other files."""
         from roskdbench.engine.networks import load_network
         from roskdbench.exporting.onnx_file import FILE, write_onnx
-        from roskdbench.exporting.timm_folder import CONFIG, WEIGHTS, write_network
+        from roskdbench.exporting.timm_folder import write_network
 
         names = [WEIGHTS, CONFIG, SUITE, *([FILE] if onnx else []), CARD]
         make_folder(folder)
         if others := sorted(each.name for each in folder.iterdir() if each.name not in {*names, FILE}):
             raise UserError(f"{folder} has other files, such as {others[0]}; name a new folder")
-        network, facts = load_network(
-            self.store.open(self.model.training.fingerprint).file(self.model.file), self.registry
-        )
+        network, facts = load_network(self.model.weights(self.store), self.registry)
         try:
             (folder / FILE).unlink(missing_ok=True)
             loading = write_network(network, facts, folder, self.registry)
@@ -51,6 +51,8 @@ class Export:
             away = write_onnx(network, self._images(), folder) if onnx else None
             card = Card(self.model, self.results, self.store, self.registry, loading, away)
             (folder / CARD).write_text(card.text(), "utf-8")
+        except DamagedArtifactError as error:
+            raise UserError(f"{error}; run the suite, which makes it again") from None
         except OSError as error:
             raise UserError(f"cannot write to {folder}: {refusal(error)}") from None
         return [folder / name for name in names]

@@ -10,11 +10,12 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import nn
 
-from roskdbench.engine.networks import METADATA, Classifier
+from roskdbench.engine.networks import METADATA, Classifier, constructor_options
 from roskdbench.fingerprint import canonical_json
+from roskdbench.plan.model_file import CONFIG
 from roskdbench.plugins import Registry
+from roskdbench.suite.pretrained import WEIGHTS
 
-WEIGHTS, CONFIG = "model.safetensors", "config.json"
 LOAD = """import timm
 
 model = timm.create_model("local-dir:.", pretrained=True).eval()
@@ -76,9 +77,8 @@ def _changed(body: nn.Module, facts: Mapping[str, Any]) -> list[str]:
     """How the network differs from what timm builds by that name: its first layers, for small images."""
     import timm
 
-    usual = timm.create_model(
-        facts["architecture"]["model"], num_classes=facts["classes"], **_arguments(facts, as_lists=False)
-    )
+    told = constructor_options(_arguments(facts))
+    usual = timm.create_model(facts["architecture"]["model"], num_classes=facts["classes"], **told)
     there: dict[str, Any] = dict(usual.named_modules())
     lines = []
     own: Any
@@ -92,12 +92,8 @@ def _changed(body: nn.Module, facts: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _arguments(facts: Mapping[str, Any], as_lists: bool = True) -> dict[str, Any]:
-    options = {
-        key: value if as_lists or not isinstance(value, list) else tuple(value)
-        for key, value in facts["architecture"]["options"].items()
-    }
-    return {"in_chans": facts["channels"], **options}
+def _arguments(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {"in_chans": facts["channels"], **facts["architecture"]["options"]}
 
 
 def _config(network: Classifier, facts: Mapping[str, Any], name: str) -> dict[str, Any]:

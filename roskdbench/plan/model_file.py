@@ -28,12 +28,13 @@ from roskdbench.suite.libraries import model_objection
 from roskdbench.suite.network_facts import read_facts
 from roskdbench.suite.network_options import options_objection
 from roskdbench.suite.one_problem import EXPERIMENT
+from roskdbench.suite.pretrained import WEIGHTS
 from roskdbench.suite.protocol import NetworkSpec
 from roskdbench.values import STUDENT
 
 OURS = "roskdbench"  # the metadata key of files that our trainings left
 NAMES = ("timm", "architecture", "model")  # metadata keys under which others may say timm's name
-WEIGHTS, CONFIG = "model.safetensors", "config.json"  # of a folder as timm writes it for a hub
+CONFIG = "config.json"  # beside the weights in a folder as timm writes it for a hub
 TOLD = ("in_chans", "num_classes")  # of its model_args, what the problem says
 
 
