@@ -9,6 +9,7 @@ move it. A store that is kept lets the script go on where it was ended.
 
 import sys
 import tempfile
+from typing import Any
 
 import pandas
 
@@ -47,4 +48,5 @@ def _size(values: pandas.Series) -> float:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:3]), *sys.argv[3:4])  # type: ignore[arg-type]
+    arguments: list[Any] = [*map(int, sys.argv[1:3]), *sys.argv[3:4]]
+    main(*arguments)

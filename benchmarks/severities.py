@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -188,4 +189,5 @@ def main(size: int = 64, networks: int = 2, first: int = 0, kept: str = "") -> N
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:4]), *sys.argv[4:5])  # type: ignore[arg-type]
+    arguments: list[Any] = [*map(int, sys.argv[1:4]), *sys.argv[4:5]]
+    main(*arguments)

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from roskdbench.plan import plan
 from roskdbench.plan.estimate import speeds
@@ -61,4 +62,5 @@ def main(repeats: int = 1, workers: int = 2, suite: str = "quick", experiment: s
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:3]), *sys.argv[3:])  # type: ignore[arg-type]
+    arguments: list[Any] = [*map(int, sys.argv[1:3]), *sys.argv[3:]]
+    main(*arguments)

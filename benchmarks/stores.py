@@ -12,6 +12,7 @@ import tempfile
 import time
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from roskdbench.artifact import CHECKSUMS, RECORD
 from roskdbench.fingerprint import canonical_json, fingerprint
@@ -66,4 +67,5 @@ def main(count: int = 100_000, kept: str = "") -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:2]), *sys.argv[2:3])  # type: ignore[arg-type]
+    arguments: list[Any] = [*map(int, sys.argv[1:2]), *sys.argv[2:3]]
+    main(*arguments)

@@ -11,8 +11,8 @@ PRINT: dict[str, Any] = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
 
 
-def _object(properties: dict[str, Any], **rest: Any) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(properties), **rest}
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties)}
 
 
 def _map(values: dict[str, Any]) -> dict[str, Any]:

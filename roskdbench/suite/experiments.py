@@ -76,8 +76,9 @@ MOST_SEEDS = 1000
 
 def _counted(value: object) -> object:
     """A number of seeds as the first so many."""
-    counted = isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOST_SEEDS
-    return list(range(value)) if counted else value  # type: ignore[call-overload]
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOST_SEEDS:
+        return list(range(value))
+    return value
 
 
 Seeds = Annotated[
