@@ -15,6 +15,8 @@ Finding = tuple[State, str, str]
 MARKS = {"ok": "[green]ok  [/]", "note": "[yellow]note[/]", "no": "[red]no  [/]"}
 OPTIONAL = {
     "tensorboard": ("--track tensorboard", "tensorboard"),
+    "mlflow": ("--track mlflow", "mlflow"),
+    "wandb": ("--track wandb", "wandb"),
     "ray": ("--executor ray", "ray"),
     "submitit": ("--executor slurm", "slurm"),
 }

@@ -49,8 +49,8 @@ def run(
     track: Annotated[
         str | None,
         typer.Option(
-            metavar="tensorboard|MODULE:NAME",
-            help="Tell a tracker of every training and score; TensorBoard's files go into STORE/tracking.",
+            metavar="tensorboard|wandb|mlflow|MODULE:NAME",
+            help="Tell a tracker of every training, score, table and picture; its files go into STORE/tracking.",
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be computed, and stop.")] = False,

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 def shown(session: "Session", screen: "Console", track: str | None = None) -> None:
     """Let a session be seen on a screen, and told to a tracker."""
     from roskdbench.live import decoding_for, view_for
+    from roskdbench.plugins import discover
     from roskdbench.tracking import tracked
+
+    registry = discover(session.plugins)
 
     @contextmanager
     def watching(planned: "Plan", store: "Store") -> "Iterator[Watcher]":
@@ -28,7 +31,7 @@ def shown(session: "Session", screen: "Console", track: str | None = None) -> No
             if track is None:
                 yield view
             else:
-                with tracked(track, planned, store, view) as watch:
+                with tracked(track, planned, store, view, registry) as watch:
                     yield watch
 
     session.watching, session.decoding = watching, lambda: decoding_for(screen)
