@@ -105,7 +105,7 @@ class Run:
             raise UserError(f"there is no figure '{name}'; {nearest(name, there)}")
         for each in [experiment] if experiment else self._results.plan.experiments:
             with drawing_style():
-                picture = wanted.draw(Drawing(self._results, self._store, each))
+                picture = wanted.draw(Drawing(self._results, self._store, each, images=True))
             if picture is not None:
                 return ShownFigure.of(picture)
         raise UserError(f"the run has nothing to draw for '{name}': its suite does not ask for it")
@@ -131,15 +131,14 @@ class Run:
         Export(self._results, self._store, discover(self._plugins), chosen).write(Path(to), onnx)
         return Path(to)
 
-    def page(self, folder: str | Path) -> Path:
-        """Write the report's pages; the index."""
+    def page(self, folder: str | Path, images: bool = False) -> Path:
+        """Write the report's pages, with images of data that are not generated only if so wished; the index."""
         from roskdbench.plugins import discover
         from roskdbench.report.contents import contents_of
         from roskdbench.report.page.writing import write_page
 
-        return write_page(
-            self._results, contents_of(self._results), self._store, discover(self._plugins), Path(folder)
-        )[0]
+        contents, registry = contents_of(self._results), discover(self._plugins)
+        return write_page(self._results, contents, self._store, registry, Path(folder), images)[0]
 
     def __repr__(self) -> str:
         cells, gaps = len(self._results.plan.cells), len(self._results.gaps)

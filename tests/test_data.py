@@ -146,6 +146,19 @@ def test_each_suite_is_reported_on_its_own_data(tmp_path):
     ran = {name: step(tmp_path, "run", f"{name}.yaml", "--workers", "1") for name in ("one", "two")}
     for name, said in ran.items():
         assert step(tmp_path, "report", f"{name}.yaml").strip() in said
+    pictures_show_nobody_unless_asked(tmp_path)
+
+
+def pictures_show_nobody_unless_asked(folder):
+    quiet, asked = (
+        command("report", "one", "--out", name, *options, "--store", "store", cwd=folder)
+        for name, options in (("quiet", ()), ("asked", ("--with-images",)))
+    )
+    assert "images of mine are in no picture; --with-images draws them" in quiet.stderr
+    assert "in no picture" not in asked.stderr
+    drawn = {name: {path.name for path in (folder / name).glob("*.png")} for name in ("quiet", "asked")}
+    assert drawn["asked"] - drawn["quiet"] == {"examples-mine.png"}
+    assert len(drawn["quiet"]) > 1
 
 
 def test_two_problems_that_say_the_same_of_two_folders_are_two(tmp_path):

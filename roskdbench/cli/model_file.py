@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from roskdbench.cli.options import STORE, Folders, StoreFolder, Workers, console, registry_found
+from roskdbench.cli.options import STORE, Folders, StoreFolder, WithImages, Workers, console, registry_found
+from roskdbench.cli.report import say_what_is_withheld
 
 File = Annotated[
     Path,
@@ -52,6 +53,7 @@ def attack(
     data: Root = None,
     model: Timm = None,
     out: Out = None,
+    with_images: WithImages = False,
     workers: Workers = None,
     folders: Folders = None,
     store: StoreFolder = STORE,
@@ -60,7 +62,9 @@ def attack(
     settings = {"attacks": attacks or [], "sweep": sweep or [], "images": images}
     option = " ".join([*(f"--attack '{each}'" for each in attacks or ()), *(f"--sweep {each}" for each in sweep or ())])
     option = option or "the attacks"
-    _measure("attack", checkpoint, problem, settings, option, seed, data, model, out, workers, folders, store)
+    _measure(
+        "attack", checkpoint, problem, settings, option, seed, data, model, (out, with_images), workers, folders, store
+    )
 
 
 def landscape(
@@ -78,7 +82,9 @@ def landscape(
 ) -> None:
     """Measure the loss around one model's weights; --out draws it."""
     settings, option = {"points": points, "images": images}, f"--points {points}"
-    _measure("landscape", checkpoint, problem, settings, option, seed, data, model, out, workers, folders, store)
+    _measure(
+        "landscape", checkpoint, problem, settings, option, seed, data, model, (out, False), workers, folders, store
+    )
 
 
 def _measure(
@@ -90,7 +96,7 @@ def _measure(
     seed: int,
     data: Path | None,
     model: str | None,
-    out: Path | None,
+    into: tuple[Path | None, bool],
     workers: int | None,
     folders: list[Path] | None,
     store: Path,
@@ -106,6 +112,7 @@ def _measure(
     from roskdbench.store import Store
     from roskdbench.suite.one_problem import EXPERIMENT, suite_for
 
+    out, with_images = into
     screen, registry = console(), registry_found(folders)
     if out is not None:
         from roskdbench.report.folder import make_folder
@@ -135,7 +142,8 @@ def _measure(
     if out is not None:
         from roskdbench.report.folder import write_folder
 
-        for path in write_folder(results, tables, kept, out, registry):
+        for path in write_folder(results, tables, kept, out, registry, with_images):
             typer.echo(f"wrote {path}", err=True)
+        say_what_is_withheld(results, with_images)
     if not progress.well or results.gaps:
         raise typer.Exit(1)

@@ -136,6 +136,13 @@ Data = Annotated[
     ),
 ]
 
+WithImages = Annotated[
+    bool,
+    typer.Option(
+        "--with-images", help="Also draw images of data that are not generated. They may be somebody's: think first."
+    ),
+]
+
 
 def console() -> "Console":
     """Where tables go."""

@@ -2,11 +2,14 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roskdbench.cli.options import STORE, Folders, Only, Settings, StoreFolder, console, registry_found
+from roskdbench.cli.options import STORE, Folders, Only, Settings, StoreFolder, WithImages, console, registry_found
+
+if TYPE_CHECKING:
+    from roskdbench.results import Results
 
 TABLE, PAGES, LATEX, STANDALONE = "table", "html", "latex", "latex-standalone"
 
@@ -35,6 +38,7 @@ def report(
         Path | None,
         typer.Option(metavar="DIR", help="Write tables in all formats, and figures, into this folder."),
     ] = None,
+    images: WithImages = False,
     standalone: Annotated[bool, typer.Option("--standalone", help="LaTeX that compiles by itself.")] = False,
     settings: Settings = None,
     folders: Folders = None,
@@ -64,14 +68,15 @@ def report(
     if form == PAGES:
         from roskdbench.report.page.writing import write_page
 
-        pages = write_page(results, contents, kept, registry, out or Path(f"{results.name}-page"))
+        pages = write_page(results, contents, kept, registry, out or Path(f"{results.name}-page"), images)
         typer.echo(f"wrote {pages[0]}")
+        say_what_is_withheld(results, images)
         return
     written = []
     if out is not None:
         from roskdbench.report.folder import write_folder
 
-        written = write_folder(results, contents.every, kept, out, registry)
+        written = write_folder(results, contents.every, kept, out, registry, images)
     if form == TABLE:
         screen = console()
         for one in contents.every:
@@ -86,3 +91,13 @@ def report(
         typer.echo(made, nl=False)
     for path in written:
         typer.echo(f"wrote {path}", err=True)
+    if written:
+        say_what_is_withheld(results, images)
+
+
+def say_what_is_withheld(results: "Results", images: bool) -> None:
+    """Name the problems whose images are in no picture, and how to have them."""
+    from roskdbench.report.figures.drawing import withheld
+
+    if (problems := withheld(results)) and not images:
+        typer.echo(f"images of {', '.join(problems)} are in no picture; --with-images draws them", err=True)

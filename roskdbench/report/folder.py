@@ -24,9 +24,9 @@ def make_folder(folder: Path) -> None:
 
 
 def write_folder(
-    results: Results, tables: Sequence[Table], store: Store, folder: Path, registry: Registry
+    results: Results, tables: Sequence[Table], store: Store, folder: Path, registry: Registry, images: bool = False
 ) -> list[Path]:
-    """Write everything; the paths, tables first."""
+    """Write everything, with images of data that are not generated only if so wished; the paths, tables first."""
     make_folder(folder)
     try:
         written = []
@@ -35,7 +35,7 @@ def write_folder(
                 made = entry.thing.write(tables, results)
                 (folder / entry.thing.file).write_bytes(made.encode() if isinstance(made, str) else made)
                 written.append(folder / entry.thing.file)
-        return written + draw_all(results, store, folder, registry)
+        return written + draw_all(results, store, folder, registry, images)
     except DamagedArtifactError as error:
         raise UserError(f"{error}; run the suite again, then report") from None
     except OSError as error:

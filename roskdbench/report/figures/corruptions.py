@@ -77,7 +77,7 @@ def corrupted_pictures(drawing: Drawing) -> Figure | None:
     seen: set[str] = set()
     severities: set[int] = set()
     for cell, artifact in drawing.artifacts(Corruptions):
-        if cell.problem in seen:
+        if cell.problem in seen or not drawing.shows(cell.problem):
             continue
         seen.add(cell.problem)
         pixels = drawing.store.open(drawing.results.plan.pixels(cell.problem)).array("images.npy")

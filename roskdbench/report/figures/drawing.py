@@ -22,6 +22,7 @@ from roskdbench.report.layout import Layout, layout_of
 from roskdbench.results import Results
 from roskdbench.store import Store
 from roskdbench.suite.measure import Measure
+from roskdbench.suite.problems import RealProblem
 
 # Okabe and Ito's palette with a brown for its yellow, which is too pale on white.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#7A5230", "#000000")
@@ -54,6 +55,12 @@ class Drawing:
     results: Results
     store: Store
     experiment: str
+    images: bool = False
+    """Whether images may be shown that are not generated."""
+
+    def shows(self, problem: str) -> bool:
+        """Whether a problem's images may be shown."""
+        return self.images or problem not in withheld(self.results)
 
     @cached_property
     def palette(self) -> dict[str, str]:
@@ -113,8 +120,10 @@ def figures_of(registry: Registry) -> list[DeclaredFigure]:
     return sorted(found, key=lambda each: (each.order, each.name))
 
 
-def draw_all(results: Results, store: Store, folder: Path, registry: Registry) -> list[Path]:
-    """Every figure that the results allow, as PNG and PDF; the PNG files."""
+def draw_all(results: Results, store: Store, folder: Path, registry: Registry, images: bool = False) -> list[Path]:
+    """Every figure that the results allow, as PNG and PDF; the PNG files. Images of data that are not generated may be
+    somebody's: they are drawn where they are asked for.
+    """
     from roskdbench.report.figures.examples import examples
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -122,16 +131,22 @@ def draw_all(results: Results, store: Store, folder: Path, registry: Registry) -
     with drawing_style():
         for problem in results.plan.problems:
             pixels = results.plan.pixels(problem)
-            if pixels in store:
+            if pixels in store and (images or problem not in withheld(results)):
                 grid = examples(Problem.load(store.open(pixels).path), problem)
                 drawn.append(_save(grid, folder / f"examples-{problem}"))
         for experiment in results.plan.experiments:
-            drawing = Drawing(results, store, experiment)
+            drawing = Drawing(results, store, experiment, images)
             for each in figures_of(registry):
                 picture = each.draw(drawing)
                 if picture is not None:
                     drawn.append(_save(picture, folder / f"{experiment}-{each.name}"))
     return drawn
+
+
+def withheld(results: Results) -> list[str]:
+    """The problems whose images are drawn only where they are asked for."""
+    problems = results.plan.suite.problems
+    return [name for name in results.plan.problems if isinstance(problems[name], RealProblem)]
 
 
 def drawing_style() -> AbstractContextManager[None]:

@@ -112,7 +112,7 @@ def attacked_pictures(drawing: Drawing) -> Figure | None:
     """A few images of the first row of each problem: as they are, under its strongest PGD, and how they differ."""
     rows: list[tuple[str, NDArray[Any], NDArray[Any]]] = []
     for problem in drawing.results.plan.problems:
-        found = _pictures(drawing, problem)
+        found = _pictures(drawing, problem) if drawing.shows(problem) else None
         if found is not None:
             attack, clean, changed = found
             rows.append((f"{problem}\n{attack}", clean, changed))

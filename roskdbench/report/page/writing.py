@@ -25,12 +25,15 @@ from roskdbench.store import Store
 DENSITY = 2  # pixels of a picture to one of the page
 
 
-def write_page(results: Results, contents: Contents, store: Store, registry: Registry, folder: Path) -> list[Path]:
-    """Write the folder; the files of text, the index first."""
+def write_page(
+    results: Results, contents: Contents, store: Store, registry: Registry, folder: Path, images: bool = False
+) -> list[Path]:
+    """Write the folder, with images of data that are not generated only if so wished; the files of text, the index
+    first.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        pictures = [path for path in draw_all(results, store, folder / "figures", registry) if path.suffix == ".png"]
-        drawn = {path.name: _width(path) for path in pictures}
+        drawn = {path.name: _width(path) for path in draw_all(results, store, folder / "figures", registry, images)}
         places = PageLinks(results)
         page_of = places.page_of
         shown = [
