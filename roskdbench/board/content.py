@@ -7,9 +7,9 @@ split, the labels they are measured against; groups are numbers.
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -265,10 +265,10 @@ def _from_csv(path: Path) -> list[ResultRow]:
             heads = next(reader, [])
             if tuple(heads) != COLUMNS:
                 raise UserError(f"{path} has other columns than a board's: {', '.join(heads)[:120]}")
-            rows = []
+            rows, readers = [], [_reader(name) for name in COLUMNS]
             for number, row in enumerate(reader, 2):
                 try:
-                    rows.append(tuple(_value(name, text) for name, text in zip(COLUMNS, row, strict=True)))
+                    rows.append(tuple(read(text) for read, text in zip(readers, row, strict=True)))
                 except ValueError:
                     raise UserError(f"{path}:{number}: not a row of results: {','.join(row)[:120]}") from None
             return rows
@@ -276,7 +276,12 @@ def _from_csv(path: Path) -> list[ResultRow]:
         raise UserError(f"{path} cannot be read: {error}") from None
 
 
-def _value(name: str, text: str) -> Any:
-    if name in MAYBE:
-        return float(text) if text else float("nan")
-    return KINDS.get(name, unguarded)(text)
+def _reader(column: str) -> Callable[[str], Any]:
+    """What reads the cells of a column. Most columns say few things many times: each is read once."""
+    if column == "value":
+        return _maybe
+    return cache(_maybe if column in MAYBE else KINDS.get(column, unguarded))
+
+
+def _maybe(text: str) -> float:
+    return float(text) if text else float("nan")

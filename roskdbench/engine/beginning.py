@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-import torch
 from torch import nn
 
 from roskdbench.engine.answers import alone
+from roskdbench.engine.draws import drawing_from
 from roskdbench.engine.examples import batches
 from roskdbench.engine.lessons import Lessons
 from roskdbench.engine.networks import Classifier
@@ -63,8 +63,7 @@ def begin_state(
         network=alone(fresh) if fresh else _no_network,
         device=examples.device,
     )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed_for("state", lessons.seeds.method))
+    with drawing_from(seed_for("state", lessons.seeds.method)):
         state = method.begin(facts)
     if not isinstance(state, nn.Module | None):
         raise UserError(f"`begin` of '{method.name}' has to return a torch.nn.Module or None, not {state!r:.60}")

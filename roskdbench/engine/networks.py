@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from roskdbench import foreign
+from roskdbench.engine.draws import drawing_from
 from roskdbench.errors import UserError, nearest_three
 from roskdbench.fingerprint import canonical_json
 from roskdbench.method.output import Widths
@@ -102,8 +103,7 @@ def build(
         )
     if objection := options_objection(options, any_name=own is not None):
         raise UserError(f"the network '{name}': {objection}")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with drawing_from(seed):
         try:
             if own is not None:
                 body = own.thing(channels=channels, classes=classes, size=size, **options)

@@ -17,6 +17,7 @@ from roskdbench.engine.answers import Answers, alone, statistics_kept
 from roskdbench.engine.beginning import FreshNetwork, begin_state, begin_weigher, soft_scale
 from roskdbench.engine.checkpoint import Checkpoint
 from roskdbench.engine.device import ComputeConfig
+from roskdbench.engine.draws import drawing_from
 from roskdbench.engine.examples import Examples, batches
 from roskdbench.engine.lessons import Lesson, Lessons, Step
 from roskdbench.engine.networks import Classifier
@@ -93,8 +94,7 @@ class Training:
     def run(self) -> None:
         """Train to the last epoch, going on from the checkpoint if there is one."""
         for epoch in range(self._resume(), self.recipe.epochs):
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed_for("dropout", self.seeds.method, epoch))  # and whatever else a network draws
+            with drawing_from(seed_for("dropout", self.seeds.method, epoch)):  # and whatever else a network draws
                 self._epoch(epoch)
             if self._averages(epoch, "epoch"):
                 self._take_into_mean()

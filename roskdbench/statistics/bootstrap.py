@@ -77,7 +77,7 @@ def score_draws(
             found["accuracy"] = drawn @ (decisions[""] & truth).any(-1) / drawn.sum(1)
         areas = auc_draws(truth, ranked, counted, drawn)
         found |= {key("auc", name): areas[:, c] for c, name in enumerate(classes)}
-        found["auc-macro"] = _mean_of_defined(areas)
+        found["auc-macro"] = mean_of_defined(areas)
         parts.append(found)
     return {name: np.concatenate([part[name] for part in parts]).astype(np.float32) for name in parts[0]}
 
@@ -138,8 +138,7 @@ def _drawn_values(
     if column.whole is not None and predictions.task == "single-label":
         yield column.metric, _of_draws(column.whole, everything, drawn)
     else:
-        defined = ((each, ~np.isnan(each)) for each in values)
-        yield column.metric, np.array([each[known].mean() if known.any() else np.nan for each, known in defined])
+        yield column.metric, mean_of_defined(values)
 
 
 def _of_draws(
@@ -221,9 +220,10 @@ def auc_draws(truth: Flags, scores: NDArray[Any], counted: Flags, weights: NDArr
     return found
 
 
-def _mean_of_defined(areas: NDArray[np.float64]) -> NDArray[np.float64]:
-    defined = ~np.isnan(areas)
+def mean_of_defined(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Over the classes that a draw defines. [b]"""
+    defined = ~np.isnan(values)
     count = defined.sum(1)
-    total = np.where(defined, areas, 0.0).sum(1)
-    mean: NDArray[np.float64] = np.divide(total, count, out=np.full(len(areas), np.nan), where=count > 0)
+    total = np.where(defined, values, 0.0).sum(1)
+    mean: NDArray[np.float64] = np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
     return mean

@@ -9,7 +9,7 @@ from scipy import sparse
 from roskdbench.measuring.groups import GAP, WORST, Group, common_classes, comparisons, mean_over, values_in
 from roskdbench.measuring.predictions import Predictions
 from roskdbench.measuring.scores import chances, precision_recall_f1
-from roskdbench.statistics.bootstrap import Draws, auc_draws, weights_of_groups
+from roskdbench.statistics.bootstrap import Draws, auc_draws, mean_of_defined, weights_of_groups
 from roskdbench.statistics.intervals import DRAWS
 
 
@@ -71,17 +71,7 @@ def _drawn(
     logits = predictions.logits["test"][rows]
     areas = auc_draws(truth, chances(predictions.task, logits), known, weights[:, clusters[rows]])
     return {
-        "auc": _mean(areas, classes),
-        "f1": _mean(np.where(wanted > 0, f1, np.nan), classes),
-        "recall": _mean(np.where(wanted > 0, recall, np.nan), classes),
+        "auc": mean_of_defined(areas[:, classes]),
+        "f1": mean_of_defined(np.where(wanted > 0, f1, np.nan)[:, classes]),
+        "recall": mean_of_defined(np.where(wanted > 0, recall, np.nan)[:, classes]),
     }
-
-
-def _mean(values: NDArray[np.floating], classes: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Over the classes that a draw defines. [b]"""
-    chosen = values[:, classes]
-    defined = ~np.isnan(chosen)
-    count = defined.sum(1)
-    total = np.where(defined, chosen, 0.0).sum(1)
-    found: NDArray[np.float64] = np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
-    return found
