@@ -1,4 +1,4 @@
-# `make demo` and `make test` are all there is to know. Both install what they need into .venv, once, and work offline after.
+# `make demo`, `make test` and `make test-all` are all there is to know. Both install what they need into .venv, once, and work offline after.
 
 PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3; do \
 	command -v $$each >/dev/null && $$each -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null \
@@ -9,7 +9,7 @@ STORE ?= roskdbench-store
 # One more process of tests than cores: some wait for others most of their time.
 TESTERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
-.PHONY: demo test check test-anywhere test-lowest lint docs clean
+.PHONY: demo test test-all check test-anywhere test-lowest lint docs clean
 
 # Files whose tests train nothing, and those of rooms without torch: the options hold them to it.
 files = $(addprefix tests/test_,$(addsuffix .py,$(1)))
@@ -22,6 +22,9 @@ demo: $(VENV)/installed
 	@echo "The pictures and the tables in all formats are in $(STORE)/reports/quick"
 
 test: $(VENV)/installed-for-tests
+	$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile -m 'not slow'
+
+test-all: $(VENV)/installed-for-tests
 	$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile
 
 check: lint

@@ -166,6 +166,13 @@ def smoke(tmp_path_factory):
     return planned, Store.at(own), Progress(planned, state, reasons, messages=messages)
 
 
+def boards_that_come_along():
+    """Their names, as parameters; the smallest is for the everyday tests."""
+    by_size = sorted((ROOT / "leaderboards").glob("*/results.csv"), key=lambda path: path.stat().st_size)
+    smallest, *others = (path.parent.name for path in by_size)
+    return [smallest, *(pytest.param(each, marks=pytest.mark.slow) for each in others)]
+
+
 def payloads(store, plan):
     """The bytes of every artifact but its record, which tells how long it took."""
     return {

@@ -174,6 +174,7 @@ def learnt():
     return model.eval(), images, keep
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("norm", "kind"), [("linf", foolbox.attacks.LinfPGD), ("l2", foolbox.attacks.L2PGD)], ids=["linf", "l2"]
 )

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import ROOT, TINY, command
+from conftest import ROOT, TINY, boards_that_come_along, command
 from sklearn.metrics import f1_score, roc_auc_score
 
 from roskdbench.board.adding import board_of
@@ -354,6 +354,7 @@ def second(made, tmp_path_factory):
     return other_seed(made, tmp_path_factory.mktemp("second"))
 
 
+@pytest.mark.slow
 def test_two_peoples_boards_become_one(made, second, tmp_path):
     _, _, _, board = made
     merged = merge([board, second])
@@ -476,7 +477,7 @@ def test_a_run_with_gaps_is_no_board(made, tmp_path):
         board_of(collect(planned, store), store, "me", discover())
 
 
-@pytest.mark.parametrize("name", sorted(path.parent.name for path in (ROOT / "leaderboards").glob("*/results.csv")))
+@pytest.mark.parametrize("name", boards_that_come_along())
 def test_the_boards_that_come_along_can_be_believed(name):
     """A rule of tables that changes, or a fingerprint, has to reach the boards, too."""
     done = command("leaderboard", "verify", ROOT / "leaderboards" / name)

@@ -139,6 +139,7 @@ def test_a_gain_is_held_against_its_bound():
     assert only(ClaimEvidence((over_runs(values),), by=0.05)).verdict == "cannot tell"
 
 
+@pytest.mark.slow
 def test_false_verdicts_stay_under_five_percent_over_all_claims_of_a_suite():
     """Six hundred suites of twelve claims: half of them that a difference of nothing is above it, half that one right
     at the margin is within.

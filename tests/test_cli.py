@@ -244,6 +244,7 @@ def test_the_schema_describes_every_key():
     assert average["description"].startswith("How precision, recall and F1 are averaged")
 
 
+@pytest.mark.slow
 def test_a_new_method_starts_with_a_file_and_a_test_that_passes(tmp_path):
     done = command("new", "method", "my-idea", "--in", tmp_path)
     assert done.returncode == 0, done.stderr

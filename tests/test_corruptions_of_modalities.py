@@ -61,6 +61,7 @@ def flat(value, size, channels=3):
     return torch.full((1, channels, size, size), value, dtype=torch.float64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [28, 96])
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("name", BUNDLED)

@@ -124,6 +124,7 @@ class TestThePretence:
             trained(Forgetful())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "task"), CASES)
 def test_every_method_learns_there_what_it_learns_here_and_waits_no_more_with_more_steps(name, task):
     here = trained(method_called(name), task)
@@ -176,6 +177,7 @@ def test_a_record_says_how_many_workers_share_the_gpu(monkeypatch):
     assert (where["device"], where["sharing"]) == ("NVIDIA X", "4")
 
 
+@pytest.mark.slow
 def test_a_suite_with_every_measure_gives_the_bytes_of_the_cpu(tmp_path):
     (tmp_path / "tiny.yaml").write_text(SUITE)
     planned = plan(read_suite(str(tmp_path / "tiny.yaml")), discover())

@@ -64,6 +64,7 @@ def built(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_links_lead_somewhere_and_nothing_is_loaded_from_elsewhere(built):
     pages = {path: Links(path.read_text("utf-8")) for path in built.rglob("*.html") if path.name != "404.html"}
     assert len(pages) > 60

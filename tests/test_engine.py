@@ -515,6 +515,7 @@ class TestCompiling:
         )  # fmt: skip
         return Classifier(body, [0.5] * 3, [0.25] * 3)
 
+    @pytest.mark.slow
     @pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles for a CPU with g++, which is not here")
     def test_a_compiled_training_learns_the_same_and_resumes_to_the_bit(self, tmp_path, cpu):
         kept, stopped = tmp_path / "kept", tmp_path / "stopped"

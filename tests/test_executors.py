@@ -145,6 +145,7 @@ def test_a_task_that_does_not_see_the_store_says_so(alone, tmp_path):
     assert "does not see the store" in event.reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -336,6 +337,7 @@ def ray_folder():
         yield folder
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_no_yielding")
 def test_ctrl_c_leaves_no_ray_behind(tiny, tmp_path, ray_folder):
     pytest.importorskip("ray")
@@ -365,6 +367,7 @@ def _rays(folder):
     return found
 
 
+@pytest.mark.slow
 def test_one_instruction_set_for_all_processors_whatever_the_environment_asks_for(tmp_path):
     """Each of these lots of native code has its own last digits on a processor that has them all."""
     (tmp_path / "tiny.yaml").write_text(TINY.replace("baseline-i, baseline-v, ros-kd", "baseline-i"))

@@ -70,6 +70,7 @@ def test_three_lines_of_timm_give_the_logits_that_the_scores_rest_on(smoke, fold
     assert np.abs(logits - other).max() > 1e-2
 
 
+@pytest.mark.slow
 def test_the_lines_of_the_card_load_it_where_no_code_of_ours_is(folders):
     """Run as they stand, by a Python that cannot find roskdbench."""
     (lines,) = re.findall(r"```python\n(.*?)```", (folders["lesion"] / "README.md").read_text(), re.DOTALL)

@@ -107,6 +107,7 @@ def measured(folder, epochs):
     return frame, score_table(results, "main").notes
 
 
+@pytest.mark.slow
 def test_who_did_not_learn_is_named_and_who_did_is_not(tmp_path):
     frame, notes = measured(tmp_path, 1)
     said = [line for line in notes if line.startswith("did not learn from its teachers")]

@@ -316,6 +316,7 @@ def test_the_hours_of_a_gpu_that_workers_share_are_counted_once(tmp_path):
     assert speed.seconds(Job("teacher", {}, cost=100.0, network="small")) == pytest.approx(2.5)
 
 
+@pytest.mark.slow
 def test_scripts_that_share_nothing_do_every_job_again_for_each_cell(smoke):
     made, store, _ = smoke
     separate = alone(made)

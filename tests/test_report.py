@@ -313,6 +313,7 @@ def test_a_row_does_not_compete_with_itself_at_another_overlap(results):
     assert {labels[0] for labels, row in table.rows if row[c].best} == {"Baseline I"}
 
 
+@pytest.mark.slow
 def test_titles_are_text_in_every_format(results, smoke, tmp_path):
     odd = "cost $a_$ [/b] a|b <i>"
     cells = [replace(cell, method=odd) if cell.method == "RoS-KD" else cell for cell in results.plan.cells]
@@ -484,6 +485,7 @@ def test_a_cell_without_numbers_says_so(smoke, tmp_path):
     assert "missing: 1 cell. it has not been run" in table.notes
 
 
+@pytest.mark.slow
 def test_a_report_folder_is_reproducible_to_the_byte(smoke, results, tmp_path):
     _, store, _ = smoke
     tables = [score_table(results, "table1", Paper(results))]

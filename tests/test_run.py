@@ -461,6 +461,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(place)], check=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(undisturbed, small_disk, workers):
     path, made, store = undisturbed
@@ -590,6 +591,7 @@ def test_an_idle_worker_that_died_is_replaced(tiny, tmp_path):
     assert second.fingerprint in store
 
 
+@pytest.mark.slow
 def test_bf16_moves_the_scores_of_quick_no_further_than_seeds_do(tmp_path):
     """A part of quick: bf16 is slow where the processor has no instructions for it. `benchmarks/precisions.py` and the
     tests on a GPU hold all of its first table to this.

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 import yaml
-from conftest import ROOT, command
+from conftest import ROOT, boards_that_come_along, command
 from scipy.stats import rankdata
 from test_page import EVIL, in_browser, needs_chromium
 
@@ -131,6 +131,7 @@ def test_numbers_of_the_boards_stand_on_their_pages(site, nih):
         assert (site / "boards" / "nih1000" / name).read_bytes() == kept.read_bytes()
 
 
+@pytest.mark.slow
 def test_it_is_the_same_bytes_again_and_has_no_path_and_loads_nothing(boards, site, tmp_path):
     write_site(boards, tmp_path, bundled_registry())
     for path in site.rglob("*"):
@@ -201,7 +202,7 @@ def test_prose_keeps_what_people_write_and_its_own_pictures():
     assert "tables" not in text
 
 
-@pytest.mark.parametrize("name", sorted(path.parent.name for path in (ROOT / "leaderboards").glob("*/provenance.json")))
+@pytest.mark.parametrize("name", boards_that_come_along())
 def test_boards_follow_the_schema_and_others_do_not(name):
     jsonschema = pytest.importorskip("jsonschema")
     validator = jsonschema.Draft202012Validator(board_schema(bundled_registry()))

@@ -193,6 +193,7 @@ def test_a_mistake_is_one_line(smoke, arguments, said):
     assert said in done.stderr
 
 
+@pytest.mark.slow
 def test_the_doctor_names_what_is_there_and_what_is_not(tmp_path):
     (tmp_path / "broken.py").write_text("import nothing_of_this_name\n")
     done = command("doctor", "--methods", tmp_path, "--store", tmp_path / "store", ROSKDBENCH_DATA="")

@@ -50,9 +50,9 @@ def test_an_address_is_refused_when_it_is_planned(tiny, tmp_path):
 def test_a_bundled_board_is_found_by_its_name_anywhere(tmp_path):
     done = command("leaderboard", "verify", "nowhere", cwd=tmp_path)
     assert done.returncode == 2
-    found = command("leaderboard", "merge", "quick", "quick", "--to", tmp_path / "merged", cwd=tmp_path)
+    found = command("leaderboard", "merge", "pneumonia", "pneumonia", "--to", tmp_path / "merged", cwd=tmp_path)
     assert "there is no folder" not in found.stderr
-    assert (ROOT / "leaderboards" / "quick").is_dir()
+    assert (ROOT / "leaderboards" / "pneumonia").is_dir()
 
 
 def test_a_suite_of_ones_own_is_reported_by_its_name(smoke, tmp_path):
