@@ -285,7 +285,9 @@ def test_landscapes_are_painted_and_turn_by_the_keyboard(tmp_path):
 def test_letters_are_of_one_size_in_all_figures(page):
     """A picture is shown no wider than half its pixels."""
     folder, _ = page
-    shown = re.findall(r'<img src="(figures/[^"]+)"[^>]*max-width: (\d+)px', (folder / "index.html").read_text())
+    shown = re.findall(
+        r'<img class="on-light" src="(figures/[^"]+)"[^>]*max-width: (\d+)px', (folder / "index.html").read_text()
+    )
     assert shown
     for name, width in shown:
         with Image.open(folder / name) as picture:

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from roskdbench.plan import Cell
 from roskdbench.report.figures.drawing import Drawing, figure
+from roskdbench.report.figures.intervals import BARS, SHADED, drawn
 from roskdbench.report.layout import CLEAN, Layout, layout_of, number_of
 from roskdbench.report.legend import below
 from roskdbench.report.table import Estimate
@@ -56,7 +56,7 @@ def along_axis(drawing: Drawing, axis: str) -> Figure | None:
         panel.grid(color="#dddddd", linewidth=0.5)
         panel.set_axisbelow(True)
     panels[0].set_ylabel(f"F1 ({results.plan.suite.protocol.average})")
-    below(picture, panels[0], 4)
+    below(picture, panels[0], 4, SHADED if _is_number(places) else BARS)
     return picture
 
 
@@ -87,8 +87,7 @@ def _curve(
     style = "-" if _is_number(places) else ""
     panel.plot(places_found, [each[1].mean for each in found], linestyle=style or "none", marker="o", markersize=3,
                color=colour, linewidth=1.2, label=cells[0].method)  # fmt: skip
-    between = [each[2] or (np.nan, np.nan) for each in found]
-    low, high = ([each[side] for each in between] for side in (0, 1))
+    low, high = zip(*(drawn(each[2]) for each in found), strict=True)
     if style:
         panel.fill_between(places_found, low, high, color=colour, alpha=0.12, linewidth=0)
     else:

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from roskdbench.plan import Cell
-from roskdbench.report.figures.drawing import PALETTE, Drawing, figure
+from roskdbench.report.figures.drawing import Drawing, figure
+from roskdbench.report.figures.intervals import SHADED, drawn
 from roskdbench.report.layout import CLEAN, Layout, layout_of, number_of
 from roskdbench.report.legend import below
 from roskdbench.report.table import Estimate
@@ -29,24 +29,23 @@ def by_parameter(drawing: Drawing) -> Figure | None:
     axis = next((axis for cell in layout.cells for axis, _ in cell.points), None)
     if axis is None:
         return None
-    lines, levels = _lines(layout.cells, axis)
+    (lines, levels), palette = _lines(layout.cells, axis), drawing.palette
     points: Points = list(dict.fromkeys(at for line in lines.values() for at in line))
     picture = Figure(figsize=(WIDTH * len(layout.problems), 2.9), layout="constrained")
     panels: list[Axes] = list(picture.subplots(1, len(layout.problems), squeeze=False)[0])
     for panel, problem in zip(panels, layout.problems, strict=True):
-        for number, (label, line) in enumerate(lines.items()):
-            _draw(panel, layout, problem, line, points, label, PALETTE[number % len(PALETTE)])
-        for number, title in enumerate(levels, len(lines)):
+        for label, line in lines.items():
+            _draw(panel, layout, problem, line, points, label, palette[next(iter(line.values()))])
+        for title in levels:
             mean = number_of(layout.values.get((title, problem, CLEAN, "f1")))
             if mean:
-                colour = PALETTE[number % len(PALETTE)]
-                panel.axhline(mean.mean, color=colour, linewidth=1, linestyle="--", label=title)
+                panel.axhline(mean.mean, color=palette[title], linewidth=1, linestyle="--", label=title)
         _scale(panel, axis, points)
         panel.set_title(problem)
         panel.grid(color="#dddddd", linewidth=0.5)
         panel.set_axisbelow(True)
     panels[0].set_ylabel(f"F1 ({drawing.results.plan.suite.protocol.average})")
-    below(picture, panels[0], 3)
+    below(picture, panels[0], 3, SHADED)
     return picture
 
 
@@ -85,7 +84,7 @@ def _draw(
     found.sort(key=lambda each: each[0])
     places, means = [each[0] for each in found], [each[1].mean for each in found]
     panel.plot(places, means, marker="o", markersize=3, color=colour, linewidth=1.2, label=label)
-    low, high = ([(each[2] or (np.nan, np.nan))[side] for each in found] for side in (0, 1))
+    low, high = zip(*(drawn(each[2]) for each in found), strict=True)
     panel.fill_between(places, low, high, color=colour, alpha=0.12, linewidth=0)
 
 

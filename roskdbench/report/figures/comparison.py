@@ -3,13 +3,14 @@
 from matplotlib.figure import Figure
 
 from roskdbench.report.figures.drawing import COLUMN, Drawing, figure
+from roskdbench.report.figures.intervals import BARS, drawn
 from roskdbench.report.table import Estimate
 from roskdbench.report.tables.scores import score_table
 
 
 @figure("f1", caption="F1 of every row", order=10)
 def comparison(drawing: Drawing) -> Figure | None:
-    """F1 of every row: the mean, and the standard deviation over runs."""
+    """F1 of every row: the mean, and where it lies with 95 %."""
     results, experiment = drawing.results, drawing.experiment
     if drawing.layout.frame.empty:
         return None
@@ -27,13 +28,14 @@ def comparison(drawing: Drawing) -> Figure | None:
             cell = cells[c]
             if isinstance(cell, Estimate):
                 colour = palette[labels[0]]
-                panel.errorbar(cell.mean, row, xerr=cell.spread, fmt="o", color=colour, capsize=2, markersize=4)
+                panel.hlines(row, *drawn((cell.low, cell.high)), color=colour, linewidth=1.2)
+                panel.plot(cell.mean, row, "o", color=colour, markersize=4)
             elif cell is not None:
                 panel.text(0, row, cell, va="center", color="#a00000", transform=panel.get_yaxis_transform())
         panel.set_yticks(range(len(names)), names)
         panel.grid(axis="x", color="#dddddd", linewidth=0.5)
         panel.set_axisbelow(True)
         panel.set_title(problem)
-        panel.set_xlabel(f"F1 ({results.plan.suite.protocol.average})")
+        panel.set_xlabel(f"F1 ({results.plan.suite.protocol.average}); {BARS}")
     panels[0].invert_yaxis()  # shared by all panels
     return picture

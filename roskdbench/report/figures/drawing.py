@@ -18,6 +18,7 @@ from roskdbench.artifact import Artifact
 from roskdbench.data.problem import Problem
 from roskdbench.plan import Cell, Plan
 from roskdbench.plugins import Registry, keep
+from roskdbench.report.figures.dark import darken
 from roskdbench.report.layout import Layout, layout_of
 from roskdbench.results import Results
 from roskdbench.store import Store
@@ -120,9 +121,11 @@ def figures_of(registry: Registry) -> list[DeclaredFigure]:
     return sorted(found, key=lambda each: (each.order, each.name))
 
 
-def draw_all(results: Results, store: Store, folder: Path, registry: Registry, images: bool = False) -> list[Path]:
-    """Every figure that the results allow, as PNG and PDF; the PNG files. Images of data that are not generated may be
-    somebody's: they are drawn where they are asked for.
+def draw_all(
+    results: Results, store: Store, folder: Path, registry: Registry, images: bool = False, dark: bool = False
+) -> list[Path]:
+    """Every figure that the results allow, as PNG and PDF, on request for dark pages too; the PNG files for light ones.
+    Images of data that are not generated may be somebody's: they are drawn where they are asked for.
     """
     from roskdbench.report.figures.examples import examples
 
@@ -133,13 +136,13 @@ def draw_all(results: Results, store: Store, folder: Path, registry: Registry, i
             pixels = results.plan.pixels(problem)
             if pixels in store and (images or problem not in withheld(results)):
                 grid = examples(Problem.load(store.open(pixels).path), problem)
-                drawn.append(_save(grid, folder / f"examples-{problem}"))
+                drawn.append(_save(grid, folder / f"examples-{problem}", dark))
         for experiment in results.plan.experiments:
             drawing = Drawing(results, store, experiment, images)
             for each in figures_of(registry):
                 picture = each.draw(drawing)
                 if picture is not None:
-                    drawn.append(_save(picture, folder / f"{experiment}-{each.name}"))
+                    drawn.append(_save(picture, folder / f"{experiment}-{each.name}", dark))
     return drawn
 
 
@@ -168,8 +171,16 @@ def colours(plan: Plan) -> dict[str, str]:
     return found | {title: left[number % len(left)] for number, title in enumerate(others)}
 
 
-def _save(picture: Picture, stem: Path) -> Path:
+def on_dark(name: str) -> str:
+    """The name of a picture's version for dark pages."""
+    return name.replace(".png", "-dark.png")
+
+
+def _save(picture: Picture, stem: Path, dark: bool = False) -> Path:
     png, pdf = (stem.with_name(f"{stem.name}.{ending}") for ending in ("png", "pdf"))
     picture.savefig(pdf, metadata={"CreationDate": None, "Producer": None, "Creator": None})
     picture.savefig(png, metadata={"Software": None})
+    if dark:
+        darken(picture)
+        picture.savefig(png.with_name(on_dark(png.name)), metadata={"Software": None})
     return png

@@ -20,6 +20,7 @@ PANEL = 1.7  # inches
 ACROSS = 4  # panels
 LEVELS = 14
 COLOURS = "viridis"
+STYLES = ("-", "--", ":", "-.")
 
 
 @figure("landscape", caption="the loss around the trained weights, common levels", order=60)
@@ -76,7 +77,12 @@ def surfaces(drawing: Drawing) -> Figure | None:
             panel.set_xticks([-1, 0, 1])
             panel.set_yticks([-1, 0, 1])
             panel.tick_params(labelsize=5, pad=-3)
-            panel.set_box_aspect((1, 1, 0.75), zoom=0.95)
+            for axis, said in ((panel.xaxis, "direction 1"), (panel.yaxis, "direction 2"), (panel.zaxis, "loss")):
+                axis.set_label_text(said, fontsize=5)
+                axis.labelpad = -9
+                axis.set_pane_color((0, 0, 0, 0))
+                axis.line.set_color("#888888")
+            panel.set_box_aspect((1, 1, 0.75), zoom=0.8)
         number = -(-number // across) * across
     return picture
 
@@ -90,6 +96,7 @@ def lines(drawing: Drawing) -> Figure | None:
     if not found:
         return None
     axes = varying_axes([cell for cell, _ in found])
+    rows = list(dict.fromkeys(_row(cell, axes) for cell, _ in found))
     picture = Figure(figsize=(3.4 * len(problems), 3.6), layout="constrained")
     panels = picture.subplots(2, len(problems), squeeze=False, sharex=True)
     for column, problem in enumerate(problems):
@@ -98,7 +105,8 @@ def lines(drawing: Drawing) -> Figure | None:
                 continue
             line = artifact.arrays("line.npz")
             for panel, values in zip(panels[:, column], (line["losses"], line["f1"]), strict=True):
-                panel.plot(line["places"], values, color=palette[cell.method], label=_name(cell, axes), linewidth=1.3)
+                look: dict[str, Any] = {"color": palette[cell.method], "linestyle": _style(rows, _row(cell, axes))}
+                panel.plot(line["places"], values, label=_name(cell, axes), linewidth=1.3, **look)
         several = any(metric.endswith(("@tuned", "@half")) for metric in _metrics(drawing.results, problem))
         for panel, label in zip(panels[:, column], ("loss", f"F1 (macro{', at .5' * several})"), strict=True):
             for place in (0, 1):
@@ -111,6 +119,16 @@ def lines(drawing: Drawing) -> Figure | None:
         panels[1, column].set_xticks([0, 1], ["last\nweights", "averaged\nweights"])
     below(picture, panels[0, 0], 3)
     return picture
+
+
+def _row(cell: Cell, axes: list[str]) -> tuple[Any, ...]:
+    """Where a cell stands, whatever its method."""
+    return tuple(getattr(cell, axis) for axis in axes)
+
+
+def _style(rows: list[tuple[Any, ...]], row: tuple[Any, ...]) -> str:
+    """A method has one colour; its rows differ in how their lines are drawn."""
+    return STYLES[rows.index(row) % len(STYLES)]
 
 
 def _metrics(results: Results, problem: str) -> list[str]:

@@ -15,7 +15,7 @@ from roskdbench.artifact import DamagedArtifactError
 from roskdbench.errors import UserError, refusal
 from roskdbench.plugins import Registry
 from roskdbench.report.contents import Contents
-from roskdbench.report.figures.drawing import draw_all, figures_of
+from roskdbench.report.figures.drawing import draw_all, figures_of, on_dark
 from roskdbench.report.page.facts import facts
 from roskdbench.report.page.links import PageLinks
 from roskdbench.report.page.shaping import part, script_data, shaped, templates
@@ -33,7 +33,10 @@ def write_page(
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        drawn = {path.name: _width(path) for path in draw_all(results, store, folder / "figures", registry, images)}
+        drawn = {
+            path.name: _width(path)
+            for path in draw_all(results, store, folder / "figures", registry, images, dark=True)
+        }
         places = PageLinks(results)
         page_of = places.page_of
         shown = [
@@ -68,7 +71,7 @@ def _png(experiment: str, figure: str) -> str:
 
 def _shown(drawn: Mapping[str, int], experiment: str, figure: str, alt: str) -> dict[str, Any]:
     name = _png(experiment, figure)
-    return {"file": f"figures/{name}", "alt": alt, "width": drawn[name]}
+    return {"file": f"figures/{name}", "dark": f"figures/{on_dark(name)}", "alt": alt, "width": drawn[name]}
 
 
 def _width(picture: Path) -> int:
