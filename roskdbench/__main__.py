@@ -27,7 +27,7 @@ def main() -> None:
             print("roskdbench: interrupted", file=sys.stderr)
         raise
     except BrokenPipeError:  # the reader of our output has seen enough
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
 
 
@@ -49,7 +49,10 @@ def _command_line() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # not every terminal has all letters
     try:
-        app()
+        try:
+            app(prog_name="roskdbench")
+        finally:
+            sys.stdout.flush()  # a reader that is gone is found out here, and not when nobody can say so any more
     except UserError as error:
         end(str(error))
     except BrokenPipeError:

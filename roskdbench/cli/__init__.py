@@ -22,12 +22,12 @@ from roskdbench.cli import (
     store,
     suites,
 )
+from roskdbench.cli.commands import Commands
 
-app = typer.Typer(
+app = Commands(
     help="Benchmark methods that distil robust students from noisy-label teachers.",
     epilog="Start with: roskdbench run quick",
     no_args_is_help=True,
-    rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
 COMMANDS: dict[str, list[Callable[..., None]]] = {

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from roskdbench.cli.commands import Commands
 from roskdbench.cli.options import STORE, Data, Folders, Settings, StoreFolder, SuiteName, console, registry_found
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from roskdbench.data.problem import Labels
     from roskdbench.suite import Suite
 
-app = typer.Typer(
+app = Commands(
     help="Look over a suite's data, decode them ahead of a run, or draw a small release.", no_args_is_help=True
 )
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from roskdbench.bundled import bundled
+from roskdbench.cli.commands import Commands
 from roskdbench.cli.options import STORE, Folders, StoreFolder, console, registry_found
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from roskdbench.board.content import Board as BoardContent
     from roskdbench.plugins import Registry
 
-app = typer.Typer(help="Boards that others can check: results, predictions, and what made them.", no_args_is_help=True)
+app = Commands(help="Boards that others can check: results, predictions, and what made them.", no_args_is_help=True)
 
 BOARDS = Path("leaderboards")
 

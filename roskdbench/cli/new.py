@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Start something of your own: a file that works, and its test.", no_args_is_help=True)
+from roskdbench.cli.commands import Commands
+
+app = Commands(help="Start something of your own: a file that works, and its test.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="What it is to be called, such as my-own.")]
 Into = Annotated[Path, typer.Option("--in", metavar="DIR", help="The folder to put it in.")]

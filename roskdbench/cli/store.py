@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from roskdbench.cli.commands import Commands
 from roskdbench.cli.options import STORE, Folders, StoreFolder, console, registry_found
 
 if TYPE_CHECKING:
     from roskdbench.store import Store
 
-app = typer.Typer(help="Look after the store: what is in it, whether it is whole, what can go.", no_args_is_help=True)
+app = Commands(help="Look after the store: what is in it, whether it is whole, what can go.", no_args_is_help=True)
 
 
 @app.command("ls")

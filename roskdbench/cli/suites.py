@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
+from roskdbench.cli.commands import Commands
 from roskdbench.cli.options import STORE, Folders, Only, Settings, StoreFolder, SuiteName, console, registry_found
 
-app = typer.Typer(help="List the bundled suites; show one; check one's own.")
+app = Commands(help="List the bundled suites; show one; check one's own.")
 
 
 @app.callback(invoke_without_command=True)

@@ -16,3 +16,7 @@ class Screen(Console):
         """What is to be written, piece by piece."""
         for each in super().render(renderable, options):
             yield each if each.control else Segment(visible(each.text, kept="\n"), each.style)
+
+    def on_broken_pipe(self) -> None:
+        """A reader who has seen enough is no failure."""
+        raise BrokenPipeError

@@ -4,6 +4,7 @@ read.
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -140,3 +141,55 @@ def test_arguments_that_mean_nothing_are_one_line(smoke, tmp_path, words):
     done = command(*told, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith("roskdbench: ") and len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def every_command(named, group):
+    """The words of each command, from the parser itself."""
+    for name, each in group.commands.items():
+        yield (*named, name)
+        if hasattr(each, "commands"):
+            yield from every_command((*named, name), each)
+
+
+def test_help_says_of_no_switch_that_it_is_a_bool():
+    from typer.main import get_command
+    from typer.testing import CliRunner
+
+    from roskdbench.cli import app
+
+    words = list(every_command((), get_command(app)))
+    assert len(words) > 40
+    for each in [(), *words]:
+        done = CliRunner().invoke(app, [*each, "--help"])
+        assert done.exit_code == 0, each
+        assert "--help" in done.output
+        assert "bool" not in done.output, each
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("run", "--nope"), "no such option: --nope (Possible options: --store); see: roskdbench run --help"),
+        (("run",), "missing argument 'suite'; see: roskdbench run --help"),
+        (("run", "quick", "--workers", "x"), "invalid value for '--workers'"),
+        (("run", "quick", "--workers", "0"), "invalid value for '--workers'"),
+        (("store", "gc", "--keep"), "option '--keep' requires an argument; see: roskdbench"),
+        (("leaderboard", "verify"), "missing argument 'BOARD'; see: roskdbench leaderboard verify --help"),
+        (("store", "ls", "a", "b"), "got unexpected extra argument(s) (b); see: roskdbench store ls --help"),
+        (("nothing",), "no such command 'nothing'; see: roskdbench --help"),
+    ],
+)
+def test_what_the_parser_refuses_is_one_line(words, said):
+    done = command(*words)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith(f"roskdbench: {said}")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [("methods",), ("schema",), ("suites", "show", "paper", "--full")])
+def test_a_reader_who_has_seen_enough_is_no_failure(words):
+    line = " ".join([shlex.quote(sys.executable), "-m", "roskdbench", *words])
+    piped = f"{line} | head -c 1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", piped], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

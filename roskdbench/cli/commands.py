@@ -1,0 +1,74 @@
+"""Commands whose help says of a switch what it does, not that it is a bool, and which say in one line what is wrong
+with what was typed.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from roskdbench.errors import UserError
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class _SwitchesAlone:
+    """A part of a command: its switches take nothing, so nothing stands where others have what they take."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """What the command takes, `--help` as well."""
+        found: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for each in found:
+            if getattr(each, "is_flag", False):
+                each.metavar = ""
+        return found
+
+
+class _Command(_SwitchesAlone, TyperCommand):
+    """One command."""
+
+
+class _Group(_SwitchesAlone, TyperGroup):
+    """Several under a name."""
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        """Reads the line up to the name of the command."""
+        with _one_line():
+            return super().make_context(*arguments, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Reads the rest, and does it."""
+        with _one_line():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    """Raises a UserError for what the parser refuses. A reader of our output that has seen enough is no failure."""
+    try:
+        yield
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from None
+    except Exception as error:
+        say = getattr(error, "format_message", None)
+        if say is None or type(error).__name__ == "NoArgsIsHelpError":
+            raise
+        said = " ".join(say().split()).rstrip(".")
+        command = getattr(getattr(error, "ctx", None), "command_path", "roskdbench")
+        raise UserError(f"{said[:1].lower()}{said[1:]}; see: {command} --help") from None
+
+
+class Commands(typer.Typer):
+    """Several commands under a name."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(cls=_Group, rich_markup_mode="rich", **options)
+
+    def command(self, name: str | None = None, **options: Any) -> Callable[[Function], Function]:
+        """As typer's."""
+        return super().command(name, cls=_Command, **options)
