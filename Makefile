@@ -1,7 +1,7 @@
 # `make demo`, `make test` and `make test-all` are all there is to know. Both install what they need into .venv, once, and work offline after.
 
-PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3; do \
-	command -v $$each >/dev/null && $$each -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null \
+PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3.14 python3; do \
+	command -v $$each >/dev/null && $$each -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' 2>/dev/null \
 	&& echo $$each && break; done)
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -9,7 +9,7 @@ STORE ?= roskdbench-store
 # One more process of tests than cores: some wait for others most of their time.
 TESTERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
-.PHONY: demo test test-all check test-anywhere test-lowest lint docs clean
+.PHONY: demo test test-all check test-anywhere test-lowest lint docs dist clean
 
 # Files whose tests train nothing, and those of rooms without torch: the options hold them to it.
 files = $(addprefix tests/test_,$(addsuffix .py,$(1)))
@@ -50,7 +50,7 @@ lint: $(VENV)/installed-for-tests
 	$(BIN)/lint-imports
 
 $(VENV)/python:
-	@test -n "$(PYTHON)" || { echo "roskdbench needs Python 3.11, 3.12 or 3.13; none was found (make PYTHON=/path/to/python)"; exit 2; }
+	@test -n "$(PYTHON)" || { echo "roskdbench needs Python 3.11 to 3.14; none was found (make PYTHON=/path/to/python)"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	touch $@
 
@@ -69,6 +69,13 @@ $(VENV)/installed-for-tests: $(VENV)/python pyproject.toml constraints.txt
 docs: $(VENV)/installed-for-tests
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo "Open dist/docs/index.html"
+
+# What goes to a package index: the same bytes from the same files, and checked as an index would.
+dist:
+	$(PYTHON) -m venv .venv-dist
+	.venv-dist/bin/python -m pip install --quiet --quiet build twine
+	.venv-dist/bin/python -m build --outdir dist/packages
+	.venv-dist/bin/python -m twine check --strict dist/packages/*
 
 clean:
 	rm -rf .venv .venv-* dist build

@@ -15,6 +15,9 @@ LOOKS_FOR_GARBAGE = 100_000  # objects apart: plans and tables are many small ob
 
 def main() -> None:
     """Run the command line. Exit codes: 0 all done, 1 some cells failed, 2 wrong usage, 130 interrupted."""
+    if sys.platform == "win32":
+        print("roskdbench: locks are those of Unix; on Windows use WSL", file=sys.stderr)
+        sys.exit(2)
     _look_away_from_the_current_folder()
     gc.set_threshold(LOOKS_FOR_GARBAGE)
     try:

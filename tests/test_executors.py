@@ -1,6 +1,8 @@
 """Whoever computes jobs, the bytes are the same; what is asked of them wrongly is one line."""
 
+import ipaddress
 import os
+import re
 import sys
 import threading
 import time
@@ -346,7 +348,13 @@ def test_ctrl_c_leaves_no_ray_behind(tiny, tmp_path, ray_folder):
     limit = time.monotonic() + 300
     while not list((tmp_path / "store").glob("??/*/checksums.json")) and time.monotonic() < limit:
         time.sleep(0.1)
-    assert _rays(ray_folder)
+    rays = _rays(ray_folder)
+    assert rays
+    for each in rays:  # nobody else's machine can knock, and nobody without the token comes in
+        given = (each.parent / "environ").read_bytes().split(b"\0")
+        assert b"RAY_AUTH_MODE=token" in given
+        assert any(re.fullmatch(rb"RAY_AUTH_TOKEN=[0-9a-f]{64}", name) for name in given)
+        assert set(_listens(each.parent)) in ({"127.0.0.1"}, {"::1"})
     process.send_signal(2)
     said, wrong = process.communicate(timeout=200)
     assert process.returncode == 130, said + wrong
@@ -355,6 +363,22 @@ def test_ctrl_c_leaves_no_ray_behind(tiny, tmp_path, ray_folder):
     while _rays(ray_folder) and time.monotonic() < limit:
         time.sleep(0.2)
     assert not _rays(ray_folder)
+
+
+def _listens(process):
+    """The addresses that a process listens at."""
+    own = set()
+    for handle in (process / "fd").iterdir():
+        with suppress(OSError):
+            own.add(str(handle.readlink()))
+    for table in ("tcp", "tcp6"):
+        for line in Path("/proc/net", table).read_text().splitlines()[1:]:
+            place, state, inode = (line.split()[number] for number in (1, 3, 9))
+            if state == "0A" and f"socket:[{inode}]" in own:
+                raw = bytes.fromhex(place.partition(":")[0])
+                words = b"".join(raw[start : start + 4][::-1] for start in range(0, len(raw), 4))
+                address = ipaddress.ip_address(words)
+                yield str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def _rays(folder):

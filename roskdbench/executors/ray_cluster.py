@@ -1,6 +1,7 @@
 """Jobs on a Ray cluster. The store is on a path that all its machines see; method files are shipped."""
 
 import os
+import secrets
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,9 @@ class RayExecutor:
     def __init__(
         self, store: Store, plugin_folders: tuple[Path, ...], workers: int | None, address: str | None
     ) -> None:
+        alone = _alone() if address is None else {}
+        self._before = {name: os.environ.get(name) for name in alone}
+        os.environ |= alone
         try:
             import ray
         except ImportError:
@@ -107,6 +111,21 @@ class RayExecutor:
         """
         self._running.clear()
         self._ray.shutdown()
+        for name, value in self._before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+def _alone() -> dict[str, str]:
+    """What makes a Ray of this run's own listen on this machine only, and only to who knows its token. Ray looks when
+    it is imported.
+    """
+    return {
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # no cluster: loopback
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+    }
 
 
 def _knock(address: str) -> None:
