@@ -279,6 +279,7 @@ def test_a_number_of_a_measure_that_was_changed_on_a_board_is_found(folder):
     assert "sure (clean) is 0.123 on the board" in objections[0]
 
 
+@pytest.mark.slow
 def test_a_metric_is_one_file_and_equals_scikit_learns(folder):
     from sklearn.metrics import precision_score
 
@@ -322,6 +323,7 @@ def test_a_dataset_is_one_file(folder):
     assert progress.state.keys() == results.plan.jobs.keys()  # other pixels: everything again
 
 
+@pytest.mark.slow
 def test_an_attack_is_one_file(folder):
     path = add(folder, ATTACK)
     measures = (
@@ -347,6 +349,7 @@ def test_an_attack_is_one_file(folder):
     assert {results.plan.jobs[each].group for each in progress.state} == {"attacks"}
 
 
+@pytest.mark.slow
 def test_a_corruption_is_one_file(folder):
     path = add(folder, CORRUPTION)
     measures = "experiments.main.measures=[{measure: corruptions, images: 12, corruptions: [smudge, gamma]}]"

@@ -369,6 +369,7 @@ def test_two_peoples_boards_become_one(made, second, tmp_path):
     assert len(again.rows) == len(merged.rows)
 
 
+@pytest.mark.slow
 def test_boards_of_other_suites_are_not_merged(made, second):
     _, _, _, board = made
     protocol = second.suite.protocol.model_copy(update={"epochs": 9})

@@ -751,6 +751,7 @@ def test_the_same_seed_writes_the_same_release(tmp_path, dataset):
     assert written("a", 0) != written("c", 1)
 
 
+@pytest.mark.slow
 def test_drawn_releases_go_through_the_command_line(drawn_stanford, drawn_boston, tmp_path):
     suite = "suite: xrays\nproblems:\n"
     for name, root in (("chexpert", drawn_stanford), ("mimic-cxr-jpg", drawn_boston)):

@@ -86,6 +86,7 @@ def named_in(path, folder):
     return str(path.relative_to(folder))
 
 
+@pytest.mark.slow
 def test_every_method_and_every_key_of_an_experiment_has_its_place(built):
     for name in discover().of("method"):
         assert (built / "methods" / f"{name}.html").is_file()

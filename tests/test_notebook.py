@@ -41,6 +41,7 @@ def test_tables_are_those_of_a_report(smoke, ran):
         ran.table("III")
 
 
+@pytest.mark.slow
 def test_figures_and_pages_are_made_on_request(ran, tmp_path):
     figure = ran.figure("f1")
     assert {panel.get_title() for panel in figure.axes} == {"lesion", "cardio"}

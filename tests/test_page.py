@@ -135,6 +135,7 @@ def test_what_came_from_outside_is_text(smoke, results, tmp_path):
         assert "<img src=x" not in text
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_a_browser_runs_nothing_that_came_from_outside(smoke, results, tmp_path):
     written(evil(results), smoke[1], tmp_path / "page")

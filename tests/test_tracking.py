@@ -113,6 +113,7 @@ def test_mlflow_reads_back_what_the_store_holds(smoke, tmp_path):
     assert "pictures/table1-f1.png" in {each.path for each in client.list_artifacts(whole.info.run_id, "pictures")}
 
 
+@pytest.mark.slow
 def test_weights_and_biases_reads_back_what_the_store_holds(smoke, tmp_path):
     pytest.importorskip("wandb")
     made, store, frame = told("wandb", tmp_path, smoke)
@@ -228,12 +229,16 @@ def test_what_was_told_before_goes_when_a_run_is_told_of_again(smoke):
     made, store, _ = smoke
     old = store.root / "tracking" / "tensorboard" / run_name(made) / "a training of before"
     old.mkdir(parents=True)
-    with tracked("tensorboard", made, store, ignore, discover()) as watch:
+    with pytest.raises(KeyboardInterrupt), tracked("tensorboard", made, store, ignore, discover()) as watch:
         watch(Progress(made), None)
         assert old.parent.is_dir()
         assert not old.exists()
+        raise KeyboardInterrupt
+    tables = [path for path in old.parent.rglob("*tfevents*") if b"tables/" in path.read_bytes()]
+    assert tables == []  # a run that was interrupted has none
 
 
+@pytest.mark.slow
 def test_a_run_is_tracked_from_the_command_line(smoke):
     _, store, _ = smoke
     done = command("run", "smoke", "--store", store.root, "--track", "tensorboard")

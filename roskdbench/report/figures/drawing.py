@@ -178,8 +178,9 @@ def on_dark(name: str) -> str:
 
 def _save(picture: Picture, stem: Path, dark: bool = False) -> Path:
     png, pdf = (stem.with_name(f"{stem.name}.{ending}") for ending in ("png", "pdf"))
-    picture.savefig(pdf, metadata={"CreationDate": None, "Producer": None, "Creator": None})
     picture.savefig(png, metadata={"Software": None})
+    picture.set_layout_engine("none")  # where everything stands is found once
+    picture.savefig(pdf, metadata={"CreationDate": None, "Producer": None, "Creator": None})
     if dark:
         darken(picture)
         picture.savefig(png.with_name(on_dark(png.name)), metadata={"Software": None})
