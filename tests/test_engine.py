@@ -248,9 +248,14 @@ def test_an_exponential_mean_follows_its_rule(cpu):
         torch.testing.assert_close(value.double(), wanted, atol=1e-6, rtol=1e-5)
 
 
-def test_statistics_of_averaged_weights_come_from_a_pass_over_the_training_views(cpu):
-    """Cumulative means of batch statistics, taken by hooks on a copy, not by torch's own update."""
-    ours = training(mean=RunningMean(), warmup=1)
+@pytest.mark.parametrize("sampling", ["uniform", "class-balanced"])
+def test_statistics_of_averaged_weights_come_from_a_pass_over_views_drawn_as_in_training(cpu, sampling):
+    """Cumulative means of batch statistics, taken by hooks on a copy, not by torch's own update. Of the samples, drawn
+    equally often by class, those of training; statistics of all alike would belong to another mixture of classes.
+    """
+    ours = training(mean=RunningMean(), warmup=1, recipe=replace(RECIPE, sampling=sampling))
+    if sampling == "class-balanced":
+        ours.examples.targets[8:] = 1  # of 128 samples one class has nearly all
     ours.run()
     network = copy.deepcopy(ours.averaged.module).train()
     collected = {}
@@ -266,6 +271,12 @@ def test_statistics_of_averaged_weights_come_from_a_pass_over_the_training_views
     for name, layer in layers.items():
         layer.register_forward_hook(watch(name))
     order = epoch_order(72, 3, SEEDS.order)
+    if sampling == "class-balanced":
+        targets = ours.examples.targets[ours.examples.samples]
+        counts = torch.bincount(targets, minlength=8)
+        generator = torch.Generator().manual_seed(seed_for("balanced order", SEEDS.order, 3))
+        order = torch.multinomial(1 / counts[targets].double(), 72, replacement=True, generator=generator)
+        assert torch.bincount(targets[order]).max() < 36 < counts.max()
     with torch.no_grad():
         for positions in batches(order, 16):
             network(ours.examples.views(positions, 3, SEEDS.views, PRESETS["light"]))

@@ -573,7 +573,9 @@ def test_banks_come_round_again_where_a_student_trains_longer(tiny):
 
 
 def test_old_recipes_are_as_they_were_and_new_settings_are_in_them(tiny):
-    usual = next(iter(of_kind(planned(tiny), "trajectory"))).spec["recipe"]
+    plain = next(iter(of_kind(planned(tiny), "trajectory"))).spec
+    usual = plain["recipe"]
+    assert "statistics" not in plain
     assert usual.keys() == {
         *("epochs", "batch", "lr", "momentum", "weight_decay", "milestones", "factor", "augmentation", "views")
     }
@@ -584,7 +586,9 @@ def test_old_recipes_are_as_they_were_and_new_settings_are_in_them(tiny):
         "protocol.label_smoothing=0.1",
         "protocol.sampling=class-balanced",
     )
-    recipe = next(iter(of_kind(changed, "trajectory"))).spec["recipe"]
+    spec = next(iter(of_kind(changed, "trajectory"))).spec
+    recipe = spec["recipe"]
+    assert spec["statistics"] == "as drawn"
     assert recipe["algorithm"] == "adamw"
     assert (recipe["lr"], recipe["weight_decay"]) == (1e-3, 1e-2)
     assert (recipe["schedule"], recipe["warmup"], recipe["clip"]) == ("cosine", 1, 1.0)

@@ -74,9 +74,14 @@ class Lessons:
         """What the examples look like in an epoch."""
         return EpochViews(self.examples, self.recipe, self.seeds.views, self.recipe.view_of(epoch))
 
-    def order(self, epoch: int) -> Tensor:
-        """The order of an epoch that learns from all there is to learn from, on the device."""
-        return self.learning[epoch_order(len(self.learning), epoch, self.seeds.order)].to(self.examples.device)
+    def order(self, epoch: int, learning: Tensor, labels: Tensor, task: Task, classes: int) -> Tensor:
+        """Positions in the order in which an epoch learns from them, drawn as the recipe says. On the device."""
+        if self.recipe.sampling == "class-balanced":
+            rare = rarities(as_shares(labels, task, classes))[learning]
+            order = balanced_order(rare, epoch, self.seeds.order)
+        else:
+            order = epoch_order(len(learning), epoch, self.seeds.order)
+        return learning[order].to(self.examples.device)
 
     def lesson(self, epoch: int, chosen: Selection | None, task: Task, classes: int) -> Lesson:
         """An epoch's, of what a method chose, or of everything."""
@@ -88,14 +93,9 @@ class Lessons:
             learning, selected = self.learning[among], round(float(among.float().mean()), 6)
             if len(learning) < 2:
                 raise UserError("the method's `before_epoch` chose fewer than two samples to learn from")
-        if self.recipe.sampling == "class-balanced":
-            rare = rarities(as_shares(labels, task, classes))[learning]
-            order = balanced_order(rare, epoch, self.seeds.order)
-        else:
-            order = epoch_order(len(learning), epoch, self.seeds.order)
-        views = self.views(epoch)
+        order, views = self.order(epoch, learning, labels, task, classes), self.views(epoch)
         targets = views.targets(labels, task, classes)
-        return Lesson(learning[order].to(device), views, targets, self.teacher_logits(epoch), selected)
+        return Lesson(order, views, targets, self.teacher_logits(epoch), selected)
 
     def teacher_logits(self, epoch: int) -> Tensor:
         """What the teachers say of an epoch's views. [K, n, C]"""

@@ -239,9 +239,10 @@ class Training:
         return int(self.predict(self.config.images(self.examples.raw(torch.arange(1)).float() / 255)).shape[-1])
 
     def _reestimate(self, averaged: AveragedModel) -> None:
-        """BatchNorm statistics of the averaged weights, by a pass over the last epoch's views."""
-        last = self.recipe.epochs - 1
-        views, order = self.lessons.views(last), self.lessons.order(last)
+        """BatchNorm statistics of the averaged weights, by a pass over the last epoch's views, drawn as they were."""
+        last, lessons = self.recipe.epochs - 1, self.lessons
+        order = lessons.order(last, lessons.learning, lessons.labels, self.task, self.classes)
+        views = lessons.views(last)
         images = (self.config.images(views.images(positions)) for positions in batches(order, self.recipe.batch))
         with torch.no_grad(), self.config.computing(self.device):
             update_bn(images, averaged)

@@ -137,6 +137,8 @@ def trajectory(
         warmup = round(training.averaging["warmup"] * epochs / factory.protocol.epochs)
         spec["recipe"] = factory.stretched(epochs, bool(banks))
         spec["averaging"] = {**training.averaging, "warmup": min(warmup, epochs - 1)}
+    if factory.protocol.sampling != "uniform":
+        spec["statistics"] = "as drawn"  # of averaged weights; once they were taken over all samples alike
     inputs = {**base.inputs, **{f"bank.{number}": each for number, each in enumerate(banks)}}
     inputs |= {f"teacher.{number}": each.job for number, each in enumerate(asked)}
     if any(each.reading != "last" for each in asked):
