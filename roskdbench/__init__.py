@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from roskdbench.errors import UserError as UserError
+    from roskdbench.measuring.operating_points import at_sensitivity as at_sensitivity
+    from roskdbench.measuring.operating_points import at_specificity as at_specificity
     from roskdbench.method import Averaging as Averaging
     from roskdbench.method import Batch as Batch
     from roskdbench.method import BernoulliMean as BernoulliMean
@@ -72,6 +74,7 @@ __version__ = "0.1.0"
 
 _MODULES = {
     "errors": ["UserError"],
+    "measuring.operating_points": ["at_sensitivity", "at_specificity"],
     "notebook": ["Run", "load", "model", "run"],
     "plugins": ["register"],
     "report.figures.drawing": ["figure"],

@@ -136,6 +136,15 @@ def test_a_file_of_ours_needs_no_more_than_a_problem(tmp_path):
         "class_names": CLASSES,
     }
     save_weights(tiny_network(), tmp_path / "student.safetensors", facts)
+    attacks = [word for each in ("pgd", "fgsm", "apgd") for word in ("--attack", f"{each} linf 8/255")]
+    problem = "{dataset: phantom-lesion, size: 28, samples: 128}"
+    line = ["attack", "student.safetensors", "--problem", problem, "--images", 12, "--store", "store", *attacks]
+    done = command(*line, "--worst-of", "all", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "worst of 3" in done.stdout
+    done = command(*line, "--worst-of", "pgd linf 8/255", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "no other attack of that norm and radius" in done.stderr
     done = command(
         "landscape",
         "student.safetensors",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from inspect import signature
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from roskdbench.errors import UserError, nearest
 from roskdbench.plugins import register
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from roskdbench.measuring.attacks.attacking import Victim
 
+
+Plain = bool | int | float | Annotated[str, Field(max_length=40)]
 
 INSTALL = "pip install --no-deps torchattacks==3.5.1"
 """Without what it names beside torch: a requests of 2020 that neither it nor we import, and what that brings."""
@@ -32,7 +34,7 @@ class Packaged(Attack):
     """Its name in torchattacks."""
     norm: Norm = "linf"
     """The norm it is held to when its images are checked."""
-    options: dict[str, Any] = {}
+    options: dict[str, Plain | list[Plain]] = {}
     """What else its constructor is given. The radius is given as `eps` where it takes one."""
 
     @model_validator(mode="after")
@@ -54,7 +56,8 @@ class Packaged(Attack):
         import torchattacks
 
         kind, seed = getattr(torchattacks, self.kind), victim.seed
-        options, names = dict(self.options), signature(kind).parameters
+        options: dict[str, Any] = dict(self.options)
+        names = signature(kind).parameters
         if "eps" in names:
             options.setdefault("eps", self.radius)
         if "norm" in names:

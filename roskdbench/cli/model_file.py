@@ -48,6 +48,14 @@ def attack(
     sweep: Annotated[
         list[str] | None, typer.Option(metavar="RADIUS", help="A radius of a curve, such as 2/255. Repeatable.")
     ] = None,
+    worst_of: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ATTACK|all",
+            help="An attack whose worst case, image by image, is told beside, for each norm and radius; all: of every "
+            "one that is named. Repeatable.",
+        ),
+    ] = None,
     images: Images = None,
     seed: Seed = 0,
     data: Root = None,
@@ -59,7 +67,8 @@ def attack(
     store: StoreFolder = STORE,
 ) -> None:
     """Attack one model, and check whether the attacks can be believed."""
-    settings = {"attacks": attacks or [], "sweep": sweep or [], "images": images}
+    worst = "all" if worst_of == ["all"] else worst_of or []
+    settings = {"attacks": attacks or [], "sweep": sweep or [], "images": images, "worst_of": worst}
     option = " ".join([*(f"--attack '{each}'" for each in attacks or ()), *(f"--sweep {each}" for each in sweep or ())])
     option = option or "the attacks"
     _measure(
