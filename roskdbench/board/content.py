@@ -28,9 +28,9 @@ from roskdbench.measuring.tested import PARTS, Tested
 from roskdbench.plan import Cell, Measurement, Plan
 from roskdbench.plan.shown import measures_of
 from roskdbench.plugins import Registry, bundled_registry
-from roskdbench.report.formats.comma_separated import guarded, unguarded
 from roskdbench.results import COLUMNS, Results, typed
 from roskdbench.runs import Stated
+from roskdbench.sheet_cells import guarded, unguarded
 from roskdbench.statistics.bootstrap import measure_draws
 from roskdbench.suite import Suite
 from roskdbench.suite.pretrained import without_places

@@ -1,7 +1,8 @@
 """What a suite says of each sample by a column of the label file, or by a pattern in the image's path."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from re._parser import parse  # type: ignore[import-not-found]
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator
@@ -11,12 +12,47 @@ from roskdbench.data.labelfile import LabelFile
 from roskdbench.errors import UserError, nearest
 from roskdbench.suite.declared import Declared
 
+LONGEST = 300  # letters of a pattern
+MANY = 16  # times, from which on a repetition counts as one without end
+
+
+def may_take_for_ever(pattern: str) -> bool:
+    """Whether a repetition without end holds another one, or branches: what does not match may then be tried in more
+    ways than anyone can wait for, and nothing stops a search.
+    """
+    return _loops(list(parse(pattern)), inside=False)
+
+
+def _loops(parsed: Iterable[tuple[Any, Any]], inside: bool) -> bool:
+    for operation, argument in parsed:
+        kind = str(operation)
+        if kind in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
+            _, most, part = argument
+            endless = most >= MANY
+            if (endless and inside) or _loops(part, inside or endless):
+                return True
+        elif kind == "BRANCH":
+            if inside or any(_loops(part, inside) for part in argument[1]):
+                return True
+        elif kind in ("SUBPATTERN", "ASSERT", "ASSERT_NOT", "ATOMIC_GROUP"):
+            part = argument if kind == "ATOMIC_GROUP" else argument[-1]
+            if _loops(part, inside):
+                return True
+    return False
+
 
 def _with_one_group(pattern: str) -> str:
+    if len(pattern) > LONGEST:
+        raise ValueError(f"a pattern of {len(pattern):,} letters; {LONGEST} are the most")
     try:
-        groups = re.compile(pattern).groups
+        groups, slow = re.compile(pattern).groups, may_take_for_ever(pattern)
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"'{pattern}' is not a regular expression: {error}") from None
+    if slow:
+        raise ValueError(
+            f"'{pattern}' repeats what repeats or branches, so that one path may take for ever; say what stands there "
+            "once for each time, as in [^/]+/[^/]+/"
+        )
     if groups != 1:
         raise ValueError(
             f"'{pattern}' has {groups} capturing groups; put round brackets around the one part that counts, as in "

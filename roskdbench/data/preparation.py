@@ -26,6 +26,7 @@ from roskdbench.data.decoding import DEEP, PixelForm
 from roskdbench.data.problem import IMAGES, Labels, Problem
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import fingerprint
+from roskdbench.sheet_cells import guarded
 from roskdbench.store import Store
 from roskdbench.suite.problems import ProblemSpec, RealProblem
 
@@ -150,7 +151,7 @@ def _write_bad(name: str, listed: Catalogue, unreadable: dict[int, str], store: 
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["image", "reason"])
-    writer.writerows((listed.images.names[row], reason) for row, reason in unreadable.items())
+    writer.writerows((guarded(listed.images.names[row]), guarded(reason)) for row, reason in unreadable.items())
     mark = fingerprint([name, listed.images.names])[:8]
     return store.keep(f"data/unreadable-{name}-{mark}.csv", text.getvalue())
 

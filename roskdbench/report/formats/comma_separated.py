@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from roskdbench.report.formats.registering import report_format
 from roskdbench.report.table import Estimate, Table, Word
 from roskdbench.results import Results
+from roskdbench.sheet_cells import guarded
 from roskdbench.statistics.comparison import Difference
 
 CSV_COLUMNS = ("table", "row", "problem", "metric", "source", "mean", "spread", "runs", "low", "high", "p", "best")
@@ -16,19 +17,6 @@ CSV_COLUMNS = ("table", "row", "problem", "metric", "source", "mean", "spread", 
 def csv_tables(tables: Sequence[Table], results: Results) -> str:
     """All tables."""
     return as_csv(tables)
-
-
-FORMULAS = "=+-@"  # what a spreadsheet takes a cell for that begins so
-
-
-def guarded(text: str) -> str:
-    """A text as a cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in FORMULAS and text else text
-
-
-def unguarded(cell: str) -> str:
-    """The text of such a cell."""
-    return cell[1:] if cell[:1] == "'" and cell[1:2] in FORMULAS and cell[1:] else cell
 
 
 def as_csv(tables: Sequence[Table]) -> str:
