@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from roskdbench.executors import Event, Finished, Progressed
+from roskdbench.time_left import TimeLeft
 from roskdbench.walk import UNDONE, Progress
 
 LINE_EVERY = 10.0  # seconds between plain lines of a job under way
@@ -44,11 +45,16 @@ class _Clock:
 
     def __init__(self) -> None:
         self.started = time.monotonic()
+        self._left = TimeLeft()
 
-    def left(self, share: float) -> str:
-        """Time left at the speed so far; nothing while too little is known."""
-        passed = time.monotonic() - self.started
-        return duration(passed / share * (1 - share)) if share > 0.02 and passed > 1 else "…"
+    def note(self, progress: Progress, event: Event | None) -> None:
+        """Take an event in."""
+        self._left.note(progress, event)
+
+    def left(self, progress: Progress) -> str:
+        """Time left; nothing while too little is known."""
+        seconds = self._left.seconds(progress)
+        return "…" if seconds is None else duration(seconds)
 
     def passed(self) -> str:
         return duration(time.monotonic() - self.started)
@@ -84,6 +90,7 @@ class LiveView:
     def __call__(self, progress: Progress, event: Event | None) -> None:
         """Messages stay above the view; the rest is drawn from the progress."""
         self._progress = progress
+        self._clock.note(progress, event)
         for line in progress.messages[self._said :]:
             self._console.print(Text(line, style="yellow"))
         self._said = len(progress.messages)
@@ -98,7 +105,7 @@ class LiveView:
         total.add_row(
             ProgressBar(total=1.0, completed=share, width=40),
             Text(f"{share:4.0%}"),
-            Text(f"{self._clock.passed()} so far, {self._clock.left(share)} left", style="dim"),
+            Text(f"{self._clock.passed()} so far, {self._clock.left(progress)} left", style="dim"),
         )
         return Group(_kinds(progress), total, _running(progress))
 
@@ -146,8 +153,8 @@ class PlainView:
 
     def __call__(self, progress: Progress, event: Event | None) -> None:
         """Print messages and what is done, with the share behind and the time left."""
-        share = progress.cost_done
-        head = f"[{share:4.0%}, {self._clock.left(share)} left]"
+        self._clock.note(progress, event)
+        head = f"[{progress.cost_done:4.0%}, {self._clock.left(progress)} left]"
         for line in progress.messages[self._said :]:
             self._say(f"{head} {line}")
         self._said = len(progress.messages)

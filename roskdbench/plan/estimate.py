@@ -2,8 +2,9 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from roskdbench.artifact import RECORD
 from roskdbench.job import Job
@@ -32,7 +33,7 @@ class Speed:
     def seconds(self, job: Job) -> float:
         """How long a job is likely to take."""
         network = job.network
-        for key in ((job.kind, network), ("", network), ("", "")):
+        for key in ((job.group, network), ("", network), ("", "")):
             if self._seconds[key] >= ENOUGH and self._work[key] > 0:
                 return job.cost * self._seconds[key] / self._work[key]
         return 0.0
@@ -59,7 +60,7 @@ def speeds(store: Store) -> list[Speed]:
         try:
             record = json.loads((store.path(fingerprint) / RECORD).read_text("utf-8"))
             device, network = record["environment"]["device"], record["network"]
-            kind, work, seconds = record["kind"], float(record["cost"]), float(record["seconds"])
+            kind, work, seconds = _group(record), float(record["cost"]), float(record["seconds"])
             seconds /= max(1, int(record["environment"].get("sharing", 1)))
             whole = not record.get("resumed")
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -68,6 +69,12 @@ def speeds(store: Store) -> list[Speed]:
             found.setdefault(device, Speed(device)).learn(kind, network, work, seconds)
     known = [each for each in found.values() if each.known]
     return sorted(known, key=lambda each: -each._seconds["", ""])
+
+
+def _group(record: Mapping[str, Any]) -> str:
+    """What the job was listed under."""
+    measure = record.get("spec", {}).get("measure")
+    return str(measure["measure"]) if isinstance(measure, Mapping) else str(record["kind"])
 
 
 def alone(plan: Plan) -> list[Job]:
