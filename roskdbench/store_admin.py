@@ -11,7 +11,7 @@ from pathlib import Path
 
 from roskdbench import foreign
 from roskdbench.artifact import RECORD, DamagedArtifactError
-from roskdbench.errors import UserError, nearest
+from roskdbench.errors import UserError, nearest, refusal
 from roskdbench.plan import plan
 from roskdbench.plugins import Registry
 from roskdbench.runs import jobs_of, last_located, runs
@@ -80,15 +80,17 @@ def _bytes(entry: os.DirEntry[str]) -> int:
 
 
 def damaged(store: Store, report: Callable[[float], None] = lambda done: None) -> list[tuple[str, str]]:
-    """Every artifact whose bytes are not those that were written, with the reason. They are set aside, so that the next
-    run makes them again.
+    """Every artifact whose bytes are not those that were written, with what was found. They are set aside, so that the
+    next run makes them again; what cannot be read stays where it is.
     """
     found, every = [], list(store.fingerprints())
     for number, fingerprint in enumerate(every, 1):
         try:
             store.open(fingerprint)
         except DamagedArtifactError as error:
-            found.append((fingerprint, error.reason))
+            found.append((fingerprint, f"{error.reason}; set aside"))
+        except OSError as error:
+            found.append((fingerprint, f"cannot be read: {refusal(error)}"))
         report(number / len(every))
     return found
 

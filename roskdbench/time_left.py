@@ -4,7 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 
-from roskdbench.executors import Event, Progressed
+from roskdbench.executors import Event, Finished, Progressed
 from roskdbench.job import Job
 from roskdbench.walk import UNDONE, Progress
 
@@ -34,7 +34,7 @@ class TimeLeft:
         each = event.fingerprint
         if isinstance(event, Progressed):
             self._began.setdefault(each, self._now())
-        elif (began := self._began.pop(each, None)) is not None:
+        elif (began := self._began.pop(each, None)) is not None and isinstance(event, Finished):
             job = progress.plan.jobs[each]
             self._seconds[job.group] += self._now() - began
             self._cost[job.group] += job.cost

@@ -58,6 +58,23 @@ def test_flipped_bits_in_any_file_are_found_and_set_aside(copied):
     assert damaged(Store(store.root)) == []
 
 
+def test_what_a_colleague_did_not_let_be_read_is_named_and_stays(copied, monkeypatch):
+    made, store = copied
+    shut = made.cells[0].scores
+    opens = Store.open
+
+    def open_or_not(self, fingerprint):
+        if fingerprint == shut:
+            raise PermissionError(13, "Permission denied", str(self.path(shut)))
+        return opens(self, fingerprint)
+
+    monkeypatch.setattr(Store, "open", open_or_not)
+    assert damaged(store) == [(shut, "cannot be read: permission denied")]
+    monkeypatch.undo()
+    assert shut in store
+    assert damaged(store) == []
+
+
 def test_what_kept_runs_need_stays_and_the_rest_goes(copied):
     made, store = copied
     other = plan(read_suite("smoke", ["protocol.epochs=4"]), discover())

@@ -114,10 +114,10 @@ def verify(store: StoreFolder = STORE) -> None:
         task = bar.add_task("verifying", total=1.0)
         found = damaged(there, lambda done: bar.update(task, completed=done))
     for fingerprint, reason in found:
-        screen.print(f"{fingerprint[:12]}: {reason}; set aside", style="red", markup=False, soft_wrap=True)
+        screen.print(f"{fingerprint[:12]}: {reason}", style="red", markup=False, soft_wrap=True)
     screen.print(f"{every - len(found)} of {every} artifacts are whole.")
     if found:
-        screen.print("The others are made again by the next run that needs them.")
+        screen.print("Those set aside are made again by the next run that needs them.")
         raise typer.Exit(1)
 
 
