@@ -283,10 +283,15 @@ def test_only_arrays_of_numbers_are_read(tmp_path, array, said):
 def a_tensor(key, kind="LongStorage", start=0, shape=(2,), steps=(1,)):
     """The pickle of a tensor, with what its storage is called."""
     pieces = io.BytesIO()
-    writer = pickle.Pickler(pieces, 2)
-    writer.persistent_id = lambda thing: thing.key if isinstance(thing, Storage) else None
-    writer.dump({"a": Runs(torch._utils._rebuild_tensor_v2, Storage(key, kind), start, shape, steps, False, {})})
+    _WithStorages(pieces, 2).dump(
+        {"a": Runs(torch._utils._rebuild_tensor_v2, Storage(key, kind), start, shape, steps, False, {})}
+    )
     return pieces.getvalue()
+
+
+class _WithStorages(pickle.Pickler):
+    def persistent_id(self, thing):
+        return thing.key if isinstance(thing, Storage) else None
 
 
 class Storage:
