@@ -507,7 +507,7 @@ def test_a_report_folder_is_reproducible_to_the_byte(smoke, results, tmp_path):
 def test_a_method_has_one_colour_everywhere(smoke):
     made, *_ = smoke
     palette = colours(made)
-    assert len(set(palette.values())) == 8 == len(PALETTE)
+    assert len(set(palette.values())) == 8 < len(PALETTE)
 
 
 def test_makers_an_empty_store_are_none(smoke, tmp_path):

@@ -36,6 +36,6 @@ def comparison(drawing: Drawing) -> Figure | None:
         panel.grid(axis="x", color="#dddddd", linewidth=0.5)
         panel.set_axisbelow(True)
         panel.set_title(problem)
-        panel.set_xlabel(f"F1 ({results.plan.suite.protocol.average}); {BARS}")
     panels[0].invert_yaxis()  # shared by all panels
+    picture.supxlabel(f"F1 ({results.plan.suite.protocol.average}); {BARS}", fontsize=8)
     return picture

@@ -26,7 +26,10 @@ from roskdbench.suite.measure import Measure
 from roskdbench.suite.problems import RealProblem
 
 # Okabe and Ito's palette with a brown for its yellow, which is too pale on white.
-PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#7A5230", "#000000")
+PALETTE = (
+    *("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#7A5230", "#000000"),
+    *("#882255", "#44AA99", "#999933", "#AA4499", "#DDCC77", "#6699CC"),  # for tables of many rows
+)
 OWN = {
     "baseline-i": "#000000",
     "baseline-ii": "#56B4E9",
