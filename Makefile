@@ -1,4 +1,4 @@
-# `make demo`, `make test` and `make test-all` are all there is to know. Both install what they need into .venv, once, and work offline after.
+# `make demo`, `make test` and `make test-all` are all there is to know. They install what they need into .venv, once, and work offline after.
 
 PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3.14 python3; do \
 	command -v $$each >/dev/null && $$each -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' 2>/dev/null \

@@ -29,6 +29,12 @@ def kind_of(name: str) -> Kind:
     return kind
 
 
+def group_of(kind: str, spec: Mapping[str, Any]) -> str:
+    """What a job is listed under: its kind, or the measure that it takes."""
+    measure = spec.get("measure")
+    return str(measure["measure"]) if isinstance(measure, Mapping) else kind
+
+
 @dataclass(frozen=True, eq=False)
 class Job:
     """One unit of work. What it computes follows from `kind`, `spec`, `inputs` and `code` alone; the rest says what to
@@ -79,6 +85,5 @@ class Job:
 
     @property
     def group(self) -> str:
-        """What it is listed under: its kind, or the measure that it takes."""
-        measure = self.spec.get("measure")
-        return str(measure["measure"]) if isinstance(measure, Mapping) else self.kind
+        """What it is listed under."""
+        return group_of(self.kind, self.spec)

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from roskdbench.executors import Event, Finished, Progressed
 from roskdbench.job import Job
+from roskdbench.plan.estimate import ENOUGH
 from roskdbench.walk import UNDONE, Progress
 
-ENOUGH = 1.0  # seconds that jobs must have taken together before their speed says anything
 LIGHT = {"landscape": 0.6}
 """Groups of jobs whose work is lighter than its passes say, until some were done: these go forward only, over few
 images that lie ready. In large networks that is nothing, in small ones two thirds; this is between.

@@ -16,24 +16,28 @@ from roskdbench.errors import UserError
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class _SwitchesAlone:
-    """A part of a command: its switches take nothing, so nothing stands where others have what they take."""
-
-    def get_params(self, ctx: Any) -> list[Any]:
-        """What the command takes, `--help` as well."""
-        found: list[Any] = super().get_params(ctx)  # type: ignore[misc]
-        for each in found:
-            if getattr(each, "is_flag", False):
-                each.metavar = ""
-        return found
+def _switches_alone(options: list[Any]) -> list[Any]:
+    """The same, with nothing where others have what they take: switches take nothing."""
+    for each in options:
+        if getattr(each, "is_flag", False):
+            each.metavar = ""
+    return options
 
 
-class _Command(_SwitchesAlone, TyperCommand):
+class _Command(TyperCommand):
     """One command."""
 
+    def get_params(self, ctx: Any) -> list[Any]:
+        """What it takes, `--help` as well."""
+        return _switches_alone(super().get_params(ctx))
 
-class _Group(_SwitchesAlone, TyperGroup):
+
+class _Group(TyperGroup):
     """Several under a name."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """What it takes, `--help` as well."""
+        return _switches_alone(super().get_params(ctx))
 
     def make_context(self, *arguments: Any, **options: Any) -> Any:
         """Reads the line up to the name of the command."""

@@ -2,12 +2,11 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from roskdbench.artifact import RECORD
-from roskdbench.job import Job
+from roskdbench.job import Job, group_of
 from roskdbench.plan.graph import Plan, fingerprints_of
 from roskdbench.store import Store
 
@@ -60,7 +59,8 @@ def speeds(store: Store) -> list[Speed]:
         try:
             record = json.loads((store.path(fingerprint) / RECORD).read_text("utf-8"))
             device, network = record["environment"]["device"], record["network"]
-            kind, work, seconds = _group(record), float(record["cost"]), float(record["seconds"])
+            kind = group_of(record["kind"], record.get("spec", {}))
+            work, seconds = float(record["cost"]), float(record["seconds"])
             seconds /= max(1, int(record["environment"].get("sharing", 1)))
             whole = not record.get("resumed")
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -69,12 +69,6 @@ def speeds(store: Store) -> list[Speed]:
             found.setdefault(device, Speed(device)).learn(kind, network, work, seconds)
     known = [each for each in found.values() if each.known]
     return sorted(known, key=lambda each: -each._seconds["", ""])
-
-
-def _group(record: Mapping[str, Any]) -> str:
-    """What the job was listed under."""
-    measure = record.get("spec", {}).get("measure")
-    return str(measure["measure"]) if isinstance(measure, Mapping) else str(record["kind"])
 
 
 def alone(plan: Plan) -> list[Job]:
