@@ -32,8 +32,12 @@ NO_ROOM = 1 << 16  # bytes free on a disk that counts as full
 
 
 def refuse_other_folders(root: Path) -> None:
-    """A UserError for a folder with something in it that is not marked as a store."""
-    if root.is_dir() and not (root / MARK).is_file() and any(root.iterdir()):
+    """A UserError for a folder with something in it that is not marked as a store.
+
+    Seen by one look at the whole folder: another run may be making it a store meanwhile, and writes the mark first.
+    """
+    there = {each.name for each in root.iterdir()} if root.is_dir() else set()
+    if there and not (MARK in there and (root / MARK).is_file()):
         raise UserError(
             f"{root} holds other things and is no store of roskdbench: name a new or empty folder with --store DIR; "
             f"if an older version made it, put an empty file {MARK} into it"
@@ -56,10 +60,11 @@ class Store:
         """The store under `root`, made if need be; a UserError if it cannot be written or is another folder."""
         try:
             refuse_other_folders(root)
-            for folder in LAYOUT:
-                (root / folder).mkdir(parents=True, exist_ok=True)
+            root.mkdir(parents=True, exist_ok=True)
             if not (root / MARK).exists():
                 (root / MARK).write_text('{"store":"roskdbench"}', "utf-8")
+            for folder in LAYOUT:
+                (root / folder).mkdir(exist_ok=True)
             probe = root / "tmp" / f"probe-{os.getpid()}"
             probe.write_bytes(b"")
             probe.unlink(missing_ok=True)  # another run's collection may have been faster

@@ -16,7 +16,7 @@ from roskdbench import store as store_module
 from roskdbench.artifact import CHECKSUMS, DamagedArtifactError
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import fingerprint as fingerprint_of
-from roskdbench.store import MARK, Store, StoreFullError
+from roskdbench.store import MARK, Store, StoreFullError, refuse_other_folders
 
 IDENTITY = {"kind": "test", "revision": 1, "spec": {}, "inputs": {}, "code": {}}
 PRINT = fingerprint_of(IDENTITY)
@@ -46,6 +46,39 @@ def test_an_artifact_is_read_back(store):
     assert artifact.file("payload.txt").read_text() == "payload"
     assert artifact.array("array.npy").tolist() == [0, 1, 2, 3, 4]
     assert artifact.record == IDENTITY
+
+
+def test_a_store_is_marked_before_anything_else_is_in_it(tmp_path, monkeypatch):
+    """At no moment of its making is it another folder's to a run that begins beside this one."""
+    seen = []
+
+    def beside(does):
+        def watched(path, *arguments, **options):
+            made = does(path, *arguments, **options)
+            refuse_other_folders(tmp_path / "store")
+            seen.append(path.name)
+            return made
+
+        return watched
+
+    for name in ("mkdir", "write_text", "write_bytes"):
+        monkeypatch.setattr(Path, name, beside(getattr(Path, name)))
+    Store.at(tmp_path / "store")
+    assert seen[:3] == ["store", MARK, "tmp"]
+
+
+def test_a_folder_that_becomes_a_store_while_it_is_looked_at_is_not_refused(tmp_path, monkeypatch):
+    """Between two looks another run may have put its mark and its folders there."""
+    is_file = Path.is_file
+
+    def slowly(path):
+        monkeypatch.undo()
+        answer = is_file(path)
+        Store.at(tmp_path)
+        return answer
+
+    monkeypatch.setattr(Path, "is_file", slowly)
+    refuse_other_folders(tmp_path)
 
 
 def test_an_error_in_the_block_leaves_nothing(store):
