@@ -190,6 +190,7 @@ def test_blank_and_uncertain_cells_are_counted_and_said(chexpert):
     )
     assert np.array_equal(found.labels.uncertain, cells == "-1.0")
     assert np.array_equal(found.labels.targets, cells == "1.0")
+    assert np.array_equal(found.blank, cells == "")
 
 
 def test_a_table_without_doubts_has_no_remark(tmp_path):

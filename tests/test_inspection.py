@@ -1,8 +1,11 @@
 """What `data check` finds before a run: classes by part, what lacks, what is there twice."""
 
+from io import StringIO
+
 import numpy as np
 import pytest
 from conftest import command
+from rich.console import Console
 
 from roskdbench.data.duplicates import look_alikes, same_bytes, same_pixels
 from roskdbench.data.inspection import inspected
@@ -11,6 +14,7 @@ from roskdbench.data.problem import Labels
 from roskdbench.data.splits import fold, holdout
 from roskdbench.datasets.medmnist import MedMnist
 from roskdbench.datasets.phantom_lesion import PhantomLesion
+from roskdbench.report.data_table import data_table
 from roskdbench.suite.protocol import SplitProtocol
 
 
@@ -61,7 +65,38 @@ def test_uncertain_labels_are_neither_positive_nor_negative():
         PhantomLesion(), Labels("multi-label", ("a", "b"), targets, np.arange(80), uncertain=uncertain), SplitProtocol()
     )
     assert found.positive.sum(0).tolist() == [30, 40]
-    assert found.uncertain.tolist() == [10, 5]
+    assert found.marks["uncertain"].sum(0).tolist() == [10, 5]
+    assert found.marks["without"].sum(0).tolist() == [40, 35]
+
+
+def test_all_marks_of_several_findings_stand_in_the_table_by_part():
+    random = np.random.default_rng(0)
+    cells = random.choice([-1, 0, 1, 2], (300, 3))  # 2: an empty cell
+    labels = Labels(
+        "multi-label",
+        ("first", "second", "third"),
+        (cells == 1).astype(np.uint8),
+        np.arange(300) // 3,
+        uncertain=(cells == -1).astype(np.uint8),
+    )
+    found = inspected(PhantomLesion(), labels, SplitProtocol(), blank=(cells == 2).astype(np.uint8))
+    screen = Console(width=80, file=StringIO())
+    screen.print(data_table("chest", "drawn", found, []))
+    shown = screen.file.getvalue().splitlines()
+    wanted = {
+        "with": cells == 1,
+        "uncertain": cells == -1,
+        "without": (cells == 0) | (cells == 2),
+        "of these blank": cells == 2,
+    }
+    for heading, marks in wanted.items():
+        (start,) = [
+            row for row, line in enumerate(shown) if line.strip().removesuffix("test").startswith(f"{heading} ")
+        ]
+        assert shown[start].removeprefix(f"   {heading}").split() == ["all", "share", *found.parts]
+        for c, name in enumerate(labels.classes):
+            parts = [str(marks[rows, c].sum()) for rows in found.parts.values()]
+            assert shown[start + 1 + c].split() == [name, str(marks[:, c].sum()), f"{marks[:, c].mean():.1%}", *parts]
 
 
 def test_classes_that_differ_in_case_alone_are_asked_about():
@@ -135,7 +170,7 @@ def test_data_check_shows_every_part_and_names_what_is_there_twice(tmp_path, cop
     done = command("data", "check", "skin.yaml", "--store", "store", cwd=tmp_path)
     text = " ".join(done.stdout.split())
     assert done.returncode == 0
-    assert "class with share without train validation test" in text
+    assert "class all share train validation test" in text
     assert ("4 files have the bytes of another: ISIC_0000003 and ISIC_0000020" in text) == copied
     assert command("data", "prepare", "skin.yaml", "--store", "store", cwd=tmp_path).returncode == 0
     again = " ".join(command("data", "check", "skin.yaml", "--store", "store", cwd=tmp_path).stdout.split())

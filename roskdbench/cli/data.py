@@ -53,7 +53,7 @@ def check(
         labels = listed.labels if found is None else listed.labels.take(found[1])
         remarks = [listed.remark] if listed.remark else []
         names = listed.images.names if found is None else [listed.images.names[row] for row in found[1]]
-        blank = None if listed.blank is None else listed.blank.sum(0, dtype="int64")
+        blank = listed.blank if listed.blank is None or found is None else listed.blank[found[1]]
         lines = [*remarks, *_twice(listed.images)]
         _show(declared, name, labels, str(roots[name]), lines, found[0] if found else None, names, blank)
         for image, reason in list(bad.items())[:10]:
@@ -79,7 +79,7 @@ def _show(
     remarks: list[str],
     images: "NDArray[np.uint8] | None",
     names: list[str],
-    blank: "NDArray[np.int64] | None" = None,
+    blank: "NDArray[np.uint8] | None" = None,
 ) -> None:
     """The problem's table; where its pixels are at hand, pictures that look alike across its parts are named, too."""
     import numpy as np

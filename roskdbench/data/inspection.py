@@ -22,8 +22,8 @@ class Inspection:
     labels: Labels
     parts: Mapping[str, NDArray[np.int64]]
     grouped_by: str | None
-    blank: NDArray[np.int64] | None = None
-    """How many cells of each class were empty and count as absent, where there were such. [C]"""
+    blank: NDArray[np.uint8] | None = None
+    """1 where a label was left empty and counts as absent, where there are such. [N, C]"""
     folds: int = 1
     fewest: NDArray[np.int64] | None = None
     """How many of each class the fold with the fewest has in its test part, where there are folds. [C]"""
@@ -40,10 +40,17 @@ class Inspection:
         return flags if self.labels.uncertain is None else flags & (self.labels.uncertain == 0)
 
     @cached_property
-    def uncertain(self) -> NDArray[np.int64]:
-        """How many samples are uncertain about each class. [C]"""
-        marks = self.labels.uncertain
-        return np.zeros(len(self.labels.classes), np.int64) if marks is None else marks.sum(0, dtype=np.int64)
+    def marks(self) -> dict[str, NDArray[np.integer] | NDArray[np.bool_]]:
+        """What each sample has where it does not surely have a class: nothing known, the class not, and of these an
+        empty cell; only what there is. [N, C] each
+        """
+        unsure = self.labels.uncertain
+        known = np.ones_like(self.positive) if unsure is None else unsure == 0
+        return (
+            ({} if unsure is None or not unsure.any() else {"uncertain": unsure})
+            | {"without": known & ~self.positive}
+            | ({} if self.blank is None else {"of these blank": self.blank})
+        )
 
     def groups(self, part: str) -> int:
         """How many patients or lesions a part has."""
@@ -93,7 +100,7 @@ class Inspection:
 
 
 def inspected(
-    spec: Dataset, labels: Labels, shares: SplitProtocol, folds: int = 1, blank: NDArray[np.int64] | None = None
+    spec: Dataset, labels: Labels, shares: SplitProtocol, folds: int = 1, blank: NDArray[np.uint8] | None = None
 ) -> Inspection:
     """The parts as a run would make them, of its first seed."""
     if isinstance(spec, RealProblem) and spec.split == "official":

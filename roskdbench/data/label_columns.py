@@ -47,6 +47,12 @@ def findings(file: LabelFile, columns: Sequence[str], blank: int) -> NDArray[np.
     return np.array(found, dtype=np.int64).T
 
 
+def blank_cells(file: LabelFile, columns: Sequence[str]) -> NDArray[np.uint8] | None:
+    """1 where a cell is blank; None where none is. [N, C]"""
+    found = np.array([[not text for text in file[name]] for name in columns], np.uint8).T
+    return found if found.any() else None
+
+
 def cells_without_mark(file: LabelFile, columns: Sequence[str]) -> tuple[int, int]:
     """How many cells of these columns are blank, and how many are -1."""
     counts = [Counter(file[name]) for name in columns]

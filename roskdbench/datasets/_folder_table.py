@@ -13,7 +13,14 @@ from roskdbench.data.attribute_sources import read_attributes
 from roskdbench.data.catalogue import Catalogue, ImageFiles, count, numbered, refuse_same, second_labels, some
 from roskdbench.data.column_or_path import texts_of
 from roskdbench.data.group_hint import group_hint
-from roskdbench.data.label_columns import UNCERTAIN, cells_without_mark, class_names, class_numbers, findings
+from roskdbench.data.label_columns import (
+    UNCERTAIN,
+    blank_cells,
+    cells_without_mark,
+    class_names,
+    class_numbers,
+    findings,
+)
 from roskdbench.data.labelfile import LabelFile, joined, read_label_file, refuse_absent
 from roskdbench.data.named_parts import is_part, numbered_parts
 from roskdbench.data.problem import Labels
@@ -61,9 +68,10 @@ def from_table(spec: Folder, root: Path) -> Catalogue:
         uncertain=uncertain if uncertain is not None and uncertain.any() else None,
         parts=_parts(spec, file, found, groups) if spec.split == "official" else None,
     )
+    blank = blank_cells(file, spec.labels) if spec.labels else None
     remarks += [*_cells(spec, file), remark, *not_understood, _hint(spec, file, found)]
     remark = " ".join(filter(None, remarks))
-    return Catalogue(ImageFiles(names, paths), labels, spec.channels, spec.size, remark, attributes)
+    return Catalogue(ImageFiles(names, paths), labels, spec.channels, spec.size, remark, attributes, blank)
 
 
 def _rows(spec: Folder, root: Path) -> _Rows:

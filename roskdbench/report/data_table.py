@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Group, RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
@@ -10,40 +12,44 @@ from roskdbench.data.inspection import PARTS, Inspection
 
 
 def data_table(name: str, where: str, found: Inspection, remarks: Sequence[str]) -> RenderableType:
-    """Images and groups, positives, share, uncertain ones and negatives of each class, and its positives by part."""
+    """Images and groups in each part, and in all and in each part the samples of each class; of several findings, also
+    those that are uncertain about it, those without it, and of these the empty cells.
+    """
     labels = found.labels
-    total, uncertain = len(labels), found.uncertain
-    grid = Grid(box=None, padding=(0, 1, 0, 1), header_style="bold")
-    grid.add_column("  class")
-    unsure, empty = bool(uncertain.any()), found.blank is not None
-    marks = ["uncertain"] * unsure + ["without"] + ["of these blank"] * empty
-    for heading in ("with", "share", *marks, *PARTS):
-        grid.add_column(heading, justify="right")
-    by_part = {part: found.counts(part) for part in PARTS}
-    positive = found.positive.sum(0)
-    for c, label in enumerate(labels.classes):
-        with_it, without = int(positive[c]), total - int(positive[c]) - int(uncertain[c])
-        grid.add_row(
-            Text(f"  {label}"),
-            f"{with_it:,}",
-            f"{with_it / total:.1%}",
-            *[f"{uncertain[c]:,}"] * unsure,
-            f"{without:,}",
-            *([] if found.blank is None else [f"{found.blank[c]:,}"]),
-            *(Text(f"{count:,}", style="" if count else "bold red") for count in (by_part[part][c] for part in PARTS)),
-        )
-    if labels.task == "multi-label":
-        nothing = found.positive.sum(1) == 0
-        none = [int(nothing[found.parts[part]].sum()) for part in PARTS]
-        cells = [f"{int(nothing.sum()):,}", f"{nothing.mean():.1%}", *[""] * len(marks)]
-        grid.add_row(Text("  none of these", style="dim"), *cells, *(f"{each:,}" for each in none))
     kind = found.grouped_by or "image"
-    groups = len(set(labels.groups.tolist()))
-    of = f" of {groups:,} {kind}s" if found.grouped_by else ""
+    of = f" of {len(set(labels.groups.tolist())):,} {kind}s" if found.grouped_by else ""
     parts = "; ".join(
         f"{part} {len(found.parts[part]):,}" + (f" of {found.groups(part):,} {kind}s" if found.grouped_by else "")
         for part in PARTS
     )
-    lines: list[RenderableType] = [Text.assemble((name, "bold cyan"), f": {total:,} images{of}")]
-    lines += [Text(f"  {where}", style="dim"), Text(f"  {parts}"), grid]
+    lines: list[RenderableType] = [Text.assemble((name, "bold cyan"), f": {len(labels):,} images{of}")]
+    lines += [Text(f"  {where}", style="dim"), Text(f"  {parts}")]
+    several = labels.task == "multi-label"
+    grids = {"with" if several else "class": found.positive, **(found.marks if several else {})}
+    lines += [_grid(heading, found, marks) for heading, marks in grids.items()]
     return Group(*lines, *(Text(f"  ! {line}", style="yellow") for line in (*remarks, *found.warnings())))
+
+
+def _grid(heading: str, found: Inspection, marks: NDArray[np.integer] | NDArray[np.bool_]) -> Grid:
+    """How many samples have a mark at each class, in all and in each part."""
+    grid = Grid(box=None, padding=(0, 1, 0, 1), header_style="bold")
+    width = max(map(len, (*found.labels.classes, "none of these")))
+    grid.add_column(f"  {heading}", min_width=min(width + 2, 34), overflow="fold")
+    for column in ("all", "share", *PARTS):
+        grid.add_column(column, justify="right", min_width=len(PARTS[1]), no_wrap=True)
+    rows = {label: marks[:, c] for c, label in enumerate(found.labels.classes)}
+    for label, marked in rows.items():
+        grid.add_row(Text(f"  {label}"), *_cells(found, marked, "bold red" if marks is found.positive else ""))
+    if marks is found.positive and found.labels.task == "multi-label":
+        grid.add_row(Text("  none of these", style="dim"), *_cells(found, marks.sum(1) == 0, ""))
+    return grid
+
+
+def _cells(found: Inspection, marked: NDArray[np.integer] | NDArray[np.bool_], lacking: str) -> list[Text]:
+    """In all, as a share, and in each part; parts that lack it in a style of their own."""
+    counts = [int(marked[found.parts[part]].sum()) for part in PARTS]
+    return [
+        Text(f"{int(marked.sum()):,}"),
+        Text(f"{marked.mean():.1%}"),
+        *(Text(f"{count:,}", style="" if count else lacking) for count in counts),
+    ]
