@@ -1,18 +1,18 @@
 """Results: the tidy frame, one row a number, from which everything shown is derived; and the cells that have none."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from roskdbench.artifact import RECORD, DamagedArtifactError
+from roskdbench.artifact import DamagedArtifactError
 from roskdbench.errors import UserError, nearest
+from roskdbench.foreign import json_of
 from roskdbench.plan import Cell, Plan, fingerprints_of, plan
-from roskdbench.plan.passes import Passes
 from roskdbench.plugins import discover
+from roskdbench.run_facts import all_made_with, realised_noise, sizes_of_test_parts, training_seconds
 from roskdbench.runs import Stated, last_located, planned_again, reasons_in, run_name, runs, stated_in
+from roskdbench.statistics.draws_file import FILE as DRAWS
 from roskdbench.statistics.draws_file import read_draws
 from roskdbench.store import Store
 from roskdbench.suite import find_suite, read_suite
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     import pandas
 
 Drawn = Callable[[str], "Mapping[str, numpy.typing.NDArray[Any]]"]
-MADE_WITH = ("torch", "timm", "device", "instructions")  # what of an environment numbers may depend on
 GRID = ("experiment", "problem", "method", "student", "overlap", "noise", "fold", "seed")
 WHAT = ("measure", "subject", "member")
 FACTS = Facts._fields
@@ -140,11 +139,11 @@ def collect(plan: Plan, store: Store, reasons: dict[str, str] | None = None, rec
         frame_of(blocks),
         gaps,
         reasons,
-        _made_with(plan, store),
-        _noise(plan, store),
-        lambda fingerprint: read_draws(store.path(fingerprint)),
-        _test_sizes(plan, store),
-        _seconds(plan, store),
+        all_made_with(plan, store),
+        realised_noise(plan, store),
+        lambda fingerprint: _draws(store, fingerprint),
+        sizes_of_test_parts(plan, store),
+        training_seconds(plan, store),
         stated_in(record or store.root / "runs" / f"{run_name(plan)}.json"),
     )
 
@@ -174,73 +173,24 @@ def typed(frame: "pandas.DataFrame") -> "pandas.DataFrame":
     return frame
 
 
-def made_with(store: Store, fingerprint: str, parts: Sequence[str] = MADE_WITH) -> str:
-    """The libraries and the device that an artifact was made with; empty where there is no such artifact."""
-    try:
-        where = json.loads((store.path(fingerprint) / RECORD).read_text("utf-8"))["environment"]
-        return ", ".join(f"{part} {where[part]}" for part in parts if part in where)
-    except (OSError, ValueError, KeyError, TypeError):  # whoever reads the artifact itself will say so
-        return ""
-
-
-def _made_with(plan: Plan, store: Store) -> list[str]:
-    found = set()
-    for fingerprint, job in plan.jobs.items():
-        if job.trains and fingerprint in store:
-            found.add(made_with(store, fingerprint))
-    return sorted(found - {""})
-
-
-def _test_sizes(plan: Plan, store: Store) -> dict[str, tuple[int, int]]:
-    import numpy
-
-    found: dict[str, tuple[int, int]] = {}
-    for cell in plan.cells:
-        inputs = plan.jobs[cell.scores].inputs
-        with suppress(OSError, ValueError, KeyError, TypeError):  # whoever reads the artifacts themselves will say so
-            if cell.problem not in found and inputs["split"] in store:
-                test = numpy.load(store.path(inputs["split"]) / "split.npz", allow_pickle=False)["test"]
-                groups = numpy.load(store.path(inputs["pixels"]) / "labels.npz", allow_pickle=False)["groups"][test]
-                found[cell.problem] = len(test), len(numpy.unique(groups))
-    return found
-
-
-def _seconds(plan: Plan, store: Store) -> dict[str, float]:
-    """Of the cells of experiments whose tables show them. What a training took when it was resumed is its last part."""
-    shown = {name for name, experiment in plan.suite.experiments.items() if "seconds" in experiment.beside}
-    passes, known, found = Passes(plan.jobs), dict[str, float](), dict[str, float]()
-    for cell in plan.cells:
-        if cell.experiment in shown:
-            behind = passes.trainings(cell.scores)
-            for each in behind - known.keys():
-                with suppress(OSError, ValueError, KeyError, TypeError):
-                    known[each] = float(json.loads((store.path(each) / RECORD).read_text("utf-8"))["seconds"])
-            if behind <= known.keys():
-                found[cell.scores] = sum(known[each] for each in behind)
-    return found
-
-
-def _noise(plan: Plan, store: Store) -> dict[tuple[str, str, str], float]:
-    rates: dict[tuple[str, str, str], list[float]] = {}
-    drawn = dict.fromkeys((cell.experiment, cell.problem, cell.noise, cell.labels) for cell in plan.cells)
-    for experiment, problem, noise, labels in drawn:
-        if plan.jobs[labels].spec["noise"]["kind"] != "none" and labels in store:
-            try:
-                facts = store.open(labels).json("noise.json")
-            except DamagedArtifactError:
-                continue
-            rates.setdefault((experiment, problem, noise), []).append(facts["realised_rate"])
-    return {place: sum(found) / len(found) for place, found in rates.items()}
-
-
 def _numbers(store: Store, fingerprint: str, damaged: dict[str, str]) -> Numbers | None:
     if not store.path(fingerprint).exists():
         return None
     try:
-        return from_blocks(store.open(fingerprint).json("numbers.json"))
+        return store.read(fingerprint, "numbers.json", lambda path: from_blocks(json_of(path)))
     except DamagedArtifactError as error:
         damaged[fingerprint] = f"{error}; run the suite again"
         return None
+
+
+def _draws(store: Store, fingerprint: str) -> "Mapping[str, numpy.typing.NDArray[Any]]":
+    """Those that were kept."""
+    if not (store.path(fingerprint) / DRAWS).is_file():
+        return {}
+    try:
+        return store.read(fingerprint, DRAWS, read_draws)
+    except DamagedArtifactError as error:
+        raise UserError(f"{error}; run the suite again, then report") from None
 
 
 def _gap(

@@ -11,18 +11,20 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from safetensors import SafetensorError
 
+from roskdbench import foreign
 from roskdbench.artifact import CHECKSUMS, DIVERGED, RECORD, Artifact, DamagedArtifactError, checksums, damage, sizes
 from roskdbench.errors import UserError, refusal
 from roskdbench.fingerprint import canonical_json, file_digest
 
+Read = TypeVar("Read")
 MARK = "roskdbench-store.json"
 FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 LAYOUT = ("tmp", "partial", "locks", "runs", "data")
@@ -105,6 +107,18 @@ class Store:
                 raise DamagedArtifactError(fingerprint, reason)
             self._verified.add(fingerprint)
         return Artifact(fingerprint, path)
+
+    def read(self, fingerprint: str, name: str, reader: "Callable[[Path], Read]") -> "Read":
+        """What `reader` makes of one file of the artifact. If it cannot, no job of ours wrote that file, whatever its
+        checksum says: the artifact is set aside, and DamagedArtifactError raised.
+        """
+        path = self.open(fingerprint).file(name)
+        try:
+            with foreign.reading(name):
+                return reader(path)
+        except UserError as error:
+            self.set_aside(fingerprint)
+            raise DamagedArtifactError(fingerprint, str(error).replace(str(path), name)) from None
 
     def diverged(self, fingerprint: str) -> str | None:
         """Why the training that made this artifact was ended, or None if it went well."""

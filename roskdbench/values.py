@@ -3,7 +3,7 @@
 No fact stands in a sentence: a radius is a number in a column of its own, and labels are made where it is shown.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 NO_PERTURBATION = "none"
@@ -56,6 +56,10 @@ class Facts(NamedTuple):
         return ", ".join(parts + ([self.options] if self.options else []))
 
 
+KINDS = {str: (str,), float: (float, int, type(None))}
+"""What texts and numbers are in JSON."""
+LARGEST = 2**53
+LARGEST_VALUE = 1e300
 GREY_LEVELS = 255
 NOT_NAMED = {"loss": "ce", "steps": 20, "restarts": 1}
 """Settings that labels leave out; the steps are PGD's, and of other attacks they are always named."""
@@ -101,6 +105,18 @@ def as_blocks(values: Iterable[MetricValue]) -> list[Block]:
     return [{"facts": facts.others(), "rows": rows} for facts, rows in found.items()]
 
 
-def from_blocks(blocks: Sequence[Mapping[str, Any]]) -> list[tuple[Facts, list[list[Any]]]]:
-    """What `as_blocks` wrote."""
-    return [(Facts(**block["facts"]), block["rows"]) for block in blocks]
+def from_blocks(blocks: Any) -> list[tuple[Facts, list[list[Any]]]]:
+    """What `as_blocks` wrote; a ValueError, TypeError or KeyError for anything else."""
+    if not isinstance(blocks, list):
+        raise TypeError("it is no list of numbers")
+    found = [(Facts(**block["facts"]), block["rows"]) for block in blocks]
+    for facts, rows in found:
+        for name, value in facts._asdict().items():
+            if type(value) not in KINDS[str if Facts._field_defaults[name] is not None else float]:
+                raise ValueError(f"'{name}' is {value!r}")
+        for metric, label, value, count in rows:
+            if not (type(metric) is type(label) is str and type(value) in KINDS[float] and type(count) is int):
+                raise ValueError(f"[{metric!r}, {label!r}, {value!r}, {count!r}] is no number of a measure")
+            if abs(count) > LARGEST or abs(value or 0) > LARGEST_VALUE:
+                raise ValueError(f"{metric!r} has numbers beyond all bounds")
+    return found

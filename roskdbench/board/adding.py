@@ -3,11 +3,13 @@
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from roskdbench import __version__
+from roskdbench.artifact import RECORD, DamagedArtifactError
 from roskdbench.board.binding import labels_for, tested_labels
 from roskdbench.board.content import Board
 from roskdbench.data.attributes import FILE as ATTRIBUTES
@@ -15,10 +17,12 @@ from roskdbench.data.attributes import Attributes
 from roskdbench.data.problem import Problem
 from roskdbench.data.splits import Split
 from roskdbench.errors import UserError
-from roskdbench.measuring.tested import PARTS
+from roskdbench.foreign import json_of
+from roskdbench.measuring.tested import PARTS, logits_in
 from roskdbench.plan import Cell
 from roskdbench.plugins import Registry
-from roskdbench.results import Results, made_with
+from roskdbench.results import Results
+from roskdbench.run_facts import made_with
 from roskdbench.store import Store
 
 
@@ -38,10 +42,10 @@ def board_of(results: Results, store: Store, who: str, registry: Registry) -> Bo
         )
     rows = [tuple(row) for row in results.frame.itertuples(index=False)]
     board = Board(results.plan.suite, list(results.plan.cells), rows, {}, {}, registry=registry)
-    for cell in results.plan.cells:
-        _take_cell(board, cell, results, store)
-    for name in results.plan.located:
-        board.arrays |= labels_for(Problem.load(store.open(results.plan.pixels(name)).path).labels, name)
+    try:
+        _take_arrays(board, results, store)
+    except DamagedArtifactError as error:
+        raise UserError(f"{error}; run the suite again, then add") from None
     board.contents = {name: asdict(each.content) for name, each in results.plan.located.items()}
     board.noise = [[*place, rate] for place, rate in results.noise.items()]
     board.stated = dict(results.stated)
@@ -53,22 +57,29 @@ def board_of(results: Results, store: Store, who: str, registry: Registry) -> Bo
     return board
 
 
+def _take_arrays(board: Board, results: Results, store: Store) -> None:
+    for cell in results.plan.cells:
+        _take_cell(board, cell, results, store)
+    for name in results.plan.located:
+        board.arrays |= labels_for(Problem.load(store.open(results.plan.pixels(name)).path).labels, name)
+
+
 def _take_cell(board: Board, cell: Cell, results: Results, store: Store) -> None:
     jobs = results.plan.jobs
     scores = jobs[cell.scores]
     split = scores.inputs["split"]
     if f"{split}/facts" not in board.arrays:
         _take_labels(board, split, scores.inputs["pixels"], store)
-    predictions = store.open(scores.inputs["predictions"]).arrays("predictions.npz")
+    predictions = store.read(scores.inputs["predictions"], "predictions.npz", logits_in)
     board.arrays |= {f"{cell.scores}/{part}": predictions[part] for part in PARTS}
     model = results.plan.model(cell) or scores
-    record = store.open(model.fingerprint).record
+    python, seconds = store.read(model.fingerprint, RECORD, _made)
     board.made[cell.scores] = {
         "split": split,
         "code": dict(model.code),
         "made with": made_with(store, model.fingerprint),
-        "python": record["environment"].get("python", ""),
-        "seconds": record["seconds"],
+        "python": python,
+        "seconds": seconds,
     }
     test = store.open(split).arrays("split.npz")["test"]
     for each in cell.measurements[1:]:
@@ -81,6 +92,12 @@ def _take_cell(board: Board, cell: Cell, results: Results, store: Store) -> None
         measure = results.plan.measures[cell.experiment][each.measure]
         kept = measure.kept(store.open(each.fingerprint).path, test)
         board.arrays |= {f"{each.fingerprint}/kept/{name}": array for name, array in kept.items()}
+
+
+def _made(path: Path) -> tuple[str, float]:
+    """With which Python, and in how many seconds."""
+    record = json_of(path)
+    return str(record["environment"].get("python", "")), float(record["seconds"])
 
 
 def _take_labels(board: Board, split: str, pixels: str, store: Store) -> None:

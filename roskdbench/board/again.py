@@ -17,7 +17,7 @@ from roskdbench.errors import UserError
 from roskdbench.measuring.tested import PARTS
 from roskdbench.plan import Cell, Plan, plan
 from roskdbench.plugins import Registry
-from roskdbench.results import made_with
+from roskdbench.run_facts import made_with
 from roskdbench.store import Store
 from roskdbench.suite.problems import DrawnDataset, RealProblem
 from roskdbench.walk import run

@@ -8,7 +8,8 @@ from roskdbench.exporting.finding import READINGS, Model, every_model
 from roskdbench.plugins import Registry
 from roskdbench.report.formats.markdown import escape_markdown, markdown
 from roskdbench.report.tables import tables_of
-from roskdbench.results import GRID, Results, grid_key, made_with
+from roskdbench.results import GRID, Results, grid_key
+from roskdbench.run_facts import made_with
 from roskdbench.store import Store
 from roskdbench.suite.problems import Dataset, DrawnDataset
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from roskdbench.data.attributes import Attributes
 from roskdbench.data.problem import Labels
+from roskdbench.foreign import arrays_of
 from roskdbench.measuring.scores import mean_auc
 from roskdbench.suite.problems import Task
 
@@ -16,6 +18,15 @@ PARTS = ("validation", "test")
 
 Logits = Mapping[str, NDArray[np.float32]]
 """Of both parts, rows in their order."""
+
+
+def logits_in(path: Path) -> dict[str, NDArray[np.float32]]:
+    """The logits [n, C] of both parts that a file keeps; a ValueError or KeyError where it does not."""
+    kept = arrays_of(path)
+    found = {part: kept[part] for part in PARTS}
+    if any(each.ndim != 2 or each.dtype.kind != "f" or not np.isfinite(each).all() for each in found.values()):
+        raise ValueError("it does not hold numbers, a row a sample and a column a class")
+    return found
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
+from roskdbench.foreign import weights_head
+
 FILE = "draws.safetensors"
 
 
@@ -18,9 +20,11 @@ def write_draws(folder: Path, drawn: Mapping[str, NDArray[Any]]) -> None:
     save_file({"draws": np.stack(list(drawn.values()))}, folder / FILE, metadata={"metrics": json.dumps(list(drawn))})
 
 
-def read_draws(folder: Path) -> dict[str, NDArray[Any]]:
-    """The draws of each metric; none where none were kept."""
-    if not (folder / FILE).is_file():
-        return {}
-    with safe_open(folder / FILE, framework="numpy") as file:
-        return dict(zip(json.loads(file.metadata()["metrics"]), file.get_tensor("draws"), strict=True))
+def read_draws(path: Path) -> dict[str, NDArray[Any]]:
+    """The draws of each metric; a UserError, ValueError, TypeError or KeyError for a file that has none."""
+    names = json.loads(weights_head(path)["metrics"])
+    with safe_open(path, framework="numpy") as file:
+        draws = file.get_tensor("draws") if "draws" in file.keys() else np.empty(0)  # noqa: SIM118
+    if draws.ndim != 2 or draws.dtype.kind != "f" or not all(isinstance(name, str) for name in names):
+        raise ValueError("it holds no draws")
+    return dict(zip(names, draws, strict=True))

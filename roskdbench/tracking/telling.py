@@ -9,6 +9,8 @@ from typing import Self
 from roskdbench.artifact import DamagedArtifactError
 from roskdbench.errors import one_line
 from roskdbench.executors import Event, Finished
+from roskdbench.foreign import json_of
+from roskdbench.history import history_in
 from roskdbench.plan import Cell, Plan, fingerprints_of
 from roskdbench.plugins import Registry
 from roskdbench.report.contents import contents_of
@@ -71,11 +73,11 @@ class Tracked:
         if self._tracker is None or not wanted or self._store.diverged(fingerprint):
             return
         try:
-            artifact = self._store.open(fingerprint)
+            self._store.open(fingerprint)
         except DamagedArtifactError:  # it is made again, and told of then
             return
         if job.trains:
-            history = artifact.json("history.json")
+            history = self._store.read(fingerprint, "history.json", history_in)
             self._ask(lambda tracker: tracker.trained(job.label, flat(job.spec), history))
         for cell in self._cells.get(fingerprint, ()):
             left = self._waiting.get(cell, set())
@@ -88,7 +90,9 @@ class Tracked:
         numbers: list[MetricValue] = []
         for fingerprint in fingerprints_of(cell):
             with suppress(DamagedArtifactError):
-                for facts, rows in from_blocks(self._store.open(fingerprint).json("numbers.json")):
+                for facts, rows in self._store.read(
+                    fingerprint, "numbers.json", lambda path: from_blocks(json_of(path))
+                ):
                     numbers += [MetricValue(metric, value, count, label, facts) for metric, label, value, count in rows]
         if numbers:
             self._ask(lambda tracker: tracker.measured(cell, numbers))

@@ -2,7 +2,7 @@
 and folds the first is shown, and named.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Any
 
@@ -10,14 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
+from roskdbench.history import History, history_in
 from roskdbench.plan import Cell
 from roskdbench.report.figures.drawing import Drawing, figure
 from roskdbench.report.legend import below
 
 WIDTH = 3.4  # inches a panel
 TEACHERS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#7A5230", "#56B4E9", "#E69F00", "#000000")
-
-History = Mapping[str, Any]
 
 
 @figure("training", caption="training loss, and AUC on validation", on_method_pages=True, order=40)
@@ -114,7 +113,7 @@ def _histories(drawing: Drawing) -> dict[str, list[tuple[list[str], History]]]:
             seen.add((cell.problem, cell.method))
             found.setdefault(_run(drawing, cell), {}).setdefault(training, []).append(cell.method)
     return {
-        problem: [(titles, store.open(training).json("history.json")) for training, titles in trainings.items()]
+        problem: [(titles, store.read(training, "history.json", history_in)) for training, titles in trainings.items()]
         for problem, trainings in found.items()
     }
 

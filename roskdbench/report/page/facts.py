@@ -11,7 +11,8 @@ from roskdbench.report.figures.drawing import Drawing
 from roskdbench.report.figures.landscape import levels, planes
 from roskdbench.report.layout import CLEAN, layout_of, number_of, text_of
 from roskdbench.report.page.links import PageLinks
-from roskdbench.results import MADE_WITH, Results, made_with
+from roskdbench.results import Results
+from roskdbench.run_facts import MADE_WITH, made_with
 from roskdbench.store import Store
 
 MOST_PAIRS = 3000

@@ -1,0 +1,77 @@
+"""What tables say of a run beside its numbers: what it was made with, sizes of test parts, seconds, realised noise."""
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+
+from roskdbench.artifact import RECORD, DamagedArtifactError
+from roskdbench.foreign import json_of
+from roskdbench.plan import Plan
+from roskdbench.plan.passes import Passes
+from roskdbench.store import Store
+
+MADE_WITH = ("torch", "timm", "device", "instructions")  # what of an environment numbers may depend on
+
+
+def made_with(store: Store, fingerprint: str, parts: Sequence[str] = MADE_WITH) -> str:
+    """The libraries and the device that an artifact was made with; empty where there is no such artifact."""
+    try:
+        where = json.loads((store.path(fingerprint) / RECORD).read_text("utf-8"))["environment"]
+        return ", ".join(f"{part} {where[part]}" for part in parts if part in where)
+    except (OSError, ValueError, KeyError, TypeError):  # whoever reads the artifact itself will say so
+        return ""
+
+
+def all_made_with(plan: Plan, store: Store) -> list[str]:
+    """Of every training that there is, each once."""
+    found = set()
+    for fingerprint, job in plan.jobs.items():
+        if job.trains and fingerprint in store:
+            found.add(made_with(store, fingerprint))
+    return sorted(found - {""})
+
+
+def sizes_of_test_parts(plan: Plan, store: Store) -> dict[str, tuple[int, int]]:
+    """Samples and groups of each problem's test part."""
+    import numpy
+
+    found: dict[str, tuple[int, int]] = {}
+    for cell in plan.cells:
+        inputs = plan.jobs[cell.scores].inputs
+        with suppress(
+            OSError, ValueError, KeyError, TypeError, IndexError
+        ):  # whoever reads the artifacts themselves will say so
+            if cell.problem not in found and inputs["split"] in store:
+                test = numpy.load(store.path(inputs["split"]) / "split.npz", allow_pickle=False)["test"]
+                groups = numpy.load(store.path(inputs["pixels"]) / "labels.npz", allow_pickle=False)["groups"][test]
+                found[cell.problem] = len(test), len(numpy.unique(groups))
+    return found
+
+
+def training_seconds(plan: Plan, store: Store) -> dict[str, float]:
+    """Of the cells of experiments whose tables show them. What a training took when it was resumed is its last part."""
+    shown = {name for name, experiment in plan.suite.experiments.items() if "seconds" in experiment.beside}
+    passes, known, found = Passes(plan.jobs), dict[str, float](), dict[str, float]()
+    for cell in plan.cells:
+        if cell.experiment in shown:
+            behind = passes.trainings(cell.scores)
+            for each in behind - known.keys():
+                with suppress(OSError, ValueError, KeyError, TypeError):
+                    known[each] = float(json.loads((store.path(each) / RECORD).read_text("utf-8"))["seconds"])
+            if behind <= known.keys():
+                found[cell.scores] = sum(known[each] for each in behind)
+    return found
+
+
+def realised_noise(plan: Plan, store: Store) -> dict[tuple[str, str, str], float]:
+    """The share of training labels that are others, by experiment, problem and noise: the mean over its runs."""
+    rates: dict[tuple[str, str, str], list[float]] = {}
+    drawn = dict.fromkeys((cell.experiment, cell.problem, cell.noise, cell.labels) for cell in plan.cells)
+    for experiment, problem, noise, labels in drawn:
+        if plan.jobs[labels].spec["noise"]["kind"] != "none" and labels in store:
+            try:
+                rate = store.read(labels, "noise.json", lambda path: float(json_of(path)["realised_rate"]))
+            except DamagedArtifactError:
+                continue
+            rates.setdefault((experiment, problem, noise), []).append(rate)
+    return {place: sum(found) / len(found) for place, found in rates.items()}
