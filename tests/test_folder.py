@@ -747,3 +747,25 @@ def test_work_grows_no_faster_than_the_rows(tmp_path, monkeypatch):
     assert time.process_time() - begun < 5
     assert len(found.labels) == (frame["view"] == "Frontal").sum()
     assert len(set(found.labels.groups.tolist())) == (rows + 2) // 3
+
+
+@pytest.mark.parametrize("spoilt", ["class", "attribute", "folder"])
+def test_names_that_would_move_a_terminals_cursor_are_refused(tmp_path, spoilt):
+    strange = "a\x1b[2Jb"
+    if spoilt == "folder":
+        for folder in (strange, "plain"):
+            (tmp_path / folder).mkdir()
+            touch(tmp_path / folder, [f"{number}.png" for number in range(12)])
+        said = refusal(tmp_path)
+    else:
+        kinds = ["a", strange if spoilt == "class" else "b"]
+        hospitals = ["north", strange if spoilt == "attribute" else "south"]
+        table(tmp_path, [{"image": f"{n}.png", "kind": kinds[n % 2], "where": hospitals[n % 2]} for n in range(24)])
+        said = refusal(tmp_path, csv="labels.csv", label="kind", attributes={"hospital": {"column": "where"}})
+    assert "has a control character in it: a\u241b" in said and "\x1b" not in said
+
+
+def test_a_file_that_is_no_table_is_not_told(tmp_path):
+    (tmp_path / "labels.csv").write_text("root:x:0:0:secret\nother:x:1:1\n")
+    said = refusal(tmp_path, csv="labels.csv", label="kind")
+    assert "there is no column 'kind'" in said and "secret" not in said

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from roskdbench.data.catalogue import Catalogue
-from roskdbench.errors import UserError, refusal
+from roskdbench.errors import UserError, refusal, text_objection
 from roskdbench.suite.problems import RealProblem
 
 FEWEST = 10
@@ -22,4 +22,9 @@ def catalogue(name: str, spec: RealProblem, root: Path) -> Catalogue:
         raise UserError(f"problem '{name}': a list under {root} is not text in UTF-8") from None
     if len(found.labels) < FEWEST:
         raise UserError(f"problem '{name}': {len(found.labels)} images are too few; there should be {FEWEST} or more")
+    texts = {"a class": set(found.labels.classes)}
+    texts |= {f"the attribute '{attribute}'": set(values) for attribute, values in found.attributes.items()}
+    for what, names in texts.items():
+        for objection in filter(None, map(text_objection, sorted(names))):
+            raise UserError(f"problem '{name}': {what} {objection}")
     return found

@@ -92,7 +92,8 @@ def joined(files: Sequence[LabelFile], folder: Path) -> LabelFile:
 def refuse_absent(column: str, header: Sequence[str], path: Path) -> None:
     """A UserError for a column that is not in the file."""
     if column not in header:
-        raise UserError(f"{path}: there is no column '{column}'; {nearest(column, header)}")
+        known = nearest(column, header) if len(header) > 1 else "its first line is one cell: no comma, semicolon or tab"
+        raise UserError(f"{path}: there is no column '{column}'; {known}")
 
 
 def one_of(folder: Path, names: Iterable[str], what: str) -> Path:
