@@ -34,7 +34,7 @@ class Groups(Measure):
     heading: ClassVar[str] = "by group"
     rows_by: ClassVar[str] = "group"
     columns: ClassVar[tuple[Column, ...]] = (
-        Column("patients", "patients", higher_is_better=None, counts=True),
+        Column("patients", "patients or lesions", higher_is_better=None, counts=True),
         Column("auc", "AUC", has_draws=True),
         Column("f1", "F1", has_draws=True),
         Column("recall", "TPR", has_draws=True),
@@ -134,7 +134,7 @@ class Groups(Measure):
         return [
             "By group: the same thresholds for everybody; means over the classes that every group has (so many: "
             f"{said}). TPR: the share of positives that is found.",
-            f"Small: fewer than {self.smallest} patients (lesions, or images where nothing is known of these); shown, "
+            f"Small: fewer than {self.smallest} patients or lesions (images where nothing is known of these); shown, "
             "and left out of worst and gap. Intervals are drawn over patients; which group is worst was seen in these "
             "data, so that the interval of a gap among many groups leans away from zero.",
         ]
