@@ -38,7 +38,6 @@ OWN = {
     "baseline-v": "#E69F00",
     "ros-kd": "#D55E00",
 }
-COLUMN = 3.4  # inches: a column of a two-column page
 STYLE: dict[Any, Any] = {
     "font.size": 8,
     "axes.titlesize": 9,
