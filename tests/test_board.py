@@ -33,7 +33,8 @@ MEASURE, PERTURBATION, METRIC, VALUE, COUNT, FINGERPRINT = (
     COLUMNS.index(name) for name in ("measure", "perturbation", "metric", "value", "n", "fingerprint")
 )
 
-MEASURES = """    measures:
+MEASURES = """    beside: [cost, seconds]
+    measures:
       - scores
       - calibration
       - memorisation
@@ -67,6 +68,7 @@ def test_a_board_says_what_the_run_says(made):
     read = read_board(folder / "board")
     ours, theirs = ([markdown([table]) for table in tables_of(each, "main")] for each in (results, read.results()))
     assert ours == theirs
+    assert all(float(labels[-1]) > 0 for labels, _ in tables_of(read.results(), "main")[0].rows)  # seconds
     assert ours[0].strip() in (folder / "board" / README).read_text()
 
 
@@ -253,7 +255,7 @@ def test_measures_and_cells_cannot_be_left_out(copy):
 
 def test_a_page_that_says_other_numbers_is_not_handed_in(copy, tmp_path):
     text = (copy / README).read_text()
-    (copy / README).write_text(text.replace("| RoS-KD | .", "| RoS-KD | 9.", 1))
+    (copy / README).write_text(text.replace("| RoS-KD | ", "| RoS-KD | 9", 1))
     with pytest.raises(UserError, match=r"the tables in README\.md are not those of its results"):
         submit(read_board(copy), copy, discover(), tmp_path / "entry.zip")
     assert "no: the tables in README.md" in command("leaderboard", "verify", copy).stdout

@@ -11,7 +11,7 @@ import numpy as np
 from roskdbench import __version__
 from roskdbench.artifact import RECORD, DamagedArtifactError
 from roskdbench.board.binding import labels_for, tested_labels
-from roskdbench.board.content import Board
+from roskdbench.board.content import SECONDS_BEHIND, Board
 from roskdbench.data.attributes import FILE as ATTRIBUTES
 from roskdbench.data.attributes import Attributes
 from roskdbench.data.problem import Problem
@@ -80,6 +80,7 @@ def _take_cell(board: Board, cell: Cell, results: Results, store: Store) -> None
         "made with": made_with(store, model.fingerprint),
         "python": python,
         "seconds": seconds,
+        **({SECONDS_BEHIND: results.seconds[cell.scores]} if cell.scores in results.seconds else {}),
     }
     test = store.open(split).arrays("split.npz")["test"]
     for each in cell.measurements[1:]:

@@ -42,6 +42,9 @@ VERSION = 2
 ResultRow = tuple[Any, ...]
 """As the columns of the results frame."""
 
+SECONDS_BEHIND = "seconds behind"
+"""What the trainings that a model rests on took, its teachers' with it, where the suite's tables show it."""
+
 
 @dataclass
 class Board:
@@ -72,6 +75,7 @@ class Board:
         planned = Plan(self.suite, located=located, cells=list(self.cells), measures=measures)
         made_with = sorted({made["made with"] for made in self.made.values() if made.get("made with")})
         noise = {(experiment, problem, name): rate for experiment, problem, name, rate in self.noise}
+        seconds = {job: made[SECONDS_BEHIND] for job, made in self.made.items() if SECONDS_BEHIND in made}
         sizes = dict(reversed([(cell.problem, self._test_size(cell)) for cell in self.cells]))
         return Results(
             planned,
@@ -81,6 +85,7 @@ class Board:
             noise=noise,
             drawn=self._draws,
             test_sizes=sizes,
+            seconds=seconds,
             stated=self.stated,
         )
 
@@ -176,6 +181,7 @@ def read_board(folder: Path, registry: Registry | None = None) -> Board:
             "".join([experiment, problem, noise, f"{rate:.3f}"])
         for facts in provenance["made"].values():
             "".join([facts.get(name, "") for name in ("split", "kind", "made with")])
+            f"{facts.get(SECONDS_BEHIND, 0):g}"
         for entry in provenance["entries"]:
             " ".join([entry["run"], entry["by"], entry["date"], entry["roskdbench"], *entry["data"].values()])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
