@@ -25,6 +25,8 @@ def comparison(drawing: Drawing) -> Figure | None:
     if place.keys() != set(problems):
         return None
     rows = [row for row in table.rows if any(row[1][c] is not None for c in place.values())]
+    if not rows:
+        return None
     names = [" / ".join(labels) for labels, _ in rows]
     width = LETTER * max(map(len, names)) + PANEL * len(problems)
     picture = Figure(figsize=(width, 0.6 + 0.24 * len(rows)), layout="constrained")
