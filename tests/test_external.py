@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import TINY, command
 from scipy.special import expit
@@ -15,7 +16,7 @@ from roskdbench.datasets.isic2019 import CLASSES as ISIC
 from roskdbench.errors import UserError
 from roskdbench.measures.external import External
 from roskdbench.measuring import tested as parts
-from roskdbench.measuring.elsewhere import elsewhere, kept_labels
+from roskdbench.measuring.elsewhere import elsewhere, kept_labels, seen_before
 from roskdbench.measuring.predictions import Predictions
 from roskdbench.measuring.scores import best_thresholds
 from roskdbench.plan import plan
@@ -58,6 +59,38 @@ def away(task, classes, logit_columns, seed=9, samples=100):
 def kept_of(name, labels, logits, pairs):
     arrays = {f"{name}/{key}": array for key, array in kept_labels(labels).items()}
     return {**arrays, f"{name}/logits": logits, f"{name}/pairs": np.array(pairs)}
+
+
+@pytest.mark.parametrize("labels", [{"Mas": "tumour"}, {"Mass": "tumor"}], ids=["at home", "there"])
+def test_a_mistyped_name_of_the_table_of_labels_is_refused(labels):
+    with pytest.raises(UserError, match=r"there is no class '(Mas|tumor)' (at home|there); did you mean"):
+        shared_classes(("Mass",), ("tumour",), labels)
+
+
+def test_images_that_were_learnt_from_are_found_among_another_problems():
+    random = np.random.default_rng(0)
+    home, there = (random.integers(0, 255, (40, 1, 8, 8), dtype=np.uint8) for _ in range(2))
+    there[[3, 4, 5]] = home[[7, 8, 30]]
+    assert seen_before(home, np.arange(20), there, np.arange(40)) == 2  # 30 is of the test part at home
+    assert seen_before(home, np.arange(20), there, np.array([0, 3])) == 1
+    assert seen_before(home, np.arange(20), there[:, :, :4], np.arange(40)) == 0
+
+
+def test_a_test_elsewhere_on_images_of_training_is_said_to_be_none():
+    measure = External(problems=[{"problem": "other", "part": "all"}])
+    frame = pd.DataFrame(
+        {
+            "problem": "home",
+            "test_set": "other",
+            "metric": ["shared-classes", "seen-in-training"],
+            "value": [3.0, 9.0],
+            "n": [40, 40],
+        }
+    )
+    first, second = measure.notes(frame)
+    assert first.startswith("home on other: 9 of 40 images there are images that the model was trained or tuned on")
+    frame["value"] = [3.0, 0.0]
+    assert measure.notes(frame) == [second]
 
 
 def test_the_table_knows_what_datasets_call_the_same():

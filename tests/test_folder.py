@@ -769,3 +769,13 @@ def test_a_file_that_is_no_table_is_not_told(tmp_path):
     (tmp_path / "labels.csv").write_text("root:x:0:0:secret\nother:x:1:1\n")
     said = refusal(tmp_path, csv="labels.csv", label="kind")
     assert "there is no column 'kind'" in said and "secret" not in said
+
+
+def test_rows_that_name_nobody_are_counted_and_said(tmp_path):
+    rows = [{"image": f"{n}.png", "kind": "ab"[n % 2], "who": "" if n < 5 else f"P{n // 3}"} for n in range(36)]
+    table(tmp_path, rows)
+    base = {"csv": "labels.csv", "label": "kind"}
+    found = listed(tmp_path, **base, group="who")
+    assert "5 of 36 images name no group, and each counts as one of its own" in found.remark
+    assert len(set(found.labels.groups[:5])) == 5
+    assert "name no group" not in listed(tmp_path, **base).remark

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import TINY, command
 from hypothesis import given, settings
@@ -240,3 +241,31 @@ def test_groups_of_data_without_attributes_are_one_line_before_anything_is_compu
     done = command("run", "none.yaml", "--store", "store", cwd=tmp_path)
     assert done.returncode == 2
     assert "problem 'lesion': nothing is known of its samples beside their labels" in done.stderr
+
+
+def test_an_attribute_that_nobody_has_is_refused_before_anything_is_trained(tmp_path):
+    text = TINY.replace("    noise: [own]", "    noise: [own]\n    measures: [{measure: groups, by: [sexx]}]")
+    (tmp_path / "tiny.yaml").write_text(text)
+    done = command("plan", tmp_path / "tiny.yaml")
+    assert done.returncode == 2
+    assert "the data have no attribute 'sexx'; did you mean 'sex'?" in done.stderr
+
+
+def test_groups_that_are_small_in_some_runs_and_classes_that_vary_are_said():
+    rows = [
+        (seed, metric, group, value)
+        for seed, small, classes in ((0, 1.0, 3.0), (1, 0.0, 2.0), (2, 1.0, 2.0))
+        for metric, group, value in (
+            ("small", "age: old", small),
+            ("small", "age: young", 0.0),
+            ("classes", "age", classes),
+        )
+    ]
+    frame = pd.DataFrame(rows, columns=["seed", "metric", "group", "value"]).assign(problem="p", fold=0)
+    labels = [row.label for row in Groups().condition_rows(frame)]
+    assert labels == ["age: old (small in 2 of 3 runs)", "age: young", "age: the worst", "age: gap"]
+    notes = Groups().notes(frame)
+    assert "Not over the same classes in every run, since test parts differ: age on p." in notes[0]
+    assert "age on p: 2 or 3" in notes[1]
+    alike = frame.assign(value=frame["value"].where(frame["metric"] != "classes", 2.0))
+    assert "age on p: 2)" in Groups().notes(alike)[0]

@@ -1,5 +1,6 @@
 """What `data check` finds before a run: classes by part, what lacks, what is there twice."""
 
+import re
 from io import StringIO
 
 import numpy as np
@@ -99,6 +100,31 @@ def test_all_marks_of_several_findings_stand_in_the_table_by_part():
             assert shown[start + 1 + c].split() == [name, str(marks[:, c].sum()), f"{marks[:, c].mean():.1%}", *parts]
 
 
+def test_labels_that_differ_are_counted_of_both_other_sets():
+    targets = np.arange(60) % 3
+    noisy, better = targets.copy(), np.full(60, -1)
+    noisy[:12] = (noisy[:12] + 1) % 3
+    better[10:40] = targets[10:40]
+    better[[11, 12, 13]] = (targets[[11, 12, 13]] + 1) % 3
+    labels = Labels("single-label", tuple("abc"), targets, np.arange(60), noisy_targets=noisy, corrected=better)
+    found = inspected(PhantomLesion(), labels, SplitProtocol())
+    tested = int((better[found.parts["test"]] >= 0).sum())
+    assert found.other_labels() == [
+        "noisy labels: 12 of 60 differ (20.0%)",
+        f"second labels: 3 of 30 differ (10.0%); {tested:,} of {len(found.parts['test']):,} test images have some",
+    ]
+
+
+def test_nobody_who_may_have_a_finding_is_counted_as_surely_without_any():
+    targets, uncertain = np.zeros((60, 2), np.uint8), np.zeros((60, 2), np.uint8)
+    targets[:10, 0] = uncertain[5:25, 1] = 1
+    labels = Labels("multi-label", ("a", "b"), targets, np.arange(60), uncertain=uncertain)
+    screen = Console(width=80, file=StringIO())
+    screen.print(data_table("p", "here", inspected(PhantomLesion(), labels, SplitProtocol()), []))
+    (line,) = [line for line in screen.file.getvalue().splitlines() if "surely none of these" in line]
+    assert line.split()[4] == "35"
+
+
 def test_classes_that_differ_in_case_alone_are_asked_about():
     labels = Labels("single-label", ("mel", "nv", "MEL "), np.array([0, 1, 2] * 40), np.arange(120))
     assert (
@@ -171,7 +197,9 @@ def test_data_check_shows_every_part_and_names_what_is_there_twice(tmp_path, cop
     text = " ".join(done.stdout.split())
     assert done.returncode == 0
     assert "class all share train validation test" in text
-    assert ("4 files have the bytes of another: ISIC_0000003 and ISIC_0000020" in text) == copied
+    copies = r"4 files have the bytes of another: ISIC_0000003 \((\w+)\) and ISIC_0000020 \((\w+)\)"
+    assert bool(re.search(copies, text)) == copied
+    assert "site: " in text and "sex: " in text
     assert command("data", "prepare", "skin.yaml", "--store", "store", cwd=tmp_path).returncode == 0
     again = " ".join(command("data", "check", "skin.yaml", "--store", "store", cwd=tmp_path).stdout.split())
     assert "its pixels are in the store" in again

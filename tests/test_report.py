@@ -560,3 +560,18 @@ def test_an_interval_stands_behind_its_difference(low, high, said):
     screen = Console(width=100, file=io.StringIO())
     screen.print(terminal_table(table))
     assert f"+.050 {said}" in screen.file.getvalue()
+
+
+@pytest.mark.parametrize("apart", [True, False], ids=["rows that sentences tell apart", "a sentence a row"])
+def test_sentences_that_tell_rows_apart_stay_in_the_terminals_table(apart):
+    attacks = ["hide-finding linf 2/255, finding Cardiomegaly, 20 steps", "worst of 3 by finding linf 2/255, and so on"]
+    rows = [
+        (["Baseline I" if apart else f"Baseline {n}", what], [Estimate(0.5, None, 1)]) for n, what in enumerate(attacks)
+    ]
+    columns = [TableColumn("p", "f1", "F1")]
+    screen = Console(width=120, file=io.StringIO())
+    screen.print(terminal_table(Table("t", "t", ["method", "attack"], columns, rows)))
+    shown = screen.file.getvalue()
+    assert ("· Baseline" in shown) != apart
+    for what in attacks:
+        assert what in " ".join(shown.split()) or (apart and all(word in shown for word in what.split()))

@@ -1,6 +1,8 @@
 """`data check` and `data prepare`: the data of a suite, ahead of a run."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from roskdbench.data.catalogue import Images
+    from roskdbench.data.duplicates import Pair
     from roskdbench.data.problem import Labels
     from roskdbench.suite import Suite
 
@@ -54,8 +57,12 @@ def check(
         remarks = [listed.remark] if listed.remark else []
         names = listed.images.names if found is None else [listed.images.names[row] for row in found[1]]
         blank = listed.blank if listed.blank is None or found is None else listed.blank[found[1]]
-        lines = [*remarks, *_twice(listed.images)]
-        _show(declared, name, labels, str(roots[name]), lines, found[0] if found else None, names, blank)
+        rows = range(len(listed.labels)) if found is None else found[1].tolist()
+        attributes = {key: [texts[row] for row in rows] for key, texts in listed.attributes.items()}
+        place = {row: number for number, row in enumerate(rows)}
+        copies = [(place[one], place[other]) for one, other in _twice(listed.images) if {one, other} <= place.keys()]
+        images = found[0] if found else None
+        _show(declared, name, labels, str(roots[name]), remarks, images, names, blank, copies, attributes)
         for image, reason in list(bad.items())[:10]:
             screen.print(f"  {image}: {reason}", style="red", markup=False)
         if len(bad) > 10:
@@ -80,8 +87,12 @@ def _show(
     images: "NDArray[np.uint8] | None",
     names: list[str],
     blank: "NDArray[np.uint8] | None" = None,
+    copies: "Sequence[Pair]" = (),
+    attributes: "Mapping[str, Sequence[str]]" = MappingProxyType({}),
 ) -> None:
-    """The problem's table; where its pixels are at hand, pictures that look alike across its parts are named, too."""
+    """The problem's table, and files that are copies; where its pixels are at hand, pictures that look alike across its
+    parts are named, too.
+    """
     import numpy as np
 
     from roskdbench.data.duplicates import look_alikes
@@ -90,32 +101,40 @@ def _show(
 
     folds = [each.folds for each in suite.experiments.values() if name in (each.problems or suite.problems)]
     found = inspected(suite.problems[name], labels, suite.protocol.split, max(folds, default=1), blank)
+    part_of = {row: part for part, rows in found.parts.items() for row in rows.tolist()}
+
+    def named(pairs: "Sequence[Pair]") -> str:
+        shown = [
+            " and ".join(f"{names[row] if names else f'row {row}'} ({part_of.get(row, 'no part')})" for row in pair)
+            for pair in pairs[:3]
+        ]
+        return ", ".join(shown) + (", …" if len(pairs) > 3 else "")
+
     lines = list(remarks)
-    if images is not None:
-        test, rest = found.parts["test"], np.concatenate([found.parts["train"], found.parts["validation"]])
-        pairs = look_alikes(images, test, rest, labels.groups)
-        if pairs:
-            tested = len({one for one, _ in pairs})
-            shown = ", ".join(" and ".join(names[row] if names else f"row {row}" for row in pair) for pair in pairs[:3])
+    if copies:
+        have = "files have" if len(copies) > 1 else "file has"
+        lines.append(f"{len(copies):,} {have} the bytes of another: {named(copies)}")
+    train, validation, test = (found.parts[part] for part in ("train", "validation", "test"))
+    both = np.concatenate([train, validation])
+    for part, rows, others, does in (
+        ("test", test, both, "trains or validates"),
+        ("validation", validation, train, "trains"),
+    ):
+        if images is not None and (pairs := look_alikes(images, rows, others, labels.groups)):
+            alike = len({one for one, _ in pairs})
             lines.append(
-                f"{tested:,} test image{'s look' if tested > 1 else ' looks'} like one that trains or validates, of "
-                f"another {found.grouped_by or 'image'}: {shown}" + (", …" if len(pairs) > 3 else "")
+                f"{alike:,} {part} image{'s look' if alike > 1 else ' looks'} like one that {does}, of another "
+                f"{found.grouped_by or 'image'}: {named(pairs)}"
             )
-    console().print(data_table(name, where, found, lines))
+    console().print(data_table(name, where, found, lines, attributes))
 
 
-def _twice(images: "Images") -> list[str]:
-    """A line on files with the same bytes."""
+def _twice(images: "Images") -> "Sequence[Pair]":
+    """Pairs of files with the same bytes."""
     from roskdbench.data.catalogue import ImageFiles
     from roskdbench.data.duplicates import same_bytes
 
-    if not isinstance(images, ImageFiles):
-        return []
-    pairs = same_bytes(images.paths)
-    named = ", ".join(f"{images.names[one]} and {images.names[other]}" for one, other in pairs[:3])
-    more = ", …" if len(pairs) > 3 else ""
-    have = "files have" if len(pairs) > 1 else "file has"
-    return [f"{len(pairs):,} {have} the bytes of another: {named}{more}"] if pairs else []
+    return same_bytes(images.paths) if isinstance(images, ImageFiles) else ()
 
 
 @app.command()

@@ -95,6 +95,8 @@ class Catalogue:
     """What is known of each sample beside its labels, such as its sex; empty texts where it is not known."""
     blank: NDArray[np.uint8] | None = None
     """Of a multi-label problem, 1 where a label was left empty and counts as absent. [N, C]"""
+    groups: Sequence[str] = ()
+    """What each sample's patient or lesion is called, where somebody asked; empty texts where nobody is named."""
 
 
 def find_files(folder: Path, endings: tuple[str, ...]) -> dict[str, Path]:

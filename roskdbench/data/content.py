@@ -23,13 +23,15 @@ class Content:
     classes: tuple[str, ...] = ()
     attributes: str = ""
     """Differs where one of a sample's attributes does; empty where there are none."""
+    attribute_names: tuple[str, ...] = ()
     images: str = ""
     """The fingerprint of the decoded images, which the identity is made from beside the labels."""
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> "Content":
         """From a run's record."""
-        return cls(**{**facts, "classes": tuple(facts["classes"])})
+        names = {name: tuple(facts.get(name, ())) for name in ("classes", "attribute_names")}
+        return cls(**{**facts, **names})
 
 
 @dataclass(frozen=True)

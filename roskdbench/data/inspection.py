@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +56,22 @@ class Inspection:
     def groups(self, part: str) -> int:
         """How many patients or lesions a part has."""
         return len(np.unique(self.labels.groups[self.parts[part]]))
+
+    def other_labels(self) -> list[str]:
+        """How many labels of a noisy copy, and of a second set, differ; and of how many test samples the latter is."""
+        labels, lines = self.labels, []
+        if labels.noisy_targets is not None:
+            differ, known = _differing(labels.noisy_targets, labels.targets)
+            lines.append(f"noisy labels: {differ:,} of {known:,} differ ({differ / max(known, 1):.1%})")
+        if labels.corrected is not None:
+            differ, known = _differing(labels.corrected, labels.targets)
+            rows = self.parts["test"]
+            tested, test = int((labels.corrected[rows] >= 0).reshape(len(rows), -1).any(1).sum()), len(rows)
+            lines.append(
+                f"second labels: {differ:,} of {known:,} differ ({differ / max(known, 1):.1%}); "
+                f"{tested:,} of {test:,} test images have some"
+            )
+        return lines
 
     def warnings(self) -> list[str]:
         """What a user should know before a run."""
@@ -112,6 +129,12 @@ def inspected(
         tests = [fold(labels, folds, number, shares.validation, shares.seed).test for number in range(folds)]
         fewest = np.stack([labels.indicators[rows].sum(0, dtype=np.int64) for rows in tests]).min(0)
     return Inspection(labels, _by_name(parts), spec.grouped_by, blank, folds, fewest)
+
+
+def _differing(others: NDArray[Any], own: NDArray[Any]) -> tuple[int, int]:
+    """How many of the labels that are known differ, and how many are known."""
+    known = others >= 0  # neither -1 nor NaN
+    return int((others != own)[known].sum()), int(known.sum())
 
 
 def _by_name(split: Split) -> dict[str, NDArray[np.int64]]:

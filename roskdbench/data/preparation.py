@@ -54,7 +54,7 @@ def prepare(
     remark = " ".join(part for part in remarks if part)
     digest = attributes.digest if attributes.names else ""
     identity = _identity(images, labels)
-    return Content(identity, len(labels), remark, labels.classes, digest, images.fingerprint)
+    return Content(identity, len(labels), remark, labels.classes, digest, tuple(attributes.names), images.fingerprint)
 
 
 def locate(

@@ -6,6 +6,8 @@ airspace opacity is none of ChestX-ray14's findings, and CheXpert's lung lesion 
 
 from collections.abc import Mapping, Sequence
 
+from roskdbench.errors import UserError, nearest
+
 SYNONYMS = {
     # chest films: CheXpert and MIMIC-CXR-JPG, VinDr-CXR, PadChest against ChestX-ray14
     "pleural effusion": "effusion",
@@ -37,9 +39,15 @@ SYNONYMS = {
 def shared_classes(
     home: Sequence[str], away: Sequence[str], labels: Mapping[str, str] | None = None
 ) -> list[tuple[int, int]]:
-    """The places of classes that two problems share, in the order at home. `labels` names pairs beside the table."""
+    """The places of classes that two problems share, in the order at home. `labels` names pairs beside the table; a
+    UserError for a name in it that one of them does not have.
+    """
     place = {_name(label): number for number, label in enumerate(away)}
     given = labels or {}
+    for names, known, where in ((given, home, "at home"), (given.values(), away, "there")):
+        for name in names:
+            if _name(name) not in map(_name, known):
+                raise UserError(f"external: labels: there is no class '{name}' {where}; {nearest(name, known)}")
     found = []
     for number, label in enumerate(home):
         there = place.get(_name(given.get(label, label)))

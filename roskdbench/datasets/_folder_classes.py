@@ -43,9 +43,9 @@ def from_folders(spec: Folder, root: Path) -> Catalogue:
     if not spec.group:
         remarks.append(group_hint((), names))
     remark = " ".join(filter(None, remarks))
-    return Catalogue(
-        ImageFiles(names, [path for _, _, path in listed]), labels, spec.channels, spec.size, remark, attributes
-    )
+    images = ImageFiles(names, [path for _, _, path in listed])
+    named = groups if spec.group else ()
+    return Catalogue(images, labels, spec.channels, spec.size, remark, attributes, groups=named)
 
 
 def _listed(spec: Folder, root: Path) -> list[tuple[str, str, Path]]:

@@ -71,7 +71,16 @@ def from_table(spec: Folder, root: Path) -> Catalogue:
     blank = blank_cells(file, spec.labels) if spec.labels else None
     remarks += [*_cells(spec, file), remark, *not_understood, _hint(spec, file, found)]
     remark = " ".join(filter(None, remarks))
-    return Catalogue(ImageFiles(names, paths), labels, spec.channels, spec.size, remark, attributes, blank)
+    return Catalogue(
+        ImageFiles(names, paths),
+        labels,
+        spec.channels,
+        spec.size,
+        remark,
+        attributes,
+        blank,
+        groups if spec.group else (),
+    )
 
 
 def _rows(spec: Folder, root: Path) -> _Rows:

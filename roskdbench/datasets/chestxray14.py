@@ -99,7 +99,8 @@ class ChestXray14(RealProblem):
             corrected=corrected,
             parts=_parts(root, images.names, patients) if self.split == "official" else None,
         )
-        return Catalogue(images, labels, 1, self.size, f"{remark} {how}".strip(), attributes_of(file, rows))
+        said = f"{remark} {how}".strip()
+        return Catalogue(images, labels, 1, self.size, said, attributes_of(file, rows), groups=patients)
 
 
 def read_entries(path: Path) -> LabelFile:

@@ -123,7 +123,8 @@ class ChestXray14Radiologists(RealProblem):
         )
         tested = rows[parts[rows] == TEST]
         how = _explained(own[tested], answers[tested], len(file) - len(kept), len(readings))
-        return Catalogue(images, labels, 1, self.size, f"{remark} {how}".strip(), attributes_of(file, rows))
+        said = f"{remark} {how}".strip()
+        return Catalogue(images, labels, 1, self.size, said, attributes_of(file, rows), groups=patients)
 
 
 def _answer(found: bool) -> str:

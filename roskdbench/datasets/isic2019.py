@@ -87,9 +87,8 @@ class Isic2019(RealProblem):
             "age": [age_band(text) for text in metadata.get("age_approx", ())],
             "site": metadata.get("anatom_site_general", []),
         }
-        return Catalogue(
-            images, labels, 3, self.size, remark, {name: column for name, column in attributes.items() if column}
-        )
+        known_ones = {name: column for name, column in attributes.items() if column}
+        return Catalogue(images, labels, 3, self.size, remark, known_ones, groups=metadata["lesion_id"])
 
 
 def _read(path: Path) -> LabelFile:

@@ -3,6 +3,7 @@
 """
 
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -124,16 +125,17 @@ class PadChest(RealProblem):
         own = targets[rows].astype(np.uint8)
         if not own.any():
             raise UserError(f"{file.path}: no image that is taken has any of the {len(FINDINGS)} findings")
+        patients = [file[PATIENT][row] for row in rows]
         labels = Labels(
             task="multi-label",
             classes=tuple(FINDINGS),
             targets=own,
-            groups=numbered([file[PATIENT][row] for row in rows]),
+            groups=numbered(patients),
             corrected=None if self.corrected is None else _corrected(self.corrected, images.names, own),
         )
         depth = f"16-bit films are brought to 8 bits by window: {self.window}."
-        said = " ".join(part for part in (remark, absent, depth) if part)
-        return Catalogue(images, labels, 1, self.size, said, _attributes(file, rows))
+        said = " ".join(part for part in (remark, absent, depth, _on_other_names(file, rows)) if part)
+        return Catalogue(images, labels, 1, self.size, said, _attributes(file, rows), groups=patients)
 
     def _taken(self, file: LabelFile, targets: NDArray[np.int8]) -> tuple[NDArray[np.int64], str]:
         """The rows of the views and labellers that are asked for and that say something, and a remark on the others."""
@@ -186,6 +188,17 @@ def _names(text: str) -> frozenset[str] | None:
     if not LIST.fullmatch(text):
         return None
     return frozenset(name[1:-1].strip() for name in re.findall(_NAME, text))
+
+
+def _on_other_names(file: LabelFile, rows: NDArray[np.int64]) -> str:
+    """A remark on labels that no class takes, the most frequent first: PadChest has 174, a file may misspell."""
+    taken = {label for labels in FINDINGS.values() for label in labels} | SILENT | {"normal"}
+    count = Counter(name for row in rows for name in (_names(file[NAMES][row]) or frozenset()) - taken)
+    if not count:
+        return ""
+    first = sorted(count.items(), key=lambda each: (-each[1], each[0]))[:3]
+    most = ", ".join(f"{name} ({number:,})" for name, number in first)
+    return f"{len(count):,} other labels are of none of the classes, most often {most}."
 
 
 def _refuse_unknown(file: LabelFile, column: str, values: tuple[str, ...]) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from roskdbench.suite.protocol import Protocol
 
 FILE = "external.npz"
+SEEN = "seen-in-training"
 ENDS = ("", "-home", "-lost")
 
 
@@ -60,7 +61,7 @@ class External(Measure):
         import numpy as np
 
         from roskdbench.engine.prediction import logits_for
-        from roskdbench.measuring.elsewhere import kept_labels
+        from roskdbench.measuring.elsewhere import kept_labels, seen_before
         from roskdbench.measuring.ensemble import mean_binary_logits, mean_logits
 
         members = context.networks()
@@ -76,6 +77,9 @@ class External(Measure):
             arrays[f"{each.problem}/pairs"] = np.array(pairs)
             said = [logits_for(member, problem.images, samples, context.device) for member in members]
             arrays[f"{each.problem}/logits"] = said[0] if len(said) == 1 else together(np.stack(said))
+            learnt = np.concatenate([context.split["train"], context.split["validation"]])
+            seen = seen_before(context.problem.images, learnt, problem.images, samples)
+            arrays[f"{each.problem}/seen"] = np.array(seen)
             there = kept_labels(problem.labels.take(samples))
             arrays |= {f"{each.problem}/{name}": array for name, array in there.items()}
         np.savez(context.folder / FILE, allow_pickle=False, **arrays)
@@ -93,8 +97,11 @@ class External(Measure):
             found += values_of(away, facts)
             found += values_of(((f"{metric}{HOME}", *rest) for metric, *rest in home), facts)  # type: ignore[misc]
             found += values_of(lost_rows(home, away), facts)
-            shared, rows = len(kept[f"{each.problem}/pairs"]), len(kept[f"{each.problem}/targets"])
-            found.append(MetricValue("shared-classes", shared, rows, facts=facts))
+            shared, scored = len(kept[f"{each.problem}/pairs"]), len(_both(predictions, kept, each.problem)[1])
+            found.append(MetricValue("shared-classes", shared, scored, facts=facts))
+            if (seen := kept.get(f"{each.problem}/seen")) is not None:  # boards from before did not keep it
+                images = len(kept[f"{each.problem}/targets"])
+                found.append(MetricValue(SEEN, float(seen), images, facts=facts))
         return found
 
     def draws(self, predictions: Predictions, seed: int) -> Mapping[str, NDArray[np.floating[Any]]]:
@@ -152,17 +159,21 @@ class External(Measure):
     def notes(self, numbers: pandas.DataFrame) -> list[str]:
         """How many images and classes, and what was carried over."""
         shared = numbers[numbers["metric"] == "shared-classes"]
-        sizes = {
-            (
-                home,
-                name,
-            ): f"{home} on {name}: {int(rows['value'].iloc[0])} classes shared, {int(rows['n'].iloc[0]):,} images"
+        sizes = [
+            f"{home} on {name}: {int(rows['value'].iloc[0])} classes shared, {int(rows['n'].iloc[0]):,} images scored"
             for (home, name), rows in shared.groupby(["problem", "test_set"], sort=False)
-        }
+        ]
+        seen = numbers[(numbers["metric"] == SEEN) & (numbers["value"] > 0)]
+        leaks = [
+            f"{home} on {name}: {int(rows['value'].max()):,} of {int(rows['n'].iloc[0]):,} images there are images "
+            "that the model was trained or tuned on at home; its scores there are no test."
+            for (home, name), rows in seen.groupby(["problem", "test_set"], sort=False)
+        ]
         return [
-            f"Elsewhere: {'; '.join(sizes.values())}. Both sides are scored over the shared classes; thresholds were "
+            *leaks,
+            f"Elsewhere: {'; '.join(sizes)}. Both sides are scored over the shared classes; thresholds were "
             "chosen on validation at home. Intervals are drawn over the patients of each side; lost: home minus there "
-            "(of ECE, there minus home)."
+            "(of ECE, there minus home).",
         ]
 
 

@@ -46,6 +46,10 @@ class Groups(Measure):
     smallest: PositiveInt = 20
     """Patients (or lesions) that a group needs to be compared with others; smaller ones are shown and marked."""
 
+    def attributes_wanted(self) -> Sequence[str]:
+        """Those that it goes by."""
+        return self.by or ()
+
     def evaluate(self, predictions: Predictions) -> Iterable[MetricValue]:
         """Of each group, class by class and in the mean; of each attribute the worst group and the gap."""
         import numpy as np
@@ -111,11 +115,11 @@ class Groups(Measure):
     def condition_rows(self, numbers: pandas.DataFrame) -> Sequence[ConditionRow]:
         """Every group; then the worst of each attribute, and the gap."""
         found: list[ConditionRow] = []
-        small = set(numbers[(numbers["metric"] == "small") & (numbers["value"] == 1)]["group"])
+        small = _small(numbers)
         for name in dict.fromkeys(numbers["group"]):
             attribute, colon, _ = name.partition(": ")
             if colon:
-                found.append(ConditionRow(f"{name} (small)" if name in small else name, Facts(group=name)))
+                found.append(ConditionRow(f"{name} ({small[name]})" if name in small else name, Facts(group=name)))
             else:
                 found += [
                     ConditionRow(f"{attribute}: the worst", Facts(group=name), "-worst"),
@@ -127,14 +131,33 @@ class Groups(Measure):
         """What is compared, over which classes, and what intervals are."""
         classes = numbers[numbers["metric"] == "classes"]
         counts = {
-            (problem, group): int(rows["value"].min())
+            (problem, group): sorted(set(rows["value"].astype(int)))
             for (problem, group), rows in classes.groupby(["problem", "group"], sort=False)
         }
-        said = "; ".join(f"{group} on {problem}: {count}" for (problem, group), count in counts.items())
+        said = "; ".join(
+            f"{group} on {problem}: {' or '.join(map(str, count))}" for (problem, group), count in counts.items()
+        )
+        varying = [f"{group} on {problem}" for (problem, group), count in counts.items() if len(count) > 1]
+        unlike = (
+            f"Not over the same classes in every run, since test parts differ: {', '.join(varying)}. Their means over "
+            "runs are of unlike things; results.csv has each run, class by class."
+        )
         return [
+            *([unlike] * bool(varying)),
             "By group: the same thresholds for everybody; means over the classes that every group has (so many: "
             f"{said}). TPR: the share of positives that is found.",
             f"Small: fewer than {self.smallest} patients or lesions (images where nothing is known of these); shown, "
-            "and left out of worst and gap. Intervals are drawn over patients; which group is worst was seen in these "
-            "data, so that the interval of a gap among many groups leans away from zero.",
+            "and left out of worst and gap in runs where they are small. Intervals are drawn over patients; which "
+            "group is worst was seen in these data, so that the interval of a gap among many groups leans away from "
+            "zero.",
         ]
+
+
+def _small(numbers: pandas.DataFrame) -> dict[str, str]:
+    """What is said of groups that are small, in all runs or in some, whose test parts differ."""
+    found = {}
+    for name, rows in numbers[numbers["metric"] == "small"].groupby("group", sort=False):
+        runs = rows.groupby(["fold", "seed"])["value"].max()
+        if runs.any():
+            found[str(name)] = "small" if runs.all() else f"small in {int(runs.sum())} of {len(runs)} runs"
+    return found

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from roskdbench.data.decoding import digest
 from roskdbench.data.problem import Labels
 from roskdbench.measuring import ALL, Row
 from roskdbench.measuring.calibration import confidences, expected_error
@@ -29,6 +30,16 @@ def kept_labels(labels: Labels) -> dict[str, NDArray[Any]]:
     arrays = labels.arrays()
     arrays["groups"] = np.unique(labels.groups, return_inverse=True)[1].astype(np.int64)
     return {name: arrays[name] for name in KEPT if name in arrays}
+
+
+def seen_before(
+    home: NDArray[np.uint8], learnt: NDArray[np.int64], away: NDArray[np.uint8], tested: NDArray[np.int64]
+) -> int:
+    """How many of the images that are tested on elsewhere have the pixels of one that was learnt from at home."""
+    if home.shape[1:] != away.shape[1:]:
+        return 0
+    known = {digest(np.ascontiguousarray(home[row])) for row in learnt.tolist()}
+    return sum(digest(np.ascontiguousarray(away[row])) in known for row in tested.tolist())
 
 
 def at_home(predictions: Predictions, pairs: Pairs) -> Predictions:

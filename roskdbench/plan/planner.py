@@ -20,6 +20,8 @@ from roskdbench.plan.method_row import MethodRow
 from roskdbench.plan.shown import measures_of
 from roskdbench.plugins import Registry
 from roskdbench.suite import Experiment, MethodChoice, Suite
+from roskdbench.suite.measure import Measure
+from roskdbench.suite.problems import Dataset, DrawnDataset
 
 SUBSTITUTE = "baseline-i"
 MOST_CELLS = 200_000
@@ -114,9 +116,20 @@ def refuse_measures(name: str, suite: Suite, located: Mapping[str, Located]) -> 
     for problem, measure in product(experiment.problems or suite.problems, experiment.measures):
         declared = suite.problems[problem]
         known = located[problem].content.classes if problem in located else declared.known_classes
-        if declared.task and (objection := measure.objection(declared.task, known)):
+        objection = measure.objection(declared.task, known) if declared.task else None
+        if objection := objection or _lacks_attributes(measure, declared, located.get(problem)):
             keys = ("experiments", name, "measures")
             raise PlacedError(f"experiment '{name}', problem '{problem}': {objection}", keys)
+
+
+def _lacks_attributes(measure: Measure, declared: Dataset, located: Located | None) -> str | None:
+    """Which attribute that a measure goes by the data do not have, as far as that is known before they are read."""
+    wanted = measure.attributes_wanted()
+    known = located.content.attribute_names if located else ()
+    if wanted and isinstance(declared, DrawnDataset):
+        known = tuple(declared.attributes())
+    lacking = next((each for each in wanted if each not in known), None) if known else None
+    return f"{measure.name}: the data have no attribute '{lacking}'; {nearest(lacking, known)}" if lacking else None
 
 
 def _refuse_reference(name: str, experiment: Experiment, rows: list[MethodRow], registry: Registry) -> None:

@@ -29,13 +29,16 @@ def terminal_table(table: Table) -> RenderableType:
 
 
 def _with_sentences_below(table: Table) -> Table:
-    """A column of labels that are sentences has no room here: each is said once, in a note, after the row's first."""
+    """A column of labels that are sentences has no room here: each is said once, in a note, after the row's first. They
+    stay where rows would not be told apart without them.
+    """
     long = [
         place for place in range(1, len(table.labels)) if any(len(labels[place]) > LONG for labels, _ in table.rows)
     ]
-    if not long:
+    said = {(labels[0], ", ".join(labels[place] for place in long)) for labels, _ in table.rows}
+    sentences = dict(sorted(said))
+    if not long or len(sentences) < len(said):
         return table
-    sentences = {labels[0]: ", ".join(labels[place] for place in long) for labels, _ in table.rows}
     kept = [place for place in range(len(table.labels)) if place not in long]
     return replace(
         table,
@@ -59,7 +62,7 @@ def _grids(table: Table, problem: str) -> Iterator[Grid]:
     shown = {number: (table.columns[number].source or table.columns[number].heading[:letters]) for number in chosen}
     widths = {number: max(len(shown[number]), *(len(cells[number]) for _, cells in rows), 0) + 1 for number in chosen}
     labelled = sum(
-        max(LABEL if label == "method" else 4, *(len(labels[place]) for labels, _ in rows), 0) + 1
+        max(LABEL if label == "method" else 4, *(min(LONG, len(labels[place])) for labels, _ in rows), 0) + 1
         for place, label in enumerate(table.labels)
     )
     while chosen:
@@ -74,7 +77,7 @@ def _grids(table: Table, problem: str) -> Iterator[Grid]:
             header_style="bold underline",
         )
         for label in table.labels:
-            grid.add_column(label, min_width=LABEL if label == "method" else 4)
+            grid.add_column(label, min_width=LABEL if label == "method" else 4, max_width=LONG, overflow="fold")
         for number in part:
             style = "dim" if table.columns[number].source else ""
             grid.add_column(Text(shown[number]), justify="right", style=style, no_wrap=True)

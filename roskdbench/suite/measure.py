@@ -207,6 +207,10 @@ class Measure(Plugged):
         """Of each metric that is a check, what is to be said of a row where it is below 1."""
         return {}
 
+    def attributes_wanted(self) -> Sequence[str]:
+        """Attributes of samples that it cannot be taken without, such as sex."""
+        return ()
+
     def objection(self, task: Task, classes: Sequence[str]) -> str | None:
         """Why it cannot be taken on a problem of this task with these classes (none where they are not known yet), or
         None.

@@ -5,9 +5,14 @@ from dataclasses import replace
 from roskdbench.report.comparison_source import ComparisonSource
 from roskdbench.report.evidence import Key
 from roskdbench.report.layout import Condition, Layout, layout_of, number_of, text_of
-from roskdbench.report.table import Table, TableColumn, Value, Word
+from roskdbench.report.table import Estimate, Table, TableColumn, Value, Word
 from roskdbench.results import Results
 from roskdbench.suite.measure import Column, ConditionRow
+
+INTERVALS = (
+    "In brackets: 95 % intervals, of the patients or lesions drawn again and, from three runs on, of the runs, too; "
+    "behind ±: the standard deviation over runs."
+)
 
 
 def condition_tables(results: Results, experiment: str, source: ComparisonSource | None = None) -> list[Table]:
@@ -37,6 +42,8 @@ def _table(layout: Layout, measure: str) -> Table:
             ]
             table.rows.append(([*map(text_of, key), label], cells))
     table.notes = declared.notes(numbers) if len(numbers) else []
+    if any(isinstance(cell, Estimate) and cell.low is not None for _, cells in table.rows for cell in cells):
+        table.notes.insert(0, INTERVALS)
     return table
 
 
@@ -58,5 +65,5 @@ def _cell(layout: Layout, measure: str, place: Key, column: Column, row: Conditi
         return Word(f"{number.mean:,.0f}")
     if runs and number and column.drawn:
         found = layout.evidence.interval(place, runs, layout.source(metric, measure, row.facts))
-        return number if found is None else replace(number, low=found[0], high=found[1])
+        return number if found is None else replace(number, spread=None, low=found[0], high=found[1])
     return number
