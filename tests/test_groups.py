@@ -8,7 +8,7 @@ import pytest
 from conftest import TINY, command
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import f1_score, recall_score, roc_auc_score
+from sklearn.metrics import average_precision_score, cohen_kappa_score, f1_score, recall_score, roc_auc_score
 
 from roskdbench.data.attributes import Attributes, age_band
 from roskdbench.data.problem import Labels
@@ -16,6 +16,7 @@ from roskdbench.errors import UserError
 from roskdbench.measures.groups import Groups
 from roskdbench.measuring import tested as parts
 from roskdbench.measuring.predictions import Predictions
+from roskdbench.plugins import bundled_registry
 from roskdbench.statistics.bootstrap import weights_of_groups
 from roskdbench.statistics.group_draws import group_draws
 
@@ -269,3 +270,50 @@ def test_groups_that_are_small_in_some_runs_and_classes_that_vary_are_said():
     assert "age on p: 2 or 3" in notes[1]
     alike = frame.assign(value=frame["value"].where(frame["metric"] != "classes", 2.0))
     assert "age on p: 2)" in Groups().notes(alike)[0]
+
+
+@pytest.mark.parametrize("task", ["single-label", "multi-label"])
+def test_further_metrics_by_group_are_those_of_its_samples_alone(task):
+    names = ["specificity", "average-precision", "mcc", "kappa"]
+    measure = Groups.model_validate({"by": ["sex"], "metrics": names}, context={"registry": bundled_registry()})
+    predictions = predicted(task)[0]
+    found = {(value.facts.group, value.metric, value.label): value.value for value in measure.evaluate(predictions)}
+    for sex, rows in predictions.tested.attributes.members("sex").items():
+        truth, decided = predictions.truth[rows], predictions.decisions[rows]
+        for c, name in enumerate(predictions.classes):
+            own = (truth[:, c], decided[:, c])
+            wanted = {
+                "specificity": recall_score(*own, pos_label=0),
+                "average-precision": average_precision_score(truth[:, c], predictions.probabilities[rows, c]),
+            }
+            for metric, value in wanted.items():
+                assert found[f"sex: {sex}", metric, name] == pytest.approx(value), metric
+        mean = np.mean([found[f"sex: {sex}", "specificity", name] for name in predictions.classes])
+        assert found[f"sex: {sex}", "specificity", ""] == pytest.approx(mean)
+        if task == "single-label":
+            wanted = cohen_kappa_score(truth.argmax(1), decided.argmax(1))
+            assert found[f"sex: {sex}", "kappa", ""] == pytest.approx(wanted)
+    gap = abs(found["sex: female", "specificity", ""] - found["sex: male", "specificity", ""])
+    assert found["sex", "specificity-gap", ""] == pytest.approx(gap)
+
+
+def test_draws_of_further_metrics_are_those_of_the_groups_patients_drawn_again():
+    measure = Groups.model_validate(
+        {"by": ["sex"], "metrics": ["specificity"]}, context={"registry": bundled_registry()}
+    )
+    predictions, seed = predicted("multi-label")[0], 5
+    drawn = measure.draws(predictions, seed)
+    _, clusters = np.unique(predictions.groups, return_inverse=True)
+    first = next(iter(weights_of_groups(int(clusters.max()) + 1, 2000, seed, len(predictions))))
+    rows = np.flatnonzero(predictions.tested.attributes.members("sex")["female"])
+    for draw in (0, 3):
+        again = np.repeat(rows, first[draw][clusters[rows]].astype(int))
+        truth, decided = predictions.truth[again], predictions.decisions[again]
+        wanted = np.mean([recall_score(truth[:, c], decided[:, c], pos_label=0) for c in range(truth.shape[1])])
+        assert drawn["specificity@sex: female"][draw] == pytest.approx(wanted, abs=1e-6)
+    assert {"specificity-gap@sex", "specificity-worst@sex", "auc@sex: male"} <= drawn.keys()
+
+
+def test_a_metric_that_nobody_knows_is_refused():
+    with pytest.raises(UserError, match="specificty"):
+        Groups.model_validate({"metrics": ["specificty"]}, context={"registry": bundled_registry()})

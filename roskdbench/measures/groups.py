@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, PrivateAttr, ValidationInfo, model_validator
 
 from roskdbench.errors import UserError, nearest
 from roskdbench.plugins import register
+from roskdbench.source import code_of
 from roskdbench.suite.measure import Column, ConditionRow, Measure, Reads
+from roskdbench.suite.plugged import registry_of
+from roskdbench.suite.problems import Task
 from roskdbench.values import Facts, MetricValue
 
 if TYPE_CHECKING:
@@ -43,8 +47,23 @@ class Groups(Measure):
 
     by: Annotated[list[str], Field(min_length=1)] | None = None
     """The attributes, such as [sex, age]; all that the data have if left out."""
+    metrics: list[str] = []
+    """Metrics to have by group besides AUC, F1, TPR and ECE, such as specificity or sensitivity@spec95."""
     smallest: PositiveInt = 20
     """Patients (or lesions) that a group needs to be compared with others; smaller ones are shown and marked."""
+    _statistics: list[Column] = PrivateAttr(default_factory=list)
+    _further: list[Column] = PrivateAttr(default_factory=list)
+    """As its tables have them: their draws are this measure's own."""
+
+    @model_validator(mode="after")
+    def _metrics_are_known(self, info: ValidationInfo) -> Groups:
+        found = [registry_of(info).find("metric", each).thing for each in self.metrics]
+        twice = [each for each in self.metrics if self.metrics.count(each) > 1]
+        if twice:
+            raise ValueError(f"metrics names '{twice[0]}' twice")
+        self._further = [replace(each, has_draws=each.resampled, statistic=None) for each in found]
+        self._statistics = found
+        return self
 
     def attributes_wanted(self) -> Sequence[str]:
         """Those that it goes by."""
@@ -57,6 +76,7 @@ class Groups(Measure):
         from roskdbench.measuring.groups import PATIENTS, common_classes, comparisons, mean_over, values_in
 
         found: list[MetricValue] = []
+        further = self._on(predictions.task)
         for attribute, groups in self._groups(predictions).items():
             classes = common_classes(predictions, groups)
             means: dict[str, dict[str, float | None]] = {}
@@ -64,18 +84,18 @@ class Groups(Measure):
                 facts, count = Facts(group=group.name), int(group.members.sum())
                 found.append(MetricValue(PATIENTS, group.patients, count, facts=facts))
                 found.append(MetricValue("small", float(group.small), count, facts=facts))
-                values = values_in(predictions, group.members)
+                values = values_in(predictions, group.members, further)
                 means[group.name] = {metric: mean_over(each, classes) for metric, each in values.items()}
                 positives = predictions.truth[group.members].sum(0)
                 for metric, each in values.items():
                     found.append(MetricValue(metric, means[group.name][metric], count, facts=facts))
-                    if metric != "ece":
+                    if len(each) == len(predictions.classes) and metric != "ece":
                         for label, value, number in zip(predictions.classes, each, positives, strict=True):
                             known = None if np.isnan(value) else float(value)
                             found.append(MetricValue(metric, known, int(number), label, facts))
             facts, count = Facts(group=attribute), len(predictions)
             found.append(MetricValue("classes", int(classes.sum()), count, facts=facts))
-            for metric, worst, best, low, high in comparisons(means, groups):
+            for metric, worst, best, low, high in comparisons(means, groups, further):
                 found.append(MetricValue(f"{metric}-worst", low, count, facts=facts))
                 found.append(MetricValue(f"{metric}-gap", abs(high - low), count, facts=facts))
                 found += [
@@ -92,7 +112,14 @@ class Groups(Measure):
         """Of each group's means, the worst's and the gaps."""
         from roskdbench.statistics.group_draws import group_draws
 
-        return group_draws(predictions, self._groups(predictions), seed)
+        return group_draws(predictions, self._groups(predictions), seed, further=self._on(predictions.task))
+
+    def _on(self, task: Task) -> list[Column]:
+        """Its further metrics; for one label those that are of all classes at once, where there is such a form."""
+        return [
+            replace(each, statistic=each.whole, over="samples") if each.whole and task == "single-label" else each
+            for each in self._statistics
+        ]
 
     def _groups(self, predictions: Predictions) -> dict[str, list[Group]]:
         from roskdbench.measuring.groups import groups_of
@@ -106,11 +133,23 @@ class Groups(Measure):
 
     def stored_names(self, protocol: Protocol) -> dict[str, list[str]]:
         """Also of the worst group, and of gaps."""
-        return {f"{each.metric}{end}": [f"{each.metric}{end}"] for each in self.columns for end in SUFFIXES}
+        shown = [*self.columns, *self._further]
+        return {f"{each.metric}{end}": [f"{each.metric}{end}"] for each in shown for end in SUFFIXES}
+
+    def mentioned(self) -> set[tuple[str, str]]:
+        """Itself and its metrics."""
+        return super().mentioned() | {("metric", each) for each in self.metrics}
+
+    def code(self) -> dict[str, str]:
+        """That of its metrics, too."""
+        found = super().code()
+        for column in self._statistics:
+            found |= code_of(column.statistic)
+        return found
 
     def table_columns(self, protocol: Protocol, shown: Sequence[str]) -> Sequence[Column]:
         """Those of its own table."""
-        return self.columns
+        return [*self.columns, *self._further]
 
     def condition_rows(self, numbers: pandas.DataFrame) -> Sequence[ConditionRow]:
         """Every group; then the worst of each attribute, and the gap."""

@@ -4,8 +4,9 @@ Decisions are made by the same thresholds for everybody. Groups are compared ove
 where no woman has a finding, nothing is known of how well it is found in women.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from roskdbench.measuring.calibration import confidences, expected_error
 from roskdbench.measuring.predictions import Predictions
 from roskdbench.measuring.scores import auc, chances, precision_recall_f1
+from roskdbench.suite.measure import Column
 
 GAP, WORST, PATIENTS = "-gap", "-worst", "patients"
 HIGHER_IS_BETTER = {"auc": True, "f1": True, "recall": True, "ece": False}
@@ -65,8 +67,8 @@ def common_classes(predictions: Predictions, groups: list[Group]) -> NDArray[np.
     return found
 
 
-def values_in(predictions: Predictions, members: NDArray[np.bool_]) -> Values:
-    """The metrics of some samples, class by class."""
+def values_in(predictions: Predictions, members: NDArray[np.bool_], further: Sequence[Column] = ()) -> Values:
+    """The metrics of some samples, class by class, and further ones that are statistics."""
     truth, known = predictions.truth[members], predictions.known[members]
     decided = predictions.decisions[members] & known
     _, recall, f1 = precision_recall_f1((truth & decided).sum(0), truth.sum(0), decided.sum(0))
@@ -83,7 +85,31 @@ def values_in(predictions: Predictions, members: NDArray[np.bool_]) -> Values:
         "f1": np.where(absent, np.nan, f1),
         "recall": np.where(absent, np.nan, recall),
         "ece": np.array([expected_error(confidence, right) if len(confidence) else np.nan]),
+        **{column.metric: np.array(list(_of_statistic(predictions, members, column))) for column in further},
     }
+
+
+def _of_statistic(predictions: Predictions, members: NDArray[np.bool_], column: Column) -> Iterator[float]:
+    """Of each class, or of everything at once."""
+    for truth, probabilities, decisions, rows in arrays_of(predictions, members, column):
+        value = column.statistic(truth, probabilities, decisions) if column.statistic and len(rows) else None
+        yield np.nan if value is None else float(value)
+
+
+def arrays_of(
+    predictions: Predictions, members: NDArray[np.bool_], column: Column
+) -> Iterator[tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[np.intp]]]:
+    """Truth, probabilities and decisions that a statistic takes, of each class or of everything, and of which samples:
+    none where no threshold is known.
+    """
+    if column.over == "samples":
+        rows = np.flatnonzero(members)
+        yield predictions.truth[rows], predictions.probabilities[rows], predictions.decisions[rows], rows
+        return
+    for c, given in enumerate(predictions.decided(column)):
+        rows = np.flatnonzero(members & predictions.known[:, c] & (given is not None))
+        decided = predictions.decisions[rows, c] if given is None else given[rows]
+        yield predictions.truth[rows, c], predictions.probabilities[rows, c], decided, rows
 
 
 def mean_over(values: NDArray[np.float64], classes: NDArray[np.bool_]) -> float | None:
@@ -103,10 +129,11 @@ def extremes(values: Mapping[str, float | None], higher_is_better: bool) -> tupl
 
 
 def comparisons(
-    means: Mapping[str, Mapping[str, float | None]], groups: list[Group]
+    means: Mapping[str, Mapping[str, float | None]], groups: list[Group], further: Sequence[Column] = ()
 ) -> Iterator[tuple[str, str, str, float, float]]:
     """Of each metric the worst and the best of the groups that are not small: metric, their names, their values."""
-    for metric, higher_is_better in HIGHER_IS_BETTER.items():
+    directions = {each.metric: each.higher_is_better for each in further if each.higher_is_better is not None}
+    for metric, higher_is_better in {**HIGHER_IS_BETTER, **directions}.items():
         candidates = {group.name: means[group.name][metric] for group in groups if not group.small}
         found = extremes(candidates, higher_is_better)
         if found is not None:

@@ -126,22 +126,22 @@ def _drawn_values(
     assert column.statistic is not None
     everything = (predictions.truth, predictions.probabilities, predictions.decisions)
     if column.over == "samples":
-        yield column.metric, _of_draws(column.statistic, everything, drawn)
+        yield column.metric, draws_of_statistic(column.statistic, everything, drawn)
         return
     values = np.full((len(drawn), len(predictions.classes)), np.nan)
     for c, (name, given) in enumerate(zip(predictions.classes, decided, strict=True)):
         rows = predictions.known[:, c]
         if given is not None and rows.any():
             arrays = (predictions.truth[rows, c], predictions.probabilities[rows, c], given[rows])
-            values[:, c] = _of_draws(column.statistic, arrays, drawn if rows.all() else drawn[:, rows])
+            values[:, c] = draws_of_statistic(column.statistic, arrays, drawn if rows.all() else drawn[:, rows])
         yield key(column.metric, name), values[:, c]
     if column.whole is not None and predictions.task == "single-label":
-        yield column.metric, _of_draws(column.whole, everything, drawn)
+        yield column.metric, draws_of_statistic(column.whole, everything, drawn)
     else:
         yield column.metric, mean_of_defined(values)
 
 
-def _of_draws(
+def draws_of_statistic(
     statistic: Statistic, arrays: tuple[NDArray[Any], NDArray[Any], NDArray[Any]], drawn: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Of each draw, from truth, probabilities and decisions of all samples. [b]"""

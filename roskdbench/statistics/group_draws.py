@@ -2,15 +2,18 @@
 what two groups differ by is drawn, too.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from roskdbench.measuring.groups import GAP, WORST, Group, common_classes, comparisons, mean_over, values_in
+from roskdbench.measuring.groups import GAP, WORST, Group, arrays_of, common_classes, comparisons, mean_over, values_in
 from roskdbench.measuring.predictions import Predictions
 from roskdbench.measuring.scores import chances, precision_recall_f1
-from roskdbench.statistics.bootstrap import Draws, auc_draws, mean_of_defined, weights_of_groups
+from roskdbench.statistics.bootstrap import Draws, auc_draws, draws_of_statistic, mean_of_defined, weights_of_groups
 from roskdbench.statistics.intervals import DRAWS
+from roskdbench.suite.measure import Column
 
 
 def draw_name(metric: str, group: str) -> str:
@@ -18,7 +21,13 @@ def draw_name(metric: str, group: str) -> str:
     return f"{metric}@{group}"
 
 
-def group_draws(predictions: Predictions, groups: dict[str, list[Group]], seed: int, draws: int = DRAWS) -> Draws:
+def group_draws(
+    predictions: Predictions,
+    groups: dict[str, list[Group]],
+    seed: int,
+    draws: int = DRAWS,
+    further: Sequence[Column] = (),
+) -> Draws:
     """The mean over the classes in common, in each group; the worst group's, and its distance from the best one's.
     Which groups these are is decided once, on the test part as it is. Calibration errors are not drawn: of samples
     drawn again they are larger than of the samples themselves.
@@ -30,20 +39,21 @@ def group_draws(predictions: Predictions, groups: dict[str, list[Group]], seed: 
         parts: dict[str, list[Draws]] = {group.name: [] for group in members}
         for weights in weights_of_groups(int(clusters.max()) + 1, draws, seed, len(predictions)):
             for group in members:
-                parts[group.name].append(_drawn(predictions, group, classes, clusters, weights))
+                parts[group.name].append(_drawn(predictions, group, classes, clusters, weights, further))
         drawn = {
             name: {metric: np.concatenate([each[metric] for each in chunks]) for metric in chunks[0]}
             for name, chunks in parts.items()
         }
         means = {
             group.name: {
-                metric: mean_over(values, classes) for metric, values in values_in(predictions, group.members).items()
+                metric: mean_over(values, classes)
+                for metric, values in values_in(predictions, group.members, further).items()
             }
             for group in members
         }
         for name, metrics in drawn.items():
             found |= {draw_name(metric, name): values for metric, values in metrics.items()}
-        for metric, worst, best, *_ in comparisons(means, members):
+        for metric, worst, best, *_ in comparisons(means, members, further):
             if metric not in drawn[worst]:
                 continue
             found[draw_name(f"{metric}{WORST}", attribute)] = drawn[worst][metric]
@@ -57,6 +67,7 @@ def _drawn(
     classes: NDArray[np.bool_],
     clusters: NDArray[np.intp],
     weights: NDArray[np.float32],
+    further: Sequence[Column],
 ) -> Draws:
     """Draws of a group's metrics: its samples, weighed as their patients are."""
     rows = np.flatnonzero(group.members)
@@ -74,4 +85,28 @@ def _drawn(
         "auc": mean_of_defined(areas[:, classes]),
         "f1": mean_of_defined(np.where(wanted > 0, f1, np.nan)[:, classes]),
         "recall": mean_of_defined(np.where(wanted > 0, recall, np.nan)[:, classes]),
+        **{
+            column.metric: _drawn_statistic(predictions, group, classes, clusters, weights, column)
+            for column in further
+            if column.resampled
+        },
     }
+
+
+def _drawn_statistic(
+    predictions: Predictions,
+    group: Group,
+    classes: NDArray[np.bool_],
+    clusters: NDArray[np.intp],
+    weights: NDArray[np.float32],
+    column: Column,
+) -> NDArray[np.float64]:
+    """Draws of a metric that is a statistic: of everything at once, or its mean over classes."""
+    assert column.statistic is not None
+    values = [
+        draws_of_statistic(column.statistic, (truth, said, decided), weights[:, clusters[rows]].astype(np.float64))
+        if len(rows)
+        else np.full(len(weights), np.nan)
+        for truth, said, decided, rows in arrays_of(predictions, group.members, column)
+    ]
+    return values[0] if column.over == "samples" else mean_of_defined(np.stack(values, 1)[:, classes])
