@@ -83,7 +83,8 @@ class ComputeConfig:
         logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it warns where there is no GPU
         _keep_kernels_apart()
         inductor_settings.compile_threads = 1  # no processes that would outlive this one
-        inductor_settings.deterministic = True
+        if hasattr(inductor_settings, "deterministic"):  # torch 2.9 has no such switch
+            inductor_settings.deterministic = True
         torch.compiler.reset()  # after so many networks of one process the next would not be compiled
         return torch.compile(forward, dynamic=False)
 
