@@ -47,7 +47,7 @@ def check(
     for name, spec in declared.problems.items():
         if isinstance(spec, DrawnDataset):
             drawn = spec.draw()
-            _show(declared, name, drawn.labels, "drawn", [], drawn.images, [])
+            _show(declared, name, drawn.labels, "drawn", [], drawn.images, [], attributes=spec.attributes())
             continue
         assert isinstance(spec, RealProblem)
         listed = catalogue(name, spec, roots[name])

@@ -13,6 +13,7 @@ from roskdbench.data.attributes import FILE as ATTRIBUTES
 from roskdbench.data.attributes import Attributes
 from roskdbench.data.problem import Labels, Problem
 from roskdbench.fingerprint import canonical_json, seed_for
+from roskdbench.history import History, history_in
 from roskdbench.jobs.context import JobContext
 from roskdbench.suite.measure import Measure
 from roskdbench.values import CORRECTED, as_blocks
@@ -124,10 +125,9 @@ class MeasureContext:
             return [self.network()]
         return [trained(member, "last", self.job.registry) for member in self.job.numbered("member")]
 
-    def history(self) -> dict[str, list[Any]]:
+    def history(self) -> History:
         """What was noted after each epoch of the model's training."""
-        found: dict[str, list[Any]] = self.job.inputs["model"].json("history.json")
-        return found
+        return history_in(self.job.inputs["model"].file("history.json"))
 
     @property
     def has_teachers(self) -> bool:

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from roskdbench.foreign import weights_head
 
@@ -23,8 +22,7 @@ def write_draws(folder: Path, drawn: Mapping[str, NDArray[Any]]) -> None:
 def read_draws(path: Path) -> dict[str, NDArray[Any]]:
     """The draws of each metric; a UserError, ValueError, TypeError or KeyError for a file that has none."""
     names = json.loads(weights_head(path)["metrics"])
-    with safe_open(path, framework="numpy") as file:
-        draws = file.get_tensor("draws") if "draws" in file.keys() else np.empty(0)  # noqa: SIM118
+    draws = load_file(path)["draws"]
     if draws.ndim != 2 or draws.dtype.kind != "f" or not all(isinstance(name, str) for name in names):
         raise ValueError("it holds no draws")
     return dict(zip(names, draws, strict=True))

@@ -3,6 +3,7 @@ what two groups differ by is drawn, too.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +39,9 @@ def group_draws(
         classes = common_classes(predictions, members)
         parts: dict[str, list[Draws]] = {group.name: [] for group in members}
         for weights in weights_of_groups(int(clusters.max()) + 1, draws, seed, len(predictions)):
+            again = _DrawnAgain(predictions, classes, clusters, weights)
             for group in members:
-                parts[group.name].append(_drawn(predictions, group, classes, clusters, weights, further))
+                parts[group.name].append(again.metrics(group, further))
         drawn = {
             name: {metric: np.concatenate([each[metric] for each in chunks]) for metric in chunks[0]}
             for name, chunks in parts.items()
@@ -61,52 +63,48 @@ def group_draws(
     return {name: values.astype(np.float32) for name, values in found.items()}
 
 
-def _drawn(
-    predictions: Predictions,
-    group: Group,
-    classes: NDArray[np.bool_],
-    clusters: NDArray[np.intp],
-    weights: NDArray[np.float32],
-    further: Sequence[Column],
-) -> Draws:
-    """Draws of a group's metrics: its samples, weighed as their patients are."""
-    rows = np.flatnonzero(group.members)
-    truth, known = predictions.truth[rows], predictions.known[rows]
-    decided = predictions.decisions[rows] & known
-    member = sparse.csr_matrix(
-        (np.ones(len(rows), np.float32), (clusters[rows], np.arange(len(rows)))), (weights.shape[1], len(rows))
-    )
-    counts = np.concatenate([truth & decided, truth, decided], axis=1).astype(np.float32)
-    hits, wanted, given = np.split(weights @ (member @ counts), 3, axis=1)
-    _, recall, f1 = precision_recall_f1(hits, wanted, given)
-    logits = predictions.logits["test"][rows]
-    areas = auc_draws(truth, chances(predictions.task, logits), known, weights[:, clusters[rows]])
-    return {
-        "auc": mean_of_defined(areas[:, classes]),
-        "f1": mean_of_defined(np.where(wanted > 0, f1, np.nan)[:, classes]),
-        "recall": mean_of_defined(np.where(wanted > 0, recall, np.nan)[:, classes]),
-        **{
-            column.metric: _drawn_statistic(predictions, group, classes, clusters, weights, column)
-            for column in further
-            if column.resampled
-        },
-    }
+@dataclass(frozen=True)
+class _DrawnAgain:
+    """Some draws of a test part's patients: how often each is in each draw [b, patients], whose each sample is, and
+    over which classes means are taken.
+    """
 
+    predictions: Predictions
+    classes: NDArray[np.bool_]
+    clusters: NDArray[np.intp]
+    weights: NDArray[np.float32]
 
-def _drawn_statistic(
-    predictions: Predictions,
-    group: Group,
-    classes: NDArray[np.bool_],
-    clusters: NDArray[np.intp],
-    weights: NDArray[np.float32],
-    column: Column,
-) -> NDArray[np.float64]:
-    """Draws of a metric that is a statistic: of everything at once, or its mean over classes."""
-    assert column.statistic is not None
-    values = [
-        draws_of_statistic(column.statistic, (truth, said, decided), weights[:, clusters[rows]].astype(np.float64))
-        if len(rows)
-        else np.full(len(weights), np.nan)
-        for truth, said, decided, rows in arrays_of(predictions, group.members, column)
-    ]
-    return values[0] if column.over == "samples" else mean_of_defined(np.stack(values, 1)[:, classes])
+    def metrics(self, group: Group, further: Sequence[Column]) -> Draws:
+        """Draws of a group's metrics: its samples, weighed as their patients are."""
+        predictions, classes = self.predictions, self.classes
+        rows = np.flatnonzero(group.members)
+        truth, known = predictions.truth[rows], predictions.known[rows]
+        decided = predictions.decisions[rows] & known
+        member = sparse.csr_matrix(
+            (np.ones(len(rows), np.float32), (self.clusters[rows], np.arange(len(rows)))),
+            (self.weights.shape[1], len(rows)),
+        )
+        counts = np.concatenate([truth & decided, truth, decided], axis=1).astype(np.float32)
+        hits, wanted, given = np.split(self.weights @ (member @ counts), 3, axis=1)
+        _, recall, f1 = precision_recall_f1(hits, wanted, given)
+        ranked = chances(predictions.task, predictions.logits["test"][rows])
+        areas = auc_draws(truth, ranked, known, self.weights[:, self.clusters[rows]])
+        return {
+            "auc": mean_of_defined(areas[:, classes]),
+            "f1": mean_of_defined(np.where(wanted > 0, f1, np.nan)[:, classes]),
+            "recall": mean_of_defined(np.where(wanted > 0, recall, np.nan)[:, classes]),
+            **{column.metric: self._statistic(group, column) for column in further if column.resampled},
+        }
+
+    def _statistic(self, group: Group, column: Column) -> NDArray[np.float64]:
+        """Draws of a metric that is a statistic: of everything at once, or its mean over classes."""
+        assert column.statistic is not None
+        values = [
+            draws_of_statistic(
+                column.statistic, (truth, said, decided), self.weights[:, self.clusters[rows]].astype(np.float64)
+            )
+            if len(rows)
+            else np.full(len(self.weights), np.nan)
+            for truth, said, decided, rows in arrays_of(self.predictions, group.members, column)
+        ]
+        return values[0] if column.over == "samples" else mean_of_defined(np.stack(values, 1)[:, self.classes])
