@@ -43,7 +43,7 @@ class AttentionTransfer(Method):
         precision = batch.student_logits.dtype
         pairs = zip(reversed(batch.maps), reversed(answer.maps), strict=False)
         apart = [difference(ours.to(precision), theirs.to(precision)) for ours, theirs in pairs]
-        return batch.hard_loss() + self.attention_weight * sum(apart)
+        return batch.hard_loss() + self.attention_weight * batch.hard_parts * sum(apart)
 
 
 def difference(student: Tensor, teacher: Tensor) -> Tensor:

@@ -74,7 +74,7 @@ class CAMKD(Method):
         """The labels' loss, and the weighted teachers' from predictions and maps."""
         scale = self.soft_weight * self.soft_loss.divisor(self.temperature) ** 2
         soft = self.matching.divergence(batch, self.temperature)
-        hints = (batch.weights * self.hint_errors(batch)).sum(0).mean()
+        hints = batch.hard_parts * (batch.weights * self.hint_errors(batch)).sum(0).mean()
         return batch.hard_loss() + (scale * soft + self.hint_weight * hints) / len(batch.teacher_logits)
 
     def hint_errors(self, batch: Batch) -> torch.Tensor:

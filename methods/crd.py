@@ -80,7 +80,7 @@ class CRD(Method):
         others = state.labels != state.labels[batch.positions][:, None]  # [B, n]
         both = ((student, state.student, state.teacher), (teacher, state.teacher, state.student))
         contrast = sum(self._contrast(vectors, side, other.memory, others, batch) for vectors, side, other in both)
-        return batch.hard_loss() + self.contrast_weight * contrast
+        return batch.hard_loss() + self.contrast_weight * batch.hard_parts * contrast
 
     def _contrast(self, vectors: Tensor, side: Any, memory: Tensor, others: Tensor, batch: Batch) -> Tensor:
         import torch

@@ -43,7 +43,8 @@ class DIST(Method):
         single = batch.task == "single-label"
         student, teacher = (each.softmax(-1) if single else each.sigmoid() for each in logits)
         inter, intra = ((1 - correlation(student, teacher, over)).mean() for over in (-1, -2))
-        return batch.hard_loss() + self.temperature**2 * (self.inter_weight * inter + self.intra_weight * intra)
+        apart = self.inter_weight * inter + self.intra_weight * intra
+        return batch.hard_loss() + self.temperature**2 * batch.hard_parts * apart
 
 
 def correlation(one: Tensor, other: Tensor, over: int) -> Tensor:

@@ -8,7 +8,7 @@ and t is brought up to date before it is compared with. beta = .7 and lambda = 3
 noise; they have no second network here (that would be ELR+).
 
 What is adaptation: several findings are Bernoulli variables, each with a memory of presence and one of absence; the
-second term is the mean over the findings that are known, as nothing pulls at the others.
+second term is taken together as CE is, over the findings that are known, as nothing pulls at the others.
 """
 
 from __future__ import annotations
@@ -50,8 +50,9 @@ class EarlyLearningRegularisation(Method):
 
         agreement = (self.renewed(batch) * self.probabilities(batch)).sum(-1)
         pull = torch.log(1 - agreement)
-        known = torch.ones_like(pull) if batch.task == "single-label" else ~batch.label_shares.isnan()
-        return batch.hard_loss() + self.strength * ((pull * known).sum(-1) / known.sum(-1).clamp(min=1)).mean()
+        several = batch.task == "multi-label"
+        each = batch.over_findings(pull, ~batch.label_shares.isnan()) if several else pull[:, 0]
+        return batch.hard_loss() + self.strength * each.mean()
 
     def after_step(self, batch: Batch) -> None:
         """Keep the memory that the step was compared with."""

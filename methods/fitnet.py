@@ -61,4 +61,5 @@ class FitNet(Method):
         size = smaller_size(student, teacher)
         assert batch.state is not None
         found = batch.state(resized(student, size))
-        return batch.hard_loss() + self.hint_weight * mse_loss(found, resized(teacher, size))
+        hint = mse_loss(found, resized(teacher, size))
+        return batch.hard_loss() + self.hint_weight * batch.hard_parts * hint

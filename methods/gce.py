@@ -7,8 +7,8 @@ for the probability p_y of the label: cross-entropy as q nears 0, the mean absol
 the plain loss, not the truncated one that the paper adds for stronger noise.
 
 What is adaptation: for labels that are shares of classes it is the mean over classes by these shares. Several findings
-are Bernoulli variables, p_y the probability of presence or absence as the label says; the loss is the mean over the
-findings that are known.
+are Bernoulli variables, p_y the probability of presence or absence as the label says; the loss is taken
+together over the findings that are known as cross-entropy is.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class GeneralisedCrossEntropy(Method):
             return (labels * self.box_cox(log_softmax(logits, -1))).sum(-1).mean()
         known, present = ~labels.isnan(), labels.nan_to_num(0.0)
         each = present * self.box_cox(logsigmoid(logits)) + (1 - present) * self.box_cox(logsigmoid(-logits))
-        return ((each * known).sum(-1) / known.sum(-1).clamp(min=1)).mean()
+        return batch.over_findings(each, known).mean()
 
     def box_cox(self, log_probability: torch.Tensor) -> torch.Tensor:
         """(1 - p^q) / q."""

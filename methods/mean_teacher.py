@@ -9,7 +9,7 @@ authors' run on all labels of CIFAR-10, whose weight of 100 and ramp of 40 of 15
 
 What is adaptation: the decay is .99, the paper's while w rises, and stays: .999 is for 150 thousand steps, and short
 trainings would keep to their beginnings. The mean is asked with averaged BatchNorm statistics and no dropout. There is
-one set of logits, no second head. Several findings are Bernoulli variables, compared whether or not they are labelled.
+one set of logits, no second head. Several findings are Bernoulli variables, compared whether or not they are labelled, and taken together as CE is.
 A protocol's own `mixup` would mix x and not x'; leave that at 0.
 """
 
@@ -46,4 +46,4 @@ class MeanTeacher(Method):
         weight = self.consistency * exp(-5 * max(0.0, 1 - batch.progress / self.ramp) ** 2)
         logits = batch.student_logits, batch.ask_averaged(batch.view(1)).detach()
         ours, means = (each.softmax(-1) if batch.task == "single-label" else each.sigmoid() for each in logits)
-        return batch.hard_loss() + weight * (ours - means).square().mean()
+        return batch.hard_loss() + weight * batch.hard_parts * (ours - means).square().mean()

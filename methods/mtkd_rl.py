@@ -87,7 +87,7 @@ class MTKDRL(Method):
         weigher, state = cast("AgentWeigher", batch.weigher), cast("Any", batch.state)
         apart = self.soft_loss.divisor(self.temperature) ** 2 * batch.divergences(self.temperature)  # [K, B]
         errors, alike, pooled = hints(batch)
-        hard, far = batch.hard_losses(), self.hint_weight * errors
+        hard, far = batch.hard_losses(), self.hint_weight * batch.hard_parts * errors
         with torch.no_grad():
             surprise = batch.hard_losses(batch.teacher_logits)
             sure = 1 - surprise.softmax(0) + 1e-12

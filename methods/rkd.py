@@ -12,7 +12,8 @@ triples, those of an example with itself included.
 Defaults are the paper's for classification: v 25 for distances, w 50 for angles. The plain divergence from the
 teacher's logits, which may be added to them, is left out.
 
-What is adaptation: nothing; labels enter the cross-entropy only, so that it is the same for several findings.
+What is adaptation: nothing for one label, as labels enter the cross-entropy only. Where that is a sum over findings,
+relations count as often.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ class RKD(Method):
         precision = batch.student_logits.dtype
         student, teacher = relations(batch.features.to(precision)), relations(answer.features.to(precision))
         distance, angle = (smooth_l1_loss(ours, theirs) for ours, theirs in zip(student, teacher, strict=True))
-        return batch.hard_loss() + self.distance_weight * distance + self.angle_weight * angle
+        related = self.distance_weight * distance + self.angle_weight * angle
+        return batch.hard_loss() + batch.hard_parts * related
 
 
 def relations(features: Tensor) -> tuple[Tensor, Tensor]:

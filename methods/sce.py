@@ -6,8 +6,8 @@ Reverse cross-entropy takes the student for the truth and the label for the pred
 CIFAR-10, a = .1, b = 1 and A = -4 (for CIFAR-100 the paper has a = 6, b = .1). The authors' code cuts labels off at
 1e-4 instead, which is A = -9.2.
 
-What is adaptation: several findings are Bernoulli variables, so that RCE of each is -p log y - (1 - p) log (1 - y), and
-the mean is over the findings that are known. Where the protocol smooths labels, only CE sees it.
+What is adaptation: several findings are Bernoulli variables, so that RCE of each is -p log y - (1 - p) log (1 - y),
+taken together over the findings that are known as CE is. Where the protocol smooths labels, only CE sees it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class SymmetricCrossEntropy(Method):
         else:
             known, present = ~labels.isnan(), labels.nan_to_num(0.0)
             each = -logits.sigmoid() * self.log(present) - (-logits).sigmoid() * self.log(1 - present)
-            reverse = (each * known).sum(-1) / known.sum(-1).clamp(min=1)
+            reverse = batch.over_findings(each, known)
         return (self.forward_weight * batch.hard_losses() + self.reverse_weight * reverse).mean()
 
     def log(self, labels: torch.Tensor) -> torch.Tensor:

@@ -7,8 +7,8 @@ are to a network. Its rows are divided by their lengths, and
 
 the square being the sum over all B^2 entries. Default is the paper's gamma 3000.
 
-What is adaptation: nothing; maps of any size can be compared, as G has one row and one column for each example, and
-labels enter the cross-entropy only.
+What is adaptation: nothing for one label; maps of any size can be compared, as G has one row and one column for each
+example. Where the cross-entropy is a sum over findings, similarities count as often.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class SP(Method):
 
         (answer,) = batch.teacher_outputs
         student, teacher = (similarities(each[-1].to(batch.student_logits.dtype)) for each in (batch.maps, answer.maps))
-        return batch.hard_loss() + self.similarity_weight * mse_loss(student, teacher)
+        return batch.hard_loss() + self.similarity_weight * batch.hard_parts * mse_loss(student, teacher)
 
 
 def similarities(maps: Tensor) -> Tensor:

@@ -140,6 +140,19 @@ class Batch:
         targets = self.smoothed_targets if self.label_smoothing else self.targets
         return self.soft_loss.hard(self.task, self.student_logits if logits is None else logits, targets)
 
+    def over_findings(self, each: torch.Tensor, known: torch.Tensor | None = None) -> torch.Tensor:
+        """A term of each finding, [B, C], as one of each example, [B]: taken together over the findings that are known
+        as the hard loss is, their mean or their sum.
+        """
+        return self.soft_loss.over_findings(each, known)
+
+    @property
+    def hard_parts(self) -> int:
+        """How many losses the hard loss of an example adds up: the findings where the suite's soft loss sums over them,
+        else 1. Multiply by it what is of no finding, such as hints, so that it keeps its weight beside the labels.
+        """
+        return self.soft_loss.parts(self.task, self._width)
+
     @cached_property
     def label_shares(self) -> torch.Tensor:
         """The labels as shares of classes, or as chances of findings, NaN where unknown, [B, C]: one form for all."""

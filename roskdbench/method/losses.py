@@ -28,6 +28,13 @@ def hard_losses(task: Task, logits: Tensor, targets: Tensor) -> Tensor:
     return (each * known).sum(-1) / known.sum(-1).clamp(min=1)
 
 
+def over_known(each: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor | int]:
+    """The sum of a term over the findings that are known, [..., B] for [..., B, C], and how many these are."""
+    if known is None:
+        return each.sum(-1), each.shape[-1]
+    return torch.where(known, each, 0.0).sum(-1), known.sum(-1)
+
+
 def divergences(task: Task, teachers: Tensor, student: Tensor, temperature: float) -> Tensor:
     """KL(q_m || p) for each teacher and example, [K, B]."""
     if task == "single-label":

@@ -36,6 +36,17 @@ class SoftLoss(Part):
         """The loss from labels, [..., B]."""
         raise NotImplementedError
 
+    def over_findings(self, each: Tensor, known: Tensor | None = None) -> Tensor:
+        """A term of each finding, [..., C], taken together as the hard loss is, over those that are known: their mean."""
+        from roskdbench.method import losses
+
+        total, count = losses.over_known(each, known)
+        return total / (count if isinstance(count, int) else count.clamp(min=1))
+
+    def parts(self, task: Task, classes: int) -> int:
+        """How many losses the hard loss of an example adds up: one, if it is their mean."""
+        return 1
+
     def divergences(self, task: Task, teachers: Tensor, student: Tensor, divisor: float) -> Tensor:
         """KL(q_m || p) for each teacher and example, [K, B]."""
         raise NotImplementedError
@@ -105,15 +116,26 @@ class BernoulliSum(BernoulliMean):
             return found
         return found * ((~targets.isnan()).sum(-1) if targets.is_floating_point() else targets.shape[-1])
 
+    def over_findings(self, each: Tensor, known: Tensor | None = None) -> Tensor:
+        """The sum over the findings that are known."""
+        from roskdbench.method import losses
+
+        return losses.over_known(each, known)[0]
+
+    def parts(self, task: Task, classes: int) -> int:
+        """One for each finding."""
+        return classes if task == "multi-label" else 1
+
     def divergences(self, task: Task, teachers: Tensor, student: Tensor, divisor: float) -> Tensor:
         """The sum over findings."""
-        return super().divergences(task, teachers, student, divisor) * _findings(task, student)
+        return super().divergences(task, teachers, student, divisor) * self.parts(task, student.shape[-1])
 
     def mixture_divergence(
         self, task: Task, teachers: Tensor, weights: Tensor, student: Tensor, divisor: float
     ) -> Tensor:
         """The sum over findings."""
-        return super().mixture_divergence(task, teachers, weights, student, divisor) * _findings(task, student)
+        found = super().mixture_divergence(task, teachers, weights, student, divisor)
+        return found * self.parts(task, student.shape[-1])
 
 
 class Softmax(BernoulliMean):
@@ -130,7 +152,3 @@ class Softmax(BernoulliMean):
     ) -> Tensor:
         """As for one label."""
         return super().mixture_divergence("single-label", teachers, weights, student, divisor)
-
-
-def _findings(task: Task, logits: Tensor) -> int:
-    return logits.shape[-1] if task == "multi-label" else 1
