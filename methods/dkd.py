@@ -11,8 +11,9 @@ distillation; here beta is the same for all examples.
 Defaults are those of the authors' code for CIFAR-100: alpha 1, beta 8, T 4, a warm-up of 20 in 240 epochs.
 
 What is adaptation: the warm-up is a share of the training, whatever its length, and goes by steps. Where the protocol
-mixes labels, the label is the class with the largest share. For several findings the method is not defined: each of
-them has two classes, so that nothing is left beside the label's own, and the loss is plain distillation.
+mixes labels, the label is the class with the largest share. The method is not
+defined for two classes, nor for several findings, which have two each: nothing is left beside the label's own, and the
+loss is plain distillation.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class DKD(Method):
     """DKD: decoupled target and non-target knowledge of one teacher."""
 
     tasks = ("single-label",)
+    fewest_classes = 3
 
     teachers = Single()
     temperature = 4.0

@@ -11,6 +11,8 @@ Defaults are those of the authors' code: base temperature T 2, b 9, a 0.1. The d
 
 What is adaptation: nothing for one label. For several findings the method is not defined: a softmax does not change
 when all logits are shifted, but a sigmoid does, and without its mean a logit no longer says whether a finding is there.
+Nor is it for two classes, whose standardised logits are .71 and -.71 whatever they were: nothing of the teacher is left
+but its choice, and no gradient.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ class LogitStandardisation(Method):
     """LS-KD: standardised logits of one teacher."""
 
     tasks = ("single-label",)
+    fewest_classes = 3
 
     teachers = Single()
     temperature = 2.0

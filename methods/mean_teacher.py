@@ -9,8 +9,8 @@ authors' run on all labels of CIFAR-10, whose weight of 100 and ramp of 40 of 15
 
 What is adaptation: the decay is .99, the paper's while w rises, and stays: .999 is for 150 thousand steps, and short
 trainings would keep to their beginnings. The mean is asked with averaged BatchNorm statistics and no dropout. There is
-one set of logits, no second head. Several findings are Bernoulli variables, compared whether or not they are labelled, and taken together as CE is.
-A protocol's own `mixup` would mix x and not x'; leave that at 0.
+one set of logits, no second head. Several findings are Bernoulli variables, compared whether or not they are labelled,
+and taken together as CE is. A protocol's own `mixup` would mix x and not x'; leave that at 0.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ from roskdbench.engine.epoch_views import EpochViews, mixed_with
 from roskdbench.engine.examples import balanced_order, batches, epoch_order, rarities
 from roskdbench.engine.training import Training
 from roskdbench.fingerprint import seed_for
-from roskdbench.method import Batch, Descent
+from roskdbench.method import Batch, Descent, code_identity, make_method
 from roskdbench.plan import plan
 from roskdbench.plugins import discover
 from roskdbench.suite import read_suite
@@ -455,3 +455,17 @@ def test_a_cyclic_schedule_is_the_protocols_and_then_falls_again_and_again():
     rates = [cyclic.learning_rate(lambda epoch: 0.2, epoch, 10) for epoch in range(10)]
     assert rates == pytest.approx([0.2] * 5 + [0.1, 0.06, 0.02] + [0.1, 0.06])
     assert [Protocols().learning_rate(usual, epoch, 4) for epoch in range(4)] == [usual(epoch) for epoch in range(4)]
+
+
+@pytest.mark.parametrize("schedule", ["steps", "cosine"])
+def test_a_cycle_goes_by_the_highest_rate_and_not_by_that_of_a_warm_up(schedule, recipe):
+    usual = replace(recipe, epochs=12, lr=0.2, warmup=3, schedule=schedule, milestones=(8,)).learning_rate
+    assert usual(0) == pytest.approx(0.05)
+    cyclic = Cyclic(begins=0.5, length=1, highest=0.5)
+    assert [cyclic.learning_rate(usual, epoch, 12) for epoch in range(6, 12)] == pytest.approx([0.1] * 6)
+
+
+def test_a_part_of_ours_that_computes_something_else_now_makes_trainings_anew():
+    swa, plain = (make_method(discover(), name) for name in ("swa", "baseline-i"))
+    assert code_identity(swa)["schedule.Cyclic"] == "revision 2"
+    assert not any("revision" in each for each in code_identity(plain).values())

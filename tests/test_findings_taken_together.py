@@ -1,4 +1,4 @@
-"""What a method adds to the labels' loss keeps its weight, whether a suite takes findings together by mean or by sum."""
+"""What a method adds to the labels' loss keeps its weight, whether findings are taken together by mean or by sum."""
 
 import numpy as np
 import pytest

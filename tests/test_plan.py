@@ -14,6 +14,7 @@ from roskdbench.errors import UserError
 from roskdbench.job import Job
 from roskdbench.jobs.context import JobContext
 from roskdbench.jobs.trajectory import method_of
+from roskdbench.method import make_method
 from roskdbench.plan import plan
 from roskdbench.plan.estimate import Speed, alone, speeds
 from roskdbench.plan.pull import pulls, share_of_pull
@@ -517,14 +518,46 @@ def test_a_method_for_one_task_is_planned_there_and_said_elsewhere(tmp_path, min
         )
     )
     made = planned(suite, folders=[mine])
-    assert made.undefined == [("main", "cardio", "Asking")]
+    assert made.undefined == [("main", "cardio", "Asking", "multi-label problems")]
     assert {(cell.problem, cell.method) for cell in made.cells} == {
         ("cardio", "Baseline I"),
         ("lesion", "Baseline I"),
         ("lesion", "Asking"),
     }
     done = command("plan", suite, "--plugins", mine)
-    assert "main, cardio: Asking is not defined for its kind of labels." in done.stdout
+    assert "main, cardio: Asking is not for multi-label problems." in done.stdout
+
+
+def test_a_method_for_three_classes_is_not_planned_for_two(tmp_path):
+    """Whether their number is known before the data are read, or only after."""
+    suite = tmp_path / "two.yaml"
+    suite.write_text(
+        TINY.replace("  lesion:", "  xray: {dataset: pneumoniamnist, size: 28}\n  lesion:")
+        .replace("[baseline-i, baseline-v, ros-kd]", "[baseline-i, dkd, logit-standardisation]")
+        .replace("[own]", "[none]")
+    )
+    made = planned(suite)
+    assert made.undefined == [("main", "xray", title, "fewer than 3 classes") for title in ("DKD", "LS-KD")]
+    assert [cell.method for cell in made.cells if cell.problem == "xray"] == ["Baseline I"]
+    assert {cell.method for cell in made.cells if cell.problem == "lesion"} == {"Baseline I", "DKD", "LS-KD"}
+    done = command("plan", suite)
+    assert "main, xray: DKD, LS-KD are not for fewer than 3 classes." in done.stdout
+    suite.write_text(
+        suite.read_text().replace(
+            "dkd, logit", "{method: baseline-ii, teachers: {kind: single, trained_by: dkd}}, logit"
+        )
+    )
+    with pytest.raises(UserError, match="teachers cannot be trained by 'dkd' here: it is not for fewer than 3 classes"):
+        planned(suite)
+
+
+def test_what_a_method_is_not_for_is_known_as_far_as_the_problem_is():
+    method = make_method(discover(), "dkd")
+    assert method.undefined_for("multi-label", 8) == "multi-label problems"
+    assert method.undefined_for("single-label", 2) == "fewer than 3 classes"
+    assert [
+        method.undefined_for(task, classes) for task, classes in (("single-label", 3), ("single-label", 0), (None, 0))
+    ] == [None] * 3
 
 
 def test_teachers_without_end_are_one_line(tiny, mine):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from roskdbench.method import Method
     from roskdbench.plugins import Entry, Registry
 
+FEWEST_CLASSES = 2  # that any method needs
 LABELS = {"single-label": "one label", "multi-label": "several findings"}
 
 
@@ -49,7 +50,7 @@ def _print_list(registry: "Registry", screen: "Console") -> None:
         grid.add_row(Text(family, style="bold underline"))
         for each in names:
             entry, method = entries[each], make_method(registry, each)
-            only = "" if len(method.tasks) == len(LABELS) else f" ({LABELS[method.tasks[0]]} only)"
+            only = "" if len(method.tasks) == len(LABELS) else f" ({_labels(method)} only)"
             line = Text.assemble(f"{type(method).title()}: {type(method).summary()}", (only, "yellow"))
             passes = f"{method.cost:.3g}" if method.trains_student else "0"
             origin = "bundled" if entry.bundled else entry.origin
@@ -61,6 +62,12 @@ def _print_list(registry: "Registry", screen: "Console") -> None:
         soft_wrap=True,
     )
     print_left_out(registry, "method", screen)
+
+
+def _labels(method: "Method") -> str:
+    """What kinds of labels it is for."""
+    kinds = " and ".join(LABELS[task] for task in method.tasks)
+    return kinds + (f", {method.fewest_classes} classes or more" if method.fewest_classes > FEWEST_CLASSES else "")
 
 
 def _teachers(method: "Method") -> str:
@@ -84,7 +91,7 @@ def _print_card(entry: "Entry", method: "Method", screen: "Console") -> None:
     grid = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     facts = {
         "family": kind.listed_under(),
-        "labels": " and ".join(LABELS[task] for task in method.tasks),
+        "labels": _labels(method),
         "teachers": _teachers(method),
         "asks": _asked(method),
         "passes": f"{method.cost:.3g} through the student in a step" if method.trains_student else "none: no student",

@@ -105,7 +105,7 @@ def print_plan(planned: "Plan", screen: "Console", store: "Store") -> None:
 
 def remarks(planned: "Plan") -> list[str]:
     """What is to be known of a plan before it is computed, a line each."""
-    from roskdbench.report.tables.notes import by_problem, undefined, ungrouped, unreached
+    from roskdbench.report.tables.notes import undefined, ungrouped, unreached
 
     problems, protocol = planned.suite.problems, planned.suite.protocol
     guessed = [
@@ -116,7 +116,7 @@ def remarks(planned: "Plan") -> list[str]:
     if late := protocol.unreached_milestones:
         lines.append(unreached(late, protocol.epochs))
     for experiment in planned.experiments:
-        lines += [f"{experiment}, {undefined(*each)}" for each in by_problem(planned.undefined, experiment)]
+        lines += [f"{experiment}, {line}" for line in undefined(planned, experiment)]
     return lines + _weak_pulls(planned)
 
 

@@ -31,7 +31,14 @@ if TYPE_CHECKING:
 
 
 _ADDED_LATER: dict[str, Part] = {"soft_loss": BernoulliMean(), "stepping": Plain(), "schedule": Protocols()}
-_GIVEN = ("name", "kind", "family", "group", "tasks")  # class attributes that say nothing of how a student is trained
+_GIVEN = (
+    "name",
+    "kind",
+    "family",
+    "group",
+    "tasks",
+    "fewest_classes",
+)  # class attributes that say nothing of how a student is trained
 
 
 class _DeclaredByValue(ModelMetaclass):
@@ -66,6 +73,8 @@ class Method(Declared, metaclass=_DeclaredByValue):
     """Whether `loss` wants `batch.teacher_logits`. Without it no bank is made."""
     tasks: ClassVar[tuple[Task, ...]] = TASKS
     """What it is defined for; elsewhere plans and tables say that it is not."""
+    fewest_classes: ClassVar[int] = 2
+    """How many classes there must be for it to say anything; with fewer, plans and tables say that it does not."""
     group: ClassVar[str] = ""
     """What lists and tables put it under; by its teachers if left out."""
     trains_student: ClassVar[bool] = True
@@ -130,6 +139,16 @@ class Method(Declared, metaclass=_DeclaredByValue):
         return self.averaging if isinstance(self.averaging, Mean) else RunningMean()
 
     @classmethod
+    def undefined_for(cls, task: Task | None, classes: int) -> str | None:
+        """The problems that it is not for, if this is one of them. A task may be None and classes 0 where they are not
+        known yet.
+        """
+        if task not in (None, *cls.tasks):
+            return f"{task} problems"
+        few = task == "single-label" and 0 < classes < cls.fewest_classes
+        return f"fewer than {cls.fewest_classes} classes" if few else None
+
+    @classmethod
     def title(cls) -> str:
         """What tables call the method: its docstring up to the colon."""
         return first_sentence(cls).partition(":")[0].strip() or cls.name
@@ -168,7 +187,7 @@ def code_identity(method: Method) -> dict[str, str]:
     """Digests of the files outside roskdbench whose code a training with this method runs, by class.
 
     A class that only declares values adds nothing: its values are in the declaration. Comments, docstrings and
-    layout do not count.
+    layout do not count. Of our own parts their revision counts, from the second on.
     """
     pieces: Mapping[str, object] = {
         "method": method,
@@ -184,6 +203,8 @@ def code_identity(method: Method) -> dict[str, str]:
         for cls in type(piece).__mro__:
             if not is_ours(cls.__module__) and _has_behaviour(cls):
                 found[f"{role}.{cls.__name__}"] = source_digest(cls)
+        if isinstance(piece, Part) and piece.revision > 1 and is_ours(type(piece).__module__):
+            found[f"{role}.{type(piece).__name__}"] = f"revision {piece.revision}"
     return found
 
 

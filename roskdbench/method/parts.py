@@ -21,6 +21,8 @@ class Part(Declared):
     kinds: ClassVar[dict[str, type["Part"]]]
     kind: ClassVar[str]
     abstract: ClassVar[bool] = False
+    revision: ClassVar[int] = 1
+    """Of a kind that comes with roskdbench: counted up when what it computes changes, for trainings to be made anew."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:

@@ -39,9 +39,11 @@ class Protocols(Schedule):
 
 class Cyclic(Schedule):
     """The protocol's until a share of the epochs is over; then cycles that fall in a straight line from `highest` to
-    `lowest` shares of the first rate (Izmailov et al. 2018, of which a cycle of one epoch is the constant form).
+    `lowest` shares of the protocol's highest rate (Izmailov et al. 2018, of which a cycle of one epoch is the constant
+    form).
     """
 
+    revision = 2  # in the first, shares were of the first epoch's rate, which is low where the protocol warms up
     begins: Annotated[float, Field(ge=0, le=1)] = 0.5
     length: PositiveInt = 2
     highest: Annotated[float, Field(gt=0)] = 0.5
@@ -53,7 +55,7 @@ class Cyclic(Schedule):
         if epoch < first:
             return usual(epoch)
         done = (epoch - first) % self.length / max(1, self.length - 1)
-        return usual(0) * ((1 - done) * self.highest + done * self.lowest)
+        return max(map(usual, range(epochs))) * ((1 - done) * self.highest + done * self.lowest)
 
     def averaging_begins(self, epochs: int) -> int | None:
         """With the first cycle."""

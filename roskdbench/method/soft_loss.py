@@ -37,7 +37,7 @@ class SoftLoss(Part):
         raise NotImplementedError
 
     def over_findings(self, each: Tensor, known: Tensor | None = None) -> Tensor:
-        """A term of each finding, [..., C], taken together as the hard loss is, over those that are known: their mean."""
+        """A term of each finding, [..., C], taken together as the hard loss is: the mean over those that are known."""
         from roskdbench.method import losses
 
         total, count = losses.over_known(each, known)

@@ -169,9 +169,8 @@ class Block:
             row = MethodRow.of(choice, self.factory.registry, self.factory.protocol)
             if not row.method.trains_student:
                 raise UserError(f"teachers cannot be trained by '{choice.method}': it trains no student")
-            task = self.factory.suite.problems[self.base.problem].task
-            if task not in row.method.tasks:
-                raise UserError(f"teachers cannot be trained by '{choice.method}' here: it is not for {task} problems")
+            if reason := self.factory.undefined_for(self.base.problem, row.method):
+                raise UserError(f"teachers cannot be trained by '{choice.method}' here: it is not for {reason}")
             self._rows[key] = row
         return self._rows[key]
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from roskdbench.data.content import Located
 from roskdbench.errors import PlacedError
 from roskdbench.job import Job
-from roskdbench.method import BernoulliMean, SoftLoss
+from roskdbench.method import BernoulliMean, Method, SoftLoss
 from roskdbench.plan.passes import Passes
 from roskdbench.plugins import Registry
 from roskdbench.source import code_of
@@ -74,6 +74,12 @@ class JobFactory:
         """How many images a problem has, or is likely to have."""
         located = self.located.get(problem)
         return located.content.samples if located else self.suite.problems[problem].image_count()
+
+    def undefined_for(self, problem: str, method: Method) -> str | None:
+        """The problems that a method is not for, if this is one of them, as far as that is known."""
+        located, declared = self.located.get(problem), self.suite.problems[problem]
+        classes = located.content.classes if located else declared.known_classes
+        return method.undefined_for(declared.task, len(classes))
 
     def stretched(self, epochs: int, has_bank: bool) -> Mapping[str, Any]:
         """The recipe over other epochs: milestones and warm-up keep their places, and banks' views come round again."""

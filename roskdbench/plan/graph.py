@@ -51,8 +51,8 @@ class Plan:
     located: Mapping[str, Located] = field(default_factory=dict)
     """The data of problems on disk, as far as they were prepared."""
     cells: list[Cell] = field(default_factory=list)
-    undefined: list[tuple[str, str, str]] = field(default_factory=list)
-    """Experiment, problem and row of each method that is not defined for the problem's task."""
+    undefined: list[tuple[str, str, str, str]] = field(default_factory=list)
+    """Experiment, problem and row of each method that is not for the problem, and what it is not for."""
     measures: dict[str, dict[str, Measure]] = field(default_factory=dict)
     """Of each experiment its measures, by the names that their numbers stand under."""
 

@@ -85,13 +85,12 @@ def _fill(planned: Plan, factory: JobFactory, chosen: Collection[str]) -> None:
             planned.measures[name] = measures
             substitute = _substitute(measures_read(measures.values()), registry, suite)
             problems = experiment.problems or list(suite.problems)
-            defined = {
-                problem: [row for row in rows if suite.problems[problem].task in (None, *row.method.tasks)]
-                for problem in problems
-            }
-            planned.undefined += [
-                (name, problem, row.title) for problem in problems for row in rows if row not in defined[problem]
-            ]
+            defined: dict[str, list[MethodRow]] = {problem: [] for problem in problems}
+            for problem, row in product(problems, rows):
+                if reason := factory.undefined_for(problem, row.method):
+                    planned.undefined.append((name, problem, row.title, reason))
+                else:
+                    defined[problem].append(row)
             planned.cells += _cells(name, experiment, defined, Measured(measures), substitute, factory)
 
 

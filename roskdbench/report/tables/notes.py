@@ -1,5 +1,6 @@
 """The notes under a table: what its numbers are, and what they are not."""
 
+from roskdbench.plan import Plan
 from roskdbench.report.layout import Layout, layout_of
 from roskdbench.results import Results
 from roskdbench.statistics.comparison import FEWEST_RUNS
@@ -36,7 +37,7 @@ def notes(results: Results, experiment: str) -> list[str]:
     remarks = results.remarks
     lines += [f"{problem}: {remarks[problem]}" for problem in problems if problem in remarks]
     lines += _noise_notes(layout, problems)
-    lines += [undefined(*each) for each in by_problem(results.plan.undefined, experiment)]
+    lines += undefined(results.plan, experiment)
     lines += _schedule_notes(layout)
     if "cost" in declared.beside:
         lines.append(
@@ -71,19 +72,16 @@ def _schedule_notes(layout: Layout) -> list[str]:
     return [f"{', '.join(titles)}: a learning rate of its own ({kind})." for kind, titles in own.items()]
 
 
-def by_problem(rows: list[tuple[str, str, str]], experiment: str) -> list[tuple[str, list[str]]]:
-    """The methods of an experiment that are not defined for a problem's task."""
-    found: dict[str, list[str]] = {}
-    for where, problem, title in rows:
+def undefined(plan: Plan, experiment: str) -> list[str]:
+    """A line for each reason why methods of an experiment have no row on a problem."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for where, problem, title, reason in plan.undefined:
         if where == experiment:
-            found.setdefault(problem, []).append(title)
-    return list(found.items())
-
-
-def undefined(problem: str, titles: list[str]) -> str:
-    """Why methods have no row on a problem."""
-    are = "is" if len(titles) == 1 else "are"
-    return f"{problem}: {', '.join(titles)} {are} not defined for its kind of labels."
+            found.setdefault((problem, reason), []).append(title)
+    return [
+        f"{problem}: {', '.join(titles)} {'is' if len(titles) == 1 else 'are'} not for {reason}."
+        for (problem, reason), titles in found.items()
+    ]
 
 
 def unreached(milestones: list[int], epochs: int) -> str:
