@@ -61,6 +61,11 @@ def source_of(thing: Any) -> str:
 
 def bare_source(source: str) -> str:
     """Python source without comments, docstrings and layout."""
+    return ast.unparse(bare_tree(source))
+
+
+def bare_tree(source: str) -> ast.Module:
+    """What Python makes of a source, without its docstrings."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
@@ -71,4 +76,4 @@ def bare_source(source: str) -> str:
                 and isinstance(first.value.value, str)
             ):
                 node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
+    return tree

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roskdbench.checking.counting import FORWARD, PassCount, misjudged
-from roskdbench.checking.unread import reaches_past, unread
-from roskdbench.checking.watching import StoppedError, watched
+from roskdbench.checking.reaching import reaches_past
+from roskdbench.checking.unread import idle, unread
+from roskdbench.checking.watching import StoppedError, Watch, watched
 from roskdbench.data.phantoms import draw_chest, draw_lesions
 from roskdbench.data.problem import Labels
 from roskdbench.errors import one_line
@@ -46,13 +48,16 @@ def check_method(registry: Registry, name: str) -> Iterator[Verdict]:
     method = make_method(registry, name)
     yield "its parameters can be written in a suite", _not_declarable(method)
     yield "all that it says is read", unread(method)
+    yield "what it declares is gone by", idle(method)
     yield "it sees what a batch offers, and nothing else", reaches_past(method)
     yield f"it can be used in a training of {EPOCHS[-1]} epochs", method.weighting.objection(EPOCHS[-1])
     if not method.trains_student:
         return
-    for problem, task in PROBLEMS.items():
-        if task in method.tasks:
-            yield from _trainings(method, problem)
+    tried = {task: list(_trainings(method, problem)) for problem, task in PROBLEMS.items() if task in method.tasks}
+    yield from chain.from_iterable(tried.values())
+    trained = [task for task, verdicts in tried.items() if len(verdicts) > 1]
+    if len(trained) == 1 < len(tried):
+        yield "it is for the labels that it says", f"if it is for {trained[0]} problems only, say tasks = {(*trained,)}"
 
 
 def _not_declarable(method: Method) -> str | None:
@@ -75,8 +80,9 @@ class _Tried:
 
 def _trainings(method: Method, problem: str) -> Iterator[Verdict]:
     """Train once, once with an interruption in the middle of an epoch, and once more where those two differ."""
+    watch = Watch()
     try:
-        first = _train(method, problem)
+        first = _train(method, problem, watch)
     except Exception as error:
         yield f"it trains on {problem}", one_line(error)
         return
@@ -85,9 +91,11 @@ def _trainings(method: Method, problem: str) -> Iterator[Verdict]:
     yield f"its loss is finite on {problem}", None
     yield f"a gradient reaches the student on {problem}", None if moved else "the weights did not move"
     yield f"its cost is what it says on {problem}", misjudged(method, first.student_passes, first.teacher_passes)
+    drawn = (what for what, times in watch.draws.items() if times > 1)  # an import may draw, once
+    yield f"its random numbers are its own on {problem}", next(drawn, None)
     broken = None
     try:
-        resumed = _train(method, problem, interrupted=True)
+        resumed = _train(method, problem, watch, interrupted=True)
         broken = _difference(
             first,
             resumed,
@@ -95,8 +103,9 @@ def _trainings(method: Method, problem: str) -> Iterator[Verdict]:
         )
     except Exception as error:
         broken = one_line(error)
+    yield f"all that its loss asks for trains something on {problem}", watch.idle
     same = "two trainings from the same seed (batch.generator has random numbers of a step's own)"
-    varies = broken and _difference(first, _train(method, problem), same)
+    varies = broken and _difference(first, _train(method, problem, Watch()), same)
     yield f"it is deterministic on {problem}", varies
     yield f"an interrupted training on {problem} goes on as if nothing had been", broken
 
@@ -109,21 +118,22 @@ def _difference(one: _Tried, other: _Tried, what: str) -> str | None:
     return f"{what} ended in {'another state' if states else 'other weights'}"
 
 
-def _train(method: Method, problem: str, interrupted: bool = False) -> _Tried:
+def _train(method: Method, problem: str, watch: Watch, interrupted: bool = False) -> _Tried:
     """A training with random teachers; with an interruption and a second start if so wished."""
     from roskdbench.engine.checkpoint import Checkpoint
 
     epochs = next((each for each in EPOCHS if method.weighting.objection(each) is None), EPOCHS[-1])
     if not interrupted:
-        return _run(watched(method), problem, epochs, None)
+        return _run(method, problem, epochs, watch, None)
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Checkpoint(Path(folder), share=inf)
+        watch.killed_in = epochs * 2 // 3
         with suppress(StoppedError):
-            _run(watched(method, killed_in=epochs * 2 // 3), problem, epochs, checkpoint)
-        return _run(watched(method), problem, epochs, checkpoint)
+            _run(method, problem, epochs, watch, checkpoint)
+        return _run(method, problem, epochs, Watch(), checkpoint)
 
 
-def _run(method: Method, problem: str, epochs: int, checkpoint: "Checkpoint | None") -> _Tried:
+def _run(method: Method, problem: str, epochs: int, watch: Watch, checkpoint: "Checkpoint | None") -> _Tried:
     from roskdbench.engine.device import prepare
     from roskdbench.engine.examples import Examples
     from roskdbench.engine.recipe import Recipe, Seeds
@@ -134,10 +144,11 @@ def _run(method: Method, problem: str, epochs: int, checkpoint: "Checkpoint | No
     random = np.random.default_rng(0)
     bank = [random.normal(size=(epochs, SAMPLES, len(labels.classes))).astype(np.float32) for _ in range(teachers)]
     students, asked = PassCount(), PassCount()
+    network = _network(problem, count=students)
     training = Training(
         task=labels.task,
-        method=method,
-        network=_network(problem, count=students),
+        method=watched(method, watch, network),
+        network=network,
         examples=Examples.place(images, labels.targets, np.arange(SAMPLES), prepare()),
         bank=list(bank) if method.uses_teacher_logits else [],
         recipe=Recipe(epochs, 24, 0.05, 0.9, 2e-4, (epochs - 2,), 0.1, PRESETS["light"], None),

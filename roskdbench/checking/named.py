@@ -1,6 +1,7 @@
 """Checking by name: whichever family has it, its claims are tried on small phantoms."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,23 @@ def check_named(registry: Registry, name: str) -> Iterator[Verdict]:
                 yield from CHECKS[family](registry, name)
             except Exception as error:
                 yield f"{family} '{name}' can be tried", one_line(error)
+
+
+def named_in(registry: Registry, file: Path) -> list[str]:
+    """The names that a file registers. A UserError says why there are none."""
+    if not file.is_file():
+        raise UserError(f"no file at {file}")
+    where = file.resolve()
+    found = [
+        name for family in CHECKED for name, each in registry.of(family).items() if Path(each.origin).resolve() == where
+    ]
+    clashes = [sentence for sentence in registry.clashes.values() if str(where) in sentence or str(file) in sentence]
+    broken = [line for line in registry.broken if Path(line.partition(": ")[0]).resolve() == where]
+    if not found or clashes:
+        raise UserError(
+            next(iter([*broken, *clashes]), f'{file} registers nothing: write @register("name") above a class')
+        )
+    return list(dict.fromkeys(found))
 
 
 def _measure(registry: Registry, name: str) -> Iterator[Verdict]:

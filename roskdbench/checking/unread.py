@@ -1,14 +1,15 @@
-"""What a method's file says that nothing reads, and where it reaches past what it is given. Nothing is run."""
+"""What a method's file says that nothing reads. Nothing is run."""
 
 import ast
 from collections.abc import Iterator
+from difflib import get_close_matches
 
 from roskdbench.method import Method
 from roskdbench.method.contract import defined_in
+from roskdbench.method.effects import parameters_read
 from roskdbench.method.parts import Part
+from roskdbench.method.teachers import NoTeachers
 from roskdbench.source import is_ours, source_of
-
-WAYS_PAST = ("__self__", "__closure__", "__globals__", "__wrapped__", "f_back", "_getframe")
 
 
 def unread(method: Method) -> str | None:
@@ -18,15 +19,13 @@ def unread(method: Method) -> str | None:
     return "; ".join(dict.fromkeys(found)) or None
 
 
-def reaches_past(method: Method) -> str | None:
-    """Whether the code goes behind what a batch offers."""
-    for cls in _own_classes(type(method)):
-        for node in ast.walk(_tree(cls)):
-            if isinstance(node, ast.Attribute) and node.attr in WAYS_PAST:
-                return (
-                    f"line {node.lineno} uses {node.attr}; a loss sees what roskdbench.Batch offers, and nothing else"
-                )
-    return None
+def idle(method: Method) -> str | None:
+    """What a method declares of teachers and their weights, and does not go by."""
+    usual = {name: field.default for name, field in Method.model_fields.items()}
+    declared = [name for name in ("teachers", "weighting", "matching") if getattr(method, name) != usual[name]]
+    found = [name for name in declared if name not in parameters_read(method)]
+    why = "it has no teachers" if isinstance(method.teachers, NoTeachers) else "its loss does not ask for them"
+    return f"{' and '.join(found)} would change nothing: {why}" if found else None
 
 
 def _own_classes(cls: type) -> list[type]:
@@ -38,10 +37,12 @@ def _unread(cls: type) -> Iterator[str]:
     read = {node.attr for node in ast.walk(_tree(cls)) if isinstance(node, ast.Attribute)}
     read |= {node.id for node in ast.walk(_tree(cls)) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
     for name in sorted(_names(cls) - inherited - read):
+        meant = get_close_matches(name, inherited, n=1)
+        other = f"; did you mean `{meant[0]}`?" if meant else ""
         if callable(getattr(cls, name, None)):
-            yield f"nothing calls `{name}` of {cls.__name__}: it is no hook that the engine knows"
+            yield f"nothing calls `{name}` of {cls.__name__}: it is no hook that the engine knows{other}"
         else:
-            yield f"nothing reads `{name}` of {cls.__name__}: it would change nothing"
+            yield f"nothing reads `{name}` of {cls.__name__}: it would change nothing{other}"
 
 
 def _names(cls: type) -> set[str]:

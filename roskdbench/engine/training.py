@@ -148,7 +148,7 @@ class Training:
 
         def loss() -> Tensor:
             made.append(self._batch(at, lesson, images, learns))
-            return _one_number(self.method.loss(made[-1]), self.method.name)
+            return _one_number(self.method.loss(made[-1]), self.method.name, learns)
 
         if learns:
             self.optimiser.zero_grad(set_to_none=True)
@@ -283,9 +283,14 @@ def _finite(network: nn.Module) -> bool:
     return bool(torch.stack([value.isfinite().all() for value in network.state_dict().values()]).all())
 
 
-def _one_number(loss: Any, method: str) -> Tensor:
+def _one_number(loss: Any, method: str, learns: bool) -> Tensor:
     """The loss; a UserError if it cannot be one."""
     if isinstance(loss, Tensor) and loss.ndim == 0:
+        if learns and not loss.requires_grad:
+            raise UserError(
+                f"the loss of '{method}' has no gradient: build it from batch.student_logits or batch.ask(images), and "
+                "detach nothing of these"
+            )
         return loss
     found = f"a tensor of shape {list(loss.shape)}; return its mean" if isinstance(loss, Tensor) else f"{loss!r:.60}"
     raise UserError(f"the loss of '{method}' has to be one number, and is {found}")

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field
 # pydantic's metaclass is public in all but name; see _DeclaredByValue.
 from pydantic._internal._model_construction import ModelMetaclass
 
+from roskdbench.errors import UserError, nearest_three
 from roskdbench.method.averaging import Averaging, LastWeights, Mean, RunningMean
 from roskdbench.method.matching import EachTeacher, Matching
 from roskdbench.method.parts import Part
@@ -50,7 +51,22 @@ class _DeclaredByValue(ModelMetaclass):
             for field, info in getattr(base, "__pydantic_fields__", {}).items():
                 if field in namespace and field not in annotations:
                     annotations[field] = info.rebuild_annotation()
+        for each, value in namespace.items():
+            if not (
+                each.startswith("_") or each in annotations or _is_code(value) or any(hasattr(b, each) for b in bases)
+            ):
+                known = {word for base in bases for word in dir(base) if not word.startswith(("_", "model_"))}
+                hint = nearest_three(each, known)
+                raise UserError(
+                    f"a Method has no `{each}` ({name}){f'; {hint}' if hint else '.'} "
+                    f"A parameter of its own has a type: `{each}: {type(value).__name__} = …`"
+                )
         return super().__new__(cls, name, bases, namespace, **rest)
+
+
+def _is_code(value: object) -> bool:
+    """Whether what a class body defines is a function, a property or a class."""
+    return callable(value) or hasattr(value, "__get__")
 
 
 class Method(Declared, metaclass=_DeclaredByValue):
@@ -79,6 +95,20 @@ class Method(Declared, metaclass=_DeclaredByValue):
     """What lists and tables put it under; by its teachers if left out."""
     trains_student: ClassVar[bool] = True
     """False for the teachers' ensemble itself: their mean probability is then the prediction."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        """Refuse words that say something else than was meant."""
+        if (
+            not isinstance(cls.tasks, tuple)
+            or not cls.tasks
+            or (odd := [each for each in cls.tasks if each not in TASKS])
+        ):
+            named = repr(odd[0]) if isinstance(cls.tasks, tuple) and cls.tasks else repr(cls.tasks)
+            raise UserError(f"tasks of {cls.__name__} has {named}; write a tuple of {' and '.join(map(repr, TASKS))}")
+        for name in ("uses_features", "uses_maps", "asks_teachers", "uses_teacher_logits", "trains_student"):
+            if not isinstance(getattr(cls, name), bool):
+                raise UserError(f"{name} of {cls.__name__} is True or False, and not {getattr(cls, name)!r:.40}")
 
     teachers: Teachers = NoTeachers()
     weighting: Weighting = Equal()

@@ -7,6 +7,7 @@ from typing import Any
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import canonical_json
 from roskdbench.method import Method, code_identity, make_method
+from roskdbench.method.effects import parameters_read
 from roskdbench.plugins import Registry
 from roskdbench.suite import MethodChoice, Protocol
 from roskdbench.suite.parameter_axes import point_text
@@ -63,6 +64,8 @@ class MethodRow:
         """The row of a method that can be used under the protocol; a UserError if it cannot."""
         usual = usual_parameters(registry.find("method", choice.method).thing, protocol)
         method = make_method(registry, choice.method, {**usual, **choice.parameters})
+        if idle := sorted(choice.parameters.keys() - parameters_read(method)):
+            raise UserError(f"method '{choice.method}' does not go by {' and '.join(idle)}: leave that out")
         mean = method.collected_mean
         begins = method.schedule.averaging_begins(protocol.epochs) if mean.warmup is None else mean.warmup
         warmup = protocol.averaging_warmup if begins is None else begins
