@@ -8,19 +8,14 @@ steps unless given, by which the papers' radius and number of steps have the pap
 it would be used: in eval mode.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field, PositiveInt
 
-from roskdbench import Batch, Method, Output
+from roskdbench import Batch, Generator, Method, Output, Tensor
 from roskdbench.suite.attack import Radius
-
-if TYPE_CHECKING:
-    import torch
 
 NEARBY = 0.001  # the deviation of a normal start, as TRADES has it and RSLAD and AdaAD after it
 
@@ -49,14 +44,14 @@ class AdversarialMethod(Method):
 
 
 def ascend(
-    loss: Callable[[torch.Tensor], torch.Tensor],
-    images: torch.Tensor,
+    loss: Callable[[Tensor], Tensor],
+    images: Tensor,
     radius: float,
     step_size: float,
     steps: int,
-    generator: torch.Generator,
+    generator: Generator,
     deviation: float | None = None,
-) -> torch.Tensor:
+) -> Tensor:
     """Images within the radius of the given ones at which a loss, one number for all of them, is higher. The start is
     uniform in the ball, or normal with a deviation.
     """
@@ -78,23 +73,23 @@ def ascend(
 def attacked(
     method: AdversarialMethod,
     batch: Batch,
-    loss: Callable[[torch.Tensor], torch.Tensor],
+    loss: Callable[[Tensor], Tensor],
     deviation: float | None = None,
-) -> torch.Tensor:
+) -> Tensor:
     """The batch's images as a method changes them against a loss."""
     return ascend(loss, batch.images, method.radius, method.step_length, method.steps, batch.generator, deviation)
 
 
-def attacked_labels(method: AdversarialMethod, batch: Batch) -> torch.Tensor:
+def attacked_labels(method: AdversarialMethod, batch: Batch) -> Tensor:
     """The batch's images as a method changes them against the loss from labels."""
     return attacked(method, batch, lambda images: batch.hard_losses(batch.student(images)).sum())
 
 
-def divergence_from_teachers(method: Method, batch: Batch) -> Callable[[torch.Tensor], torch.Tensor]:
+def divergence_from_teachers(method: Method, batch: Batch) -> Callable[[Tensor], Tensor]:
     """The method's matching as a function of logits, those of changed images, say. The weights are drawn here."""
     weights = batch.weights
 
-    def divergence(logits: torch.Tensor) -> torch.Tensor:
+    def divergence(logits: Tensor) -> Tensor:
         seen = replace(batch, ask=lambda images: Output(logits))
         seen.weights = weights
         return method.matching.divergence(seen, method.temperature)
@@ -107,7 +102,7 @@ def asks_labels(method: Method) -> bool:
     return method.soft_loss.balanced or method.alpha < 1
 
 
-def blend(method: Method, batch: Batch, soft: torch.Tensor) -> torch.Tensor:
+def blend(method: Method, batch: Batch, soft: Tensor) -> Tensor:
     """The usual loss: a t^2 of a soft part of changed images, and (1 - a) of the labels' loss of the clean ones."""
     if method.soft_loss.balanced:
         return (batch.hard_loss() + batch.soft_scale * soft) / 2

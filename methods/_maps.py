@@ -1,12 +1,8 @@
 """Feature maps of networks whose stages differ in size and width."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from torch import Tensor, nn
+from roskdbench import Module, Tensor
 
 
 def resized(maps: Tensor, size: Sequence[int]) -> Tensor:
@@ -25,7 +21,7 @@ def smaller_size(one: Tensor, other: Tensor) -> tuple[int, int]:
     return min(one.shape[2], other.shape[2]), min(one.shape[3], other.shape[3])
 
 
-def new_regressor(channels: int, wanted: int) -> nn.Sequential:
+def new_regressor(channels: int, wanted: int) -> Module:
     """From a student's feature map to one like a teacher's: a 1x1 convolution, BatchNorm and ReLU."""
     from torch import nn
 

@@ -11,18 +11,13 @@ divergences are those of Bernoulli variables. A temperature other than 1 divides
 its square.
 """
 
-from __future__ import annotations
+from typing import Annotated
 
-from typing import TYPE_CHECKING, Annotated
+from pydantic import Field, PositiveFloat
 
-from pydantic import Field
-
-from roskdbench import Batch, Single, register
+from roskdbench import Batch, Single, Tensor, register
 
 from ._inner_attack import NEARBY, AdversarialMethod, attacked
-
-if TYPE_CHECKING:
-    import torch
 
 
 @register("adaad")
@@ -33,18 +28,18 @@ class AdaptiveDistillation(AdversarialMethod):
     uses_teacher_logits = False
 
     teachers = Single()
-    temperature: Annotated[float, Field(gt=0)] = 1.0
+    temperature: PositiveFloat = 1.0
     """Divides logits before they are compared."""
     adversarial_share: Annotated[float, Field(ge=0, le=1)] = 1.0
     """The share of the changed images in the loss."""
 
-    def loss(self, batch: Batch) -> torch.Tensor:
+    def loss(self, batch: Batch) -> Tensor:
         """The divergences of changed and of clean images, each from what the teacher says of the same."""
         import torch
 
         divisor = self.soft_loss.divisor(self.temperature)
 
-        def apart(images: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+        def apart(images: Tensor, logits: Tensor) -> Tensor:
             teachers = torch.stack([each.logits for each in batch.ask_teachers(images)])
             return batch.soft_loss.divergences(batch.task, teachers, logits, divisor).mean()
 

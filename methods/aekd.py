@@ -19,13 +19,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field
+from pydantic import Field, NonNegativeFloat, PositiveFloat
 
-from roskdbench import Batch, Method, OnAllData, register
+from roskdbench import Batch, Method, OnAllData, Tensor, register
 
 if TYPE_CHECKING:
     import numpy as np
-    import torch
     from numpy.typing import NDArray
 
 
@@ -56,19 +55,19 @@ class AEKD(Method):
     """AEKD: teachers weighted for the shortest common gradient."""
 
     teachers = OnAllData()
-    temperature: Annotated[float, Field(gt=0)] = 4.0
-    soft_weight: Annotated[float, Field(ge=0)] = 0.9
+    temperature: PositiveFloat = 4.0
+    soft_weight: NonNegativeFloat = 0.9
     """What the teachers' part is multiplied by, the labels' part counting once."""
     tolerance: Annotated[float, Field(gt=0, le=1)] = 0.6
     """C, the largest weight of a teacher; up to 1/K all of the K teachers count the same."""
 
-    def loss(self, batch: Batch) -> torch.Tensor:
+    def loss(self, batch: Batch) -> Tensor:
         """The labels' loss, and that of the weighted teachers."""
         divergences = batch.divergences(self.temperature).mean(1)  # [K]
         scale = self.soft_weight * self.soft_loss.divisor(self.temperature) ** 2
         return batch.hard_loss() + scale * (self.teacher_weights(batch) * divergences).sum()
 
-    def teacher_weights(self, batch: Batch) -> torch.Tensor:
+    def teacher_weights(self, batch: Batch) -> Tensor:
         """The weights of this step, [K]; no gradient comes through them."""
         import torch
 
@@ -77,7 +76,7 @@ class AEKD(Method):
         weights = least_norm_weights(products, max(self.tolerance, 1 / len(products)))
         return torch.as_tensor(weights, dtype=batch.student_logits.dtype, device=batch.student_logits.device)
 
-    def directions(self, batch: Batch) -> torch.Tensor:
+    def directions(self, batch: Batch) -> Tensor:
         """The gradient of each teacher's divergence at the student's logits, the mean over the batch, [K, C]."""
         import torch
 

@@ -10,18 +10,13 @@ there feeds BatchNorm's statistics and nothing else. The authors' code divides t
 too; here it is the formula's. For several findings losses and divergences are Bernoulli ones.
 """
 
-from __future__ import annotations
+from typing import Annotated
 
-from typing import TYPE_CHECKING, Annotated
+from pydantic import Field, PositiveFloat
 
-from pydantic import Field
-
-from roskdbench import Batch, Single, register
+from roskdbench import Batch, Single, Tensor, register
 
 from ._inner_attack import AdversarialMethod, asks_labels, attacked_labels, blend, divergence_from_teachers
-
-if TYPE_CHECKING:
-    import torch
 
 
 @register("ard")
@@ -29,12 +24,12 @@ class RobustDistillation(AdversarialMethod):
     """ARD: the teacher's answer to clean images, on images changed against the labels."""
 
     teachers = Single()
-    temperature: Annotated[float, Field(gt=0)] = 30.0
+    temperature: PositiveFloat = 30.0
     """Divides logits before they are compared."""
     alpha: Annotated[float, Field(ge=0, le=1)] = 1.0
     """The share of the teacher in the loss."""
 
-    def loss(self, batch: Batch) -> torch.Tensor:
+    def loss(self, batch: Batch) -> Tensor:
         """The divergence of the changed images, and the labels' loss of the clean ones."""
         divergence = divergence_from_teachers(self, batch)
         changed = attacked_labels(self, batch)

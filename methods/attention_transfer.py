@@ -11,18 +11,11 @@ What is adaptation: stages are paired from the coarsest backwards, as many as bo
 two maps differ in size the larger one is pooled to the smaller by its means, before it is squared.
 """
 
-from __future__ import annotations
+from pydantic import NonNegativeFloat
 
-from typing import TYPE_CHECKING, Annotated
-
-from pydantic import Field
-
-from roskdbench import Batch, Method, Single, register
+from roskdbench import Batch, Method, Single, Tensor, register
 
 from ._maps import resized, smaller_size
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @register("attention-transfer")
@@ -34,7 +27,7 @@ class AttentionTransfer(Method):
     uses_teacher_logits = False
 
     teachers = Single()
-    attention_weight: Annotated[float, Field(ge=0)] = 1000.0
+    attention_weight: NonNegativeFloat = 1000.0
     """The paper's beta: of the squared difference between attentions."""
 
     def loss(self, batch: Batch) -> Tensor:

@@ -9,24 +9,17 @@ What is adaptation: radius and steps (see `_inner_attack.py`), and binary cross-
 decay goes by w, where the authors' code has it at w + v.
 """
 
-from __future__ import annotations
+from pydantic import PositiveFloat
 
-from typing import TYPE_CHECKING, Annotated
-
-from pydantic import Field
-
-from roskdbench import Batch, Descent, Stepping, TrainingFacts, register
+from roskdbench import Batch, Descent, Module, Stepping, Tensor, TrainingFacts, register
 
 from ._inner_attack import AdversarialMethod, attacked_labels
-
-if TYPE_CHECKING:
-    import torch
 
 
 class WeightPerturbation(Stepping):
     """The gradient where each layer's weight is moved uphill by a share of its length."""
 
-    gamma: Annotated[float, Field(gt=0)] = 0.01
+    gamma: PositiveFloat = 0.01
     """That share."""
 
     @property
@@ -34,7 +27,7 @@ class WeightPerturbation(Stepping):
         """One to find the direction, one to go by."""
         return 2.0
 
-    def gradients(self, descent: Descent) -> torch.Tensor:
+    def gradients(self, descent: Descent) -> Tensor:
         """By two backward passes; the loss is that at the weights themselves."""
         import torch
 
@@ -61,7 +54,7 @@ class AdversarialWeights(AdversarialMethod):
 
     stepping = WeightPerturbation()
 
-    def begin(self, facts: TrainingFacts) -> torch.nn.Module:
+    def begin(self, facts: TrainingFacts) -> Module:
         """A place for the changed images of a step, for both of its losses; no checkpoint has them."""
         import torch
 
@@ -69,7 +62,7 @@ class AdversarialWeights(AdversarialMethod):
         state.register_buffer("changed", None, persistent=False)
         return state
 
-    def loss(self, batch: Batch) -> torch.Tensor:
+    def loss(self, batch: Batch) -> Tensor:
         """The labels' loss of the changed images."""
         if batch.state.changed is None:
             batch.state.changed = attacked_labels(self, batch)

@@ -16,19 +16,13 @@ student's is brought to it before the regressor, as in their code. With labels t
 have learnt the noise. Several findings at once: CE_m is the binary cross-entropy over findings that are known.
 """
 
-from __future__ import annotations
+from typing import Any, ClassVar
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from pydantic import NonNegativeFloat, PositiveFloat
 
-from pydantic import Field
-
-from roskdbench import Batch, Method, OnAllData, Setting, TrainingFacts, Weigher, Weighting, register
+from roskdbench import Batch, Method, Module, OnAllData, Setting, Tensor, TrainingFacts, Weigher, Weighting, register
 
 from ._maps import new_regressor, resized
-
-if TYPE_CHECKING:
-    import torch
-    from torch import nn
 
 
 class ByConfidence(Weighting):
@@ -42,7 +36,7 @@ class ByConfidence(Weighting):
 class ConfidenceWeigher(Weigher):
     """Weighs teachers by their cross-entropies with the labels."""
 
-    def weights(self, batch: Batch) -> torch.Tensor:
+    def weights(self, batch: Batch) -> Tensor:
         """Weights [K, B] that sum to 1, none above 1/(K - 1)."""
         shares = 1 - batch.hard_losses(batch.teacher_logits).softmax(0) + 1e-12
         return shares / shares.sum(0)
@@ -57,27 +51,27 @@ class CAMKD(Method):
 
     teachers = OnAllData()
     weighting = ByConfidence()
-    temperature: Annotated[float, Field(gt=0)] = 4.0
-    soft_weight: Annotated[float, Field(ge=0)] = 1.0
+    temperature: PositiveFloat = 4.0
+    soft_weight: NonNegativeFloat = 1.0
     """a, what the part from predictions is multiplied by, the labels' part counting once."""
-    hint_weight: Annotated[float, Field(ge=0)] = 50.0
+    hint_weight: NonNegativeFloat = 50.0
     """b, what the part from feature maps is multiplied by."""
 
-    def begin(self, facts: TrainingFacts) -> nn.Module:
+    def begin(self, facts: TrainingFacts) -> Module:
         """A regressor from the student's last map to that of each teacher."""
         from torch import nn
 
         channels = facts.widths.maps[-1][0]
         return nn.ModuleList([new_regressor(channels, widths.maps[-1][0]) for widths in facts.teacher_widths])
 
-    def loss(self, batch: Batch) -> torch.Tensor:
+    def loss(self, batch: Batch) -> Tensor:
         """The labels' loss, and the weighted teachers' from predictions and maps."""
         scale = self.soft_weight * self.soft_loss.divisor(self.temperature) ** 2
         soft = self.matching.divergence(batch, self.temperature)
         hints = batch.hard_parts * (batch.weights * self.hint_errors(batch)).sum(0).mean()
         return batch.hard_loss() + (scale * soft + self.hint_weight * hints) / len(batch.teacher_logits)
 
-    def hint_errors(self, batch: Batch) -> torch.Tensor:
+    def hint_errors(self, batch: Batch) -> Tensor:
         """How far the student's map is from each teacher's, squared and the mean over its entries, [K, B]."""
         import torch
 

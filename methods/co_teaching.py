@@ -14,17 +14,11 @@ two steps unless gradients are clipped. The student is the first network. With s
 mean over those that are known, and examples are picked as a whole.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field, NonNegativeInt
 
-from roskdbench import Batch, Method, TrainingFacts, register
-
-if TYPE_CHECKING:
-    import torch
-    from torch import nn
+from roskdbench import Batch, Method, Module, Tensor, TrainingFacts, register
 
 
 @register("co-teaching")
@@ -41,11 +35,11 @@ class CoTeaching(Method):
         """Two networks learn."""
         return 2.0
 
-    def begin(self, facts: TrainingFacts) -> nn.Module:
+    def begin(self, facts: TrainingFacts) -> Module:
         """The second network."""
         return facts.network("co-teaching")
 
-    def loss(self, batch: Batch) -> torch.Tensor:
+    def loss(self, batch: Batch) -> Tensor:
         """Either network's loss on what the other one picked."""
         ours = batch.hard_losses()
         theirs = batch.hard_losses(batch.state(batch.images).to(ours.dtype))

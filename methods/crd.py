@@ -17,17 +17,12 @@ What is adaptation: the N others are not drawn; the loss is what N draws would g
 N is at most n. For several findings any other sample counts as other, which is the paper's policy without labels.
 """
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
-from roskdbench import Batch, Method, Single, TrainingFacts, register
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
+from roskdbench import Batch, Method, Module, Single, Tensor, TrainingFacts, register
 
 
 @register("crd")
@@ -39,9 +34,9 @@ class CRD(Method):
     uses_teacher_logits = False
 
     teachers = Single()
-    contrast_weight: Annotated[float, Field(ge=0)] = 0.8
+    contrast_weight: NonNegativeFloat = 0.8
     """Of the contrast, beside the cross-entropy."""
-    contrast_temperature: Annotated[float, Field(gt=0)] = 0.07
+    contrast_temperature: PositiveFloat = 0.07
     """Divides the products of vectors."""
     negatives: PositiveInt = 16384
     """How many others each sample is told from."""
@@ -50,7 +45,7 @@ class CRD(Method):
     dimensions: PositiveInt = 128
     """Of the vectors."""
 
-    def begin(self, facts: TrainingFacts) -> nn.Module:
+    def begin(self, facts: TrainingFacts) -> Module:
         """The linear maps, the memories, the samples' labels and Z, which is 0 until it is known."""
         import torch
         from torch import nn

@@ -14,16 +14,9 @@ segmentation. With fewer than three classes, where every correlation over classe
 little.
 """
 
-from __future__ import annotations
+from pydantic import NonNegativeFloat
 
-from typing import TYPE_CHECKING, Annotated
-
-from pydantic import Field
-
-from roskdbench import Batch, Method, Single, register
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from roskdbench import Batch, Method, Single, Tensor, register
 
 
 @register("dist")
@@ -32,9 +25,9 @@ class DIST(Method):
 
     teachers = Single()
     temperature = 1.0
-    inter_weight: Annotated[float, Field(ge=0)] = 2.0
+    inter_weight: NonNegativeFloat = 2.0
     """The paper's beta: of the correlation over the classes of an example."""
-    intra_weight: Annotated[float, Field(ge=0)] = 2.0
+    intra_weight: NonNegativeFloat = 2.0
     """The paper's gamma: of the correlation over the examples of a class."""
 
     def loss(self, batch: Batch) -> Tensor:

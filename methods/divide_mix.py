@@ -16,17 +16,11 @@ networks guess in eval mode, and learn in one step of one optimiser. The student
 warm-up is without the authors' penalty for asymmetric noise. Several findings have no division by one loss.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 
-from roskdbench import Batch, Epoch, Method, TrainingFacts, register
-
-if TYPE_CHECKING:
-    import torch
-    from torch import nn
+from roskdbench import Batch, Epoch, Method, Module, Tensor, TrainingFacts, register
 
 
 @register("dividemix")
@@ -53,7 +47,7 @@ class DivideMix(Method):
         """Of two networks: two views to learn from, the same two to guess by, and a look at every sample."""
         return 2 * (self.warmup + (1 - self.warmup) * (2 + 2 / 3 + 1 / 3))
 
-    def begin(self, facts: TrainingFacts) -> nn.Module:
+    def begin(self, facts: TrainingFacts) -> Module:
         """The second network, and by the losses of either network each sample's chance of a right label."""
         import torch
 
@@ -71,7 +65,7 @@ class DivideMix(Method):
             for row, logits in enumerate((epoch.logits(), epoch.logits(epoch.state.second))):
                 epoch.state.chances[row] = right_chances(cross_entropy(logits, epoch.targets, reduction="none"))
 
-    def loss(self, batch: Batch) -> torch.Tensor:
+    def loss(self, batch: Batch) -> Tensor:
         """Of both networks, each by the other's division."""
         import torch
 
@@ -87,7 +81,7 @@ class DivideMix(Method):
         asks = (lambda images: batch.ask(images).logits), second
         return sum(self.part(batch, views, own, row, asks[row]) for row in (0, 1))
 
-    def part(self, batch: Batch, views: Any, guesses: Any, row: int, ask: Any) -> torch.Tensor:
+    def part(self, batch: Batch, views: Any, guesses: Any, row: int, ask: Any) -> Tensor:
         """One network's loss, from the guesses of both, [2, B, C]."""
         import torch
 
@@ -108,7 +102,7 @@ class DivideMix(Method):
         return (torch.where(labelled, surprise, weight * distance) / of_its_kind).sum() + unevenness
 
 
-def right_chances(losses: torch.Tensor) -> torch.Tensor:
+def right_chances(losses: Tensor) -> Tensor:
     """The chance of each loss, scaled to [0, 1], to be of the lower of two Gaussians."""
     import torch
     from sklearn.mixture import GaussianMixture

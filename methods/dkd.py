@@ -16,16 +16,11 @@ defined for two classes, nor for several findings, which have two each: nothing 
 loss is plain distillation.
 """
 
-from __future__ import annotations
+from typing import Annotated
 
-from typing import TYPE_CHECKING, Annotated
+from pydantic import Field, NonNegativeFloat
 
-from pydantic import Field
-
-from roskdbench import Batch, Method, Single, register
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from roskdbench import Batch, Method, Single, Tensor, register
 
 
 @register("dkd")
@@ -37,9 +32,9 @@ class DKD(Method):
 
     teachers = Single()
     temperature = 4.0
-    target_weight: Annotated[float, Field(ge=0)] = 1.0
+    target_weight: NonNegativeFloat = 1.0
     """The paper's alpha: how much it counts whether it is the label's class or another."""
-    others_weight: Annotated[float, Field(ge=0)] = 8.0
+    others_weight: NonNegativeFloat = 8.0
     """The paper's beta: how much it counts which of the other classes it would be."""
     warmup: Annotated[float, Field(gt=0, le=1)] = 20 / 240
     """The share of the training in which the part from the teacher rises to its full weight."""

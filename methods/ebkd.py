@@ -12,16 +12,9 @@ What is adaptation: the paper is about speech; this is its carrying over to imag
 once: the entropy of a teacher is the mean over findings of that of its Bernoulli prediction.
 """
 
-from __future__ import annotations
+from pydantic import NonNegativeFloat, PositiveFloat
 
-from typing import TYPE_CHECKING, Annotated
-
-from pydantic import Field
-
-from roskdbench import Batch, Method, OnAllData, Setting, Weigher, Weighting, register
-
-if TYPE_CHECKING:
-    import torch
+from roskdbench import Batch, Method, OnAllData, Setting, Tensor, Weigher, Weighting, register
 
 
 class ByEntropy(Weighting):
@@ -35,14 +28,14 @@ class ByEntropy(Weighting):
 class EntropyWeigher(Weigher):
     """Weighs teachers by how sure they are."""
 
-    def weights(self, batch: Batch) -> torch.Tensor:
+    def weights(self, batch: Batch) -> Tensor:
         """Weights [K, B] that sum to 1; even ones where all are certain."""
         entropies = prediction_entropies(batch)
         others = entropies.sum(0) - entropies + 1e-12
         return others / others.sum(0)
 
 
-def prediction_entropies(batch: Batch) -> torch.Tensor:
+def prediction_entropies(batch: Batch) -> Tensor:
     """The entropy of what each teacher predicts of each example, [K, B]; the mean over findings if there are many."""
     import torch
     from torch.nn import functional
@@ -61,11 +54,11 @@ class EBKD(Method):
 
     teachers = OnAllData()
     weighting = ByEntropy()
-    temperature: Annotated[float, Field(gt=0)] = 4.0
-    soft_weight: Annotated[float, Field(ge=0)] = 1.0
+    temperature: PositiveFloat = 4.0
+    soft_weight: NonNegativeFloat = 1.0
     """What the teachers' part is multiplied by, the labels' part counting once."""
 
-    def loss(self, batch: Batch) -> torch.Tensor:
+    def loss(self, batch: Batch) -> Tensor:
         """The labels' loss, and that of the weighted teachers."""
         scale = self.soft_weight * self.soft_loss.divisor(self.temperature) ** 2
         return batch.hard_loss() + scale * self.matching.divergence(batch, self.temperature)

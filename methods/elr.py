@@ -11,17 +11,11 @@ What is adaptation: several findings are Bernoulli variables, each with a memory
 second term is taken together as CE is, over the findings that are known, as nothing pulls at the others.
 """
 
-from __future__ import annotations
+from typing import Annotated
 
-from typing import TYPE_CHECKING, Annotated
+from pydantic import Field, NonNegativeFloat
 
-from pydantic import Field
-
-from roskdbench import Batch, Method, TrainingFacts, register
-
-if TYPE_CHECKING:
-    import torch
-    from torch import nn
+from roskdbench import Batch, Method, Module, Tensor, TrainingFacts, register
 
 LEAST = 1e-4  # probabilities keep this distance from 0 and 1
 
@@ -32,10 +26,10 @@ class EarlyLearningRegularisation(Method):
 
     decay: Annotated[float, Field(ge=0, lt=1)] = 0.7
     """beta: how much of the memory stays when it is brought up to date."""
-    strength: Annotated[float, Field(ge=0)] = 3.0
+    strength: NonNegativeFloat = 3.0
     """lambda: the weight of the second term."""
 
-    def begin(self, facts: TrainingFacts) -> nn.Module:
+    def begin(self, facts: TrainingFacts) -> Module:
         """The memory of every example: of its classes, or of presence and absence of each finding."""
         import torch
 
@@ -44,7 +38,7 @@ class EarlyLearningRegularisation(Method):
         state.register_buffer("memory", torch.zeros(facts.samples, *alternatives))
         return state
 
-    def loss(self, batch: Batch) -> torch.Tensor:
+    def loss(self, batch: Batch) -> Tensor:
         """Cross-entropy with labels, and the pull towards the memory."""
         import torch
 
@@ -59,13 +53,13 @@ class EarlyLearningRegularisation(Method):
         memory = batch.state.memory
         memory[batch.positions] = self.renewed(batch).to(memory.dtype)
 
-    def renewed(self, batch: Batch) -> torch.Tensor:
+    def renewed(self, batch: Batch) -> Tensor:
         """The memory of the batch's examples with what the student says of them now, [B, decisions, alternatives]."""
         now = self.probabilities(batch).detach()
         memory = batch.state.memory[batch.positions]
         return self.decay * memory + (1 - self.decay) * now / now.sum(-1, keepdim=True)
 
-    def probabilities(self, batch: Batch) -> torch.Tensor:
+    def probabilities(self, batch: Batch) -> Tensor:
         """What the student says: one decision between classes, or one for each finding. [B, decisions, alternatives]"""
         import torch
 

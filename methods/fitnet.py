@@ -14,18 +14,13 @@ bare convolution the loss did not stay finite at a learning rate of .1. Stages a
 and where two maps differ in size the larger one is pooled to the smaller by its means.
 """
 
-from __future__ import annotations
+from typing import Annotated
 
-from typing import TYPE_CHECKING, Annotated
+from pydantic import Field, NonNegativeFloat
 
-from pydantic import Field
-
-from roskdbench import Batch, Method, Single, TrainingFacts, register
+from roskdbench import Batch, Method, Module, Single, Tensor, TrainingFacts, register
 
 from ._maps import new_regressor, resized, smaller_size
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
 
 
 @register("fitnet")
@@ -37,14 +32,14 @@ class FitNet(Method):
     uses_teacher_logits = False
 
     teachers = Single()
-    hint_weight: Annotated[float, Field(ge=0)] = 100.0
+    hint_weight: NonNegativeFloat = 100.0
     """Of the mean squared difference between the maps."""
     stage: Annotated[int, Field(ge=1, le=4)] = 2
     """Which feature maps are compared, counted back from the coarsest, which is 1; the finest there is if there are
     fewer.
     """
 
-    def begin(self, facts: TrainingFacts) -> nn.Module:
+    def begin(self, facts: TrainingFacts) -> Module:
         """The regressor."""
         (theirs,) = facts.teacher_widths
         depth = min(self.stage, len(facts.widths.maps), len(theirs.maps))

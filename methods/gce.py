@@ -11,16 +11,11 @@ are Bernoulli variables, p_y the probability of presence or absence as the label
 together over the findings that are known as cross-entropy is.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 
-from roskdbench import Batch, Method, register
-
-if TYPE_CHECKING:
-    import torch
+from roskdbench import Batch, Method, Tensor, register
 
 
 @register("gce")
@@ -30,7 +25,7 @@ class GeneralisedCrossEntropy(Method):
     exponent: Annotated[float, Field(gt=0, le=1)] = 0.7
     """q of the paper: towards 0 it is cross-entropy, at 1 the mean absolute error."""
 
-    def loss(self, batch: Batch) -> torch.Tensor:
+    def loss(self, batch: Batch) -> Tensor:
         """Of the labels."""
         from torch.nn.functional import log_softmax, logsigmoid
 
@@ -41,6 +36,6 @@ class GeneralisedCrossEntropy(Method):
         each = present * self.box_cox(logsigmoid(logits)) + (1 - present) * self.box_cox(logsigmoid(-logits))
         return batch.over_findings(each, known).mean()
 
-    def box_cox(self, log_probability: torch.Tensor) -> torch.Tensor:
+    def box_cox(self, log_probability: Tensor) -> Tensor:
         """(1 - p^q) / q."""
         return -(self.exponent * log_probability).expm1() / self.exponent

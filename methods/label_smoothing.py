@@ -7,16 +7,11 @@ What is adaptation: with several findings the share of each is spread over prese
 unknown ones stay unknown. It takes the place of a protocol's own `label_smoothing`, and does not add to it.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 
-from roskdbench import Batch, Method, register
-
-if TYPE_CHECKING:
-    import torch
+from roskdbench import Batch, Method, Tensor, register
 
 
 @register("label-smoothing")
@@ -26,7 +21,7 @@ class LabelSmoothing(Method):
     smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """The share that is spread, e."""
 
-    def loss(self, batch: Batch) -> torch.Tensor:
+    def loss(self, batch: Batch) -> Tensor:
         """Cross-entropy with the smoothed labels."""
         logits = batch.student_logits
         choices = logits.shape[-1] if batch.task == "single-label" else 2

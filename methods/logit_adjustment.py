@@ -10,27 +10,25 @@ labels: z + tau (log pi - log(1 - pi)) before the sigmoid. What was never seen c
 the labels that are learnt from, noise included.
 """
 
-from __future__ import annotations
+from pydantic import NonNegativeFloat
 
-from typing import TYPE_CHECKING, Annotated
-
-from pydantic import Field
-
-from roskdbench import Batch, Method, TrainingFacts, register
-
-if TYPE_CHECKING:
-    import torch
-    from torch import nn
+from roskdbench import Batch, Method, Module, Tensor, TrainingFacts, register
+from roskdbench.suite.protocol import Protocol
 
 
 @register("logit-adjustment")
 class LogitAdjustment(Method):
     """Logit adjustment: logits are raised by the log-frequency of their class while the student learns."""
 
-    strength: Annotated[float, Field(ge=0)] = 1.0
+    strength: NonNegativeFloat = 1.0
     """tau: how much of the adjustment is made; at 0 it is cross-entropy."""
 
-    def begin(self, facts: TrainingFacts) -> nn.Module:
+    def remark(self, protocol: Protocol) -> str | None:
+        """Classes that are drawn equally often need no adjustment."""
+        twice = self.strength > 0 and protocol.sampling == "class-balanced"
+        return "with protocol.sampling: class-balanced, rare classes are favoured twice." if twice else None
+
+    def begin(self, facts: TrainingFacts) -> Module:
         """The log-frequencies of classes, or the log-odds of findings. [C]"""
         import torch
 
@@ -41,6 +39,6 @@ class LogitAdjustment(Method):
         state.register_buffer("frequency", seen.clamp(min=1).log() - against.log())
         return state
 
-    def loss(self, batch: Batch) -> torch.Tensor:
+    def loss(self, batch: Batch) -> Tensor:
         """Cross-entropy of the adjusted logits."""
         return batch.hard_losses(batch.student_logits + self.strength * batch.state.frequency).mean()

@@ -15,16 +15,9 @@ Nor is it for two classes, whose standardised logits are .71 and -.71 whatever t
 but its choice, and no gradient.
 """
 
-from __future__ import annotations
+from pydantic import NonNegativeFloat
 
-from typing import TYPE_CHECKING, Annotated
-
-from pydantic import Field
-
-from roskdbench import Batch, Method, Single, register
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from roskdbench import Batch, Method, Single, Tensor, register
 
 
 @register("logit-standardisation")
@@ -36,9 +29,9 @@ class LogitStandardisation(Method):
 
     teachers = Single()
     temperature = 2.0
-    soft_weight: Annotated[float, Field(ge=0)] = 9.0
+    soft_weight: NonNegativeFloat = 9.0
     """Of the divergence from the teacher."""
-    hard_weight: Annotated[float, Field(ge=0)] = 0.1
+    hard_weight: NonNegativeFloat = 0.1
     """Of the cross-entropy with the labels."""
 
     def loss(self, batch: Batch) -> Tensor:

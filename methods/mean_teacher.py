@@ -10,20 +10,15 @@ authors' run on all labels of CIFAR-10, whose weight of 100 and ramp of 40 of 15
 What is adaptation: the decay is .99, the paper's while w rises, and stays: .999 is for 150 thousand steps, and short
 trainings would keep to their beginnings. The mean is asked with averaged BatchNorm statistics and no dropout. There is
 one set of logits, no second head. Several findings are Bernoulli variables, compared whether or not they are labelled,
-and taken together as CE is. A protocol's own `mixup` would mix x and not x'; leave that at 0.
+and taken together as CE is. A protocol's own `mixup` mixes x and x' alike.
 """
 
-from __future__ import annotations
-
 from math import exp
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, NonNegativeFloat
 
-from roskdbench import Batch, ExponentialMean, Method, register
-
-if TYPE_CHECKING:
-    import torch
+from roskdbench import Batch, ExponentialMean, Method, Tensor, register
 
 
 @register("mean-teacher")
@@ -31,7 +26,7 @@ class MeanTeacher(Method):
     """Mean Teacher: the student agrees with the running mean of its own weights."""
 
     averaging = ExponentialMean(decay=0.99, warmup=0, buffers="averaged", every="step")
-    consistency: Annotated[float, Field(ge=0)] = 100.0
+    consistency: NonNegativeFloat = 100.0
     """The weight of the disagreement when it has risen."""
     ramp: Annotated[float, Field(gt=0, le=1)] = 0.27
     """The share of the training's steps in which the weight rises."""
@@ -41,7 +36,7 @@ class MeanTeacher(Method):
         """The mean is asked without a backward pass."""
         return 4 / 3
 
-    def loss(self, batch: Batch) -> torch.Tensor:
+    def loss(self, batch: Batch) -> Tensor:
         """Cross-entropy with labels, and the squared distance from the mean's probabilities."""
         weight = self.consistency * exp(-5 * max(0.0, 1 - batch.progress / self.ramp) ** 2)
         logits = batch.student_logits, batch.ask_averaged(batch.view(1)).detach()

@@ -9,27 +9,26 @@ What is adaptation: with several findings CE is the mean of the binary cross-ent
 own `mixup` mixes views before a method sees them; this one then mixes them once more, so leave that at 0.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field
+from pydantic import PositiveFloat
 
-from roskdbench import Batch, Method, register
-
-if TYPE_CHECKING:
-    import torch
+from roskdbench import Batch, Method, Tensor, register
+from roskdbench.suite.protocol import Protocol
 
 
 @register("mixup")
 class Mixup(Method):
     """Mixup: the student learns from pairs of images and labels, mixed."""
 
-    concentration: Annotated[float, Field(gt=0)] = 1.0
+    concentration: PositiveFloat = 1.0
     """a of the Beta law: near 0 hardly anything is mixed, far above 1 nearly everything half and half."""
 
-    def loss(self, batch: Batch) -> torch.Tensor:
+    def remark(self, protocol: Protocol) -> str | None:
+        """A view that the protocol has mixed is mixed once more."""
+        return "with protocol.mixup, images are mixed twice." if protocol.mixup else None
+
+    def loss(self, batch: Batch) -> Tensor:
         """Cross-entropy of the mixed images with both labels."""
         import torch
 

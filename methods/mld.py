@@ -13,16 +13,9 @@ it; the networks of a suite have one pooled feature for all findings. Both parts
 sums over findings; in the authors' code the cross-entropy is the sum over the batch, which makes it B times as heavy.
 """
 
-from __future__ import annotations
+from pydantic import NonNegativeFloat
 
-from typing import TYPE_CHECKING, Annotated
-
-from pydantic import Field
-
-from roskdbench import Batch, BernoulliSum, Method, Single, register
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from roskdbench import Batch, BernoulliSum, Method, Single, Tensor, register
 
 
 @register("mld")
@@ -33,7 +26,7 @@ class MLD(Method):
 
     teachers = Single()
     soft_loss = BernoulliSum()
-    soft_weight: Annotated[float, Field(ge=0)] = 10.0
+    soft_weight: NonNegativeFloat = 10.0
     """Of the divergences from the teacher."""
 
     def loss(self, batch: Batch) -> Tensor:

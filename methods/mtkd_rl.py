@@ -21,18 +21,13 @@ embedding. Several findings at once: CE is binary, over those that are known, an
 With noisy labels, CE_m favours teachers that have learnt the noise.
 """
 
-from __future__ import annotations
+from typing import Any, ClassVar, Literal, cast
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat
 
-from pydantic import Field, NonNegativeInt
-
-from roskdbench import Batch, Method, OnAllData, Setting, TrainingFacts, Weigher, Weighting, register
+from roskdbench import Batch, Method, Module, OnAllData, Setting, Tensor, TrainingFacts, Weigher, Weighting, register
 
 from ._maps import new_regressor, resized
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
 
 
 class ByAgent(Weighting):
@@ -62,15 +57,15 @@ class MTKDRL(Method):
 
     teachers = OnAllData()
     weighting = ByAgent()
-    temperature: Annotated[float, Field(gt=0)] = 4.0
-    hint_weight: Annotated[float, Field(ge=0)] = 5.0
+    temperature: PositiveFloat = 4.0
+    hint_weight: NonNegativeFloat = 5.0
     """b, what the part from feature maps is multiplied by."""
     reward: Literal["loss", "each-teacher"] = "loss"
     """Minus the example's loss, the same for all teachers; or minus what it is by the label and one teacher alone."""
     pretraining: NonNegativeInt = 1
     """Epochs in which every weight is 1 while the agent learns."""
 
-    def begin(self, facts: TrainingFacts) -> nn.Module:
+    def begin(self, facts: TrainingFacts) -> Module:
         """A regressor from the student's last map to that of each teacher, and the agent."""
         from torch import nn
 

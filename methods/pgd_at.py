@@ -8,23 +8,16 @@ What is adaptation: radius and steps (see `_inner_attack.py`); for several findi
 cross-entropies over those that are known. Both maximum and minimum go by the noisy labels, as there are no others.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from roskdbench import Batch, register
+from roskdbench import Batch, Tensor, register
 
 from ._inner_attack import AdversarialMethod, attacked_labels
-
-if TYPE_CHECKING:
-    import torch
 
 
 @register("pgd-at")
 class PGDTraining(AdversarialMethod):
     """PGD-AT: cross-entropy with labels on images changed against the student."""
 
-    def loss(self, batch: Batch) -> torch.Tensor:
+    def loss(self, batch: Batch) -> Tensor:
         """The labels' loss of the changed images."""
         changed = attacked_labels(self, batch)
         return batch.hard_losses(batch.ask(changed).logits).mean()

@@ -16,16 +16,9 @@ What is adaptation: nothing for one label, as labels enter the cross-entropy onl
 relations count as often.
 """
 
-from __future__ import annotations
+from pydantic import NonNegativeFloat
 
-from typing import TYPE_CHECKING, Annotated
-
-from pydantic import Field
-
-from roskdbench import Batch, Method, Single, register
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from roskdbench import Batch, Method, Single, Tensor, register
 
 
 @register("rkd")
@@ -37,9 +30,9 @@ class RKD(Method):
     uses_teacher_logits = False
 
     teachers = Single()
-    distance_weight: Annotated[float, Field(ge=0)] = 25.0
+    distance_weight: NonNegativeFloat = 25.0
     """Of the distances between two examples."""
-    angle_weight: Annotated[float, Field(ge=0)] = 50.0
+    angle_weight: NonNegativeFloat = 50.0
     """Of the angles between three examples."""
 
     def loss(self, batch: Batch) -> Tensor:

@@ -8,16 +8,9 @@ ascent of RSLAD (Zi et al. 2021), whose target is what the teachers say of the c
 clean images. Radius and steps: see `_inner_attack.py`.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from roskdbench import Batch, Exponential, Overlapping, RunningMean, register
+from roskdbench import Batch, Exponential, Overlapping, RunningMean, Tensor, register
 
 from ._inner_attack import NEARBY, AdversarialMethod, asks_labels, attacked, blend, divergence_from_teachers
-
-if TYPE_CHECKING:
-    import torch
 
 
 @register("ros-kd-adversarial")
@@ -28,7 +21,7 @@ class RoSKDAdversarial(AdversarialMethod):
     weighting = Exponential()
     averaging = RunningMean()
 
-    def loss(self, batch: Batch) -> torch.Tensor:
+    def loss(self, batch: Batch) -> Tensor:
         """The weighted divergence of the changed images, and the labels' loss of the clean ones."""
         divergence = divergence_from_teachers(self, batch)
         changed = attacked(self, batch, lambda images: divergence(batch.student(images)), NEARBY)

@@ -17,23 +17,17 @@ subset looks good to them. Several findings at once: q_m are chances of findings
 those that are known.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field
+from pydantic import PositiveFloat
 
-from roskdbench import Batch, Method, Overlapping, RunningMean, Setting, Weigher, Weighting, register
-
-if TYPE_CHECKING:
-    import torch
+from roskdbench import Batch, Method, Overlapping, RunningMean, Setting, Tensor, Weigher, Weighting, register
 
 
 class LearntFromLabels(Weighting):
     """One weight for each teacher, learnt from the labels' cross-entropy of the teachers' mixture."""
 
-    rate: Annotated[float, Field(gt=0)] = 0.1
+    rate: PositiveFloat = 0.1
     """How far a step of plain gradient descent goes."""
 
     def begin(self, setting: Setting) -> Weigher:
@@ -51,7 +45,7 @@ class MixtureWeigher(Weigher):
         self.rate = weighting.rate
         self.scores = torch.zeros(setting.teachers, device=setting.device)
 
-    def weights(self, batch: Batch) -> torch.Tensor:
+    def weights(self, batch: Batch) -> Tensor:
         """The same for all examples, [K, 1]."""
         return self.scores.softmax(0)[:, None]
 
@@ -65,16 +59,16 @@ class MixtureWeigher(Weigher):
             (gradient,) = torch.autograd.grad(loss, scores)
         self.scores = self.scores - self.rate * gradient
 
-    def state_dict(self) -> dict[str, torch.Tensor]:
+    def state_dict(self) -> dict[str, Tensor]:
         """The scores."""
         return {"scores": self.scores}
 
-    def load_state_dict(self, state: Mapping[str, torch.Tensor]) -> None:
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Go on from kept scores."""
         self.scores = state["scores"].to(self.scores.device, copy=True)
 
 
-def mixture_logits(batch: Batch, log_weights: torch.Tensor) -> torch.Tensor:
+def mixture_logits(batch: Batch, log_weights: Tensor) -> Tensor:
     """The logits [B, C] whose softmax, or sigmoids, are the teachers' weighted mean prediction."""
     from torch.nn import functional
 

@@ -10,18 +10,13 @@ divergences are those of Bernoulli variables. A temperature other than 1 divides
 its square.
 """
 
-from __future__ import annotations
+from typing import Annotated
 
-from typing import TYPE_CHECKING, Annotated
+from pydantic import Field, PositiveFloat
 
-from pydantic import Field
-
-from roskdbench import Batch, Single, register
+from roskdbench import Batch, Single, Tensor, register
 
 from ._inner_attack import NEARBY, AdversarialMethod, attacked, divergence_from_teachers
-
-if TYPE_CHECKING:
-    import torch
 
 
 @register("rslad")
@@ -29,12 +24,12 @@ class RobustSoftLabels(AdversarialMethod):
     """RSLAD: the teacher's soft labels in place of labels, also for the attack."""
 
     teachers = Single()
-    temperature: Annotated[float, Field(gt=0)] = 1.0
+    temperature: PositiveFloat = 1.0
     """Divides logits before they are compared."""
     adversarial_share: Annotated[float, Field(ge=0, le=1)] = 5 / 6
     """The share of the changed images in the loss."""
 
-    def loss(self, batch: Batch) -> torch.Tensor:
+    def loss(self, batch: Batch) -> Tensor:
         """The divergences of changed and of clean images."""
         divergence = divergence_from_teachers(self, batch)
         changed = attacked(self, batch, lambda images: divergence(batch.student(images)), NEARBY)

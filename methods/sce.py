@@ -10,30 +10,25 @@ What is adaptation: several findings are Bernoulli variables, so that RCE of eac
 taken together over the findings that are known as CE is. Where the protocol smooths labels, only CE sees it.
 """
 
-from __future__ import annotations
+from typing import Annotated
 
-from typing import TYPE_CHECKING, Annotated
+from pydantic import Field, NonNegativeFloat
 
-from pydantic import Field
-
-from roskdbench import Batch, Method, register
-
-if TYPE_CHECKING:
-    import torch
+from roskdbench import Batch, Method, Tensor, register
 
 
 @register("sce")
 class SymmetricCrossEntropy(Method):
     """SCE: symmetric cross-entropy, with labels as truth and with the student as truth."""
 
-    forward_weight: Annotated[float, Field(ge=0)] = 0.1
+    forward_weight: NonNegativeFloat = 0.1
     """a: of the cross-entropy with labels."""
-    reverse_weight: Annotated[float, Field(ge=0)] = 1.0
+    reverse_weight: NonNegativeFloat = 1.0
     """b: of the reverse cross-entropy."""
     log_zero: Annotated[float, Field(lt=0)] = -4.0
     """A: what stands for log 0, and the least that the logarithm of a label can be."""
 
-    def loss(self, batch: Batch) -> torch.Tensor:
+    def loss(self, batch: Batch) -> Tensor:
         """Both cross-entropies of the labels."""
         logits, labels = batch.student_logits, batch.label_shares
         if batch.task == "single-label":
@@ -44,6 +39,6 @@ class SymmetricCrossEntropy(Method):
             reverse = batch.over_findings(each, known)
         return (self.forward_weight * batch.hard_losses() + self.reverse_weight * reverse).mean()
 
-    def log(self, labels: torch.Tensor) -> torch.Tensor:
+    def log(self, labels: Tensor) -> Tensor:
         """The logarithm, A at 0."""
         return labels.log().clamp(min=self.log_zero)

@@ -11,16 +11,9 @@ What is adaptation: nothing for one label; maps of any size can be compared, as 
 example. Where the cross-entropy is a sum over findings, similarities count as often.
 """
 
-from __future__ import annotations
+from pydantic import NonNegativeFloat
 
-from typing import TYPE_CHECKING, Annotated
-
-from pydantic import Field
-
-from roskdbench import Batch, Method, Single, register
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from roskdbench import Batch, Method, Single, Tensor, register
 
 
 @register("sp")
@@ -32,7 +25,7 @@ class SP(Method):
     uses_teacher_logits = False
 
     teachers = Single()
-    similarity_weight: Annotated[float, Field(ge=0)] = 3000.0
+    similarity_weight: NonNegativeFloat = 3000.0
     """The paper's gamma: of the mean squared difference between similarities."""
 
     def loss(self, batch: Batch) -> Tensor:

@@ -9,31 +9,24 @@ What is adaptation: radius and steps (see `_inner_attack.py`). For several findi
 variables, taken together over findings as the labels' loss is, so that beta weighs the two as with one label.
 """
 
-from __future__ import annotations
+from pydantic import NonNegativeFloat
 
-from typing import TYPE_CHECKING, Annotated
-
-from pydantic import Field
-
-from roskdbench import Batch, register
+from roskdbench import Batch, Tensor, register
 
 from ._inner_attack import NEARBY, AdversarialMethod, attacked
-
-if TYPE_CHECKING:
-    import torch
 
 
 @register("trades")
 class Trades(AdversarialMethod):
     """TRADES: labels on clean images, and the same answer on changed ones."""
 
-    beta: Annotated[float, Field(ge=0)] = 6.0
+    beta: NonNegativeFloat = 6.0
     """How much the divergence between clean and changed images counts."""
 
-    def loss(self, batch: Batch) -> torch.Tensor:
+    def loss(self, batch: Batch) -> Tensor:
         """The labels' loss of the clean images and beta times the divergence."""
 
-        def apart(clean: torch.Tensor, changed: torch.Tensor) -> torch.Tensor:
+        def apart(clean: Tensor, changed: Tensor) -> Tensor:
             return batch.soft_loss.divergences(batch.task, clean[None], changed, 1.0)
 
         clean = batch.student(batch.images).detach()

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from roskdbench.method import Exponential as Exponential
     from roskdbench.method import ExponentialMean as ExponentialMean
     from roskdbench.method import FormerStudents as FormerStudents
+    from roskdbench.method import Generator as Generator
     from roskdbench.method import LastWeights as LastWeights
     from roskdbench.method import Matching as Matching
     from roskdbench.method import Method as Method
     from roskdbench.method import Mixture as Mixture
+    from roskdbench.method import Module as Module
     from roskdbench.method import NoTeachers as NoTeachers
     from roskdbench.method import OnAllData as OnAllData
     from roskdbench.method import OneHot as OneHot
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from roskdbench.method import Subset as Subset
     from roskdbench.method import Teachers as Teachers
     from roskdbench.method import TeacherSlot as TeacherSlot
+    from roskdbench.method import Tensor as Tensor
     from roskdbench.method import TrainingFacts as TrainingFacts
     from roskdbench.method import Weigher as Weigher
     from roskdbench.method import Weighting as Weighting
@@ -100,10 +103,12 @@ _MODULES = {
         "Exponential",
         "ExponentialMean",
         "FormerStudents",
+        "Generator",
         "LastWeights",
         "Matching",
         "Method",
         "Mixture",
+        "Module",
         "NoTeachers",
         "OnAllData",
         "OneHot",
@@ -123,6 +128,7 @@ _MODULES = {
         "Subset",
         "TeacherSlot",
         "Teachers",
+        "Tensor",
         "TrainingFacts",
         "Weigher",
         "Weighting",

@@ -18,6 +18,7 @@ IDENTITY = ("kind", "revision", "spec", "inputs", "code")
 """What of a record the artifact's name is made from."""
 CHECKSUMS = "checksums.json"
 RECORD = "job.json"
+NOT_PRETRAINED = "not pretrained"  # in a record: the layers that did not fit the file a network began with
 DIVERGED = "diverged.json"
 LOST = {errno.ENOENT: f"{CHECKSUMS} is missing", errno.EIO: "the disk does not give its bytes back"}
 

@@ -3,8 +3,9 @@
 import json
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
-from roskdbench.artifact import RECORD, DamagedArtifactError
+from roskdbench.artifact import NOT_PRETRAINED, RECORD, DamagedArtifactError
 from roskdbench.foreign import json_of
 from roskdbench.plan import Plan
 from roskdbench.plan.passes import Passes
@@ -61,6 +62,19 @@ def training_seconds(plan: Plan, store: Store) -> dict[str, float]:
             if behind <= known.keys():
                 found[cell.scores] = sum(known[each] for each in behind)
     return found
+
+
+def drawn_layers(plan: Plan, store: Store) -> list[str]:
+    """Of networks that begin with a file of weights, the layers that are drawn as the file's have another size."""
+    found = dict[str, None]()
+    for fingerprint, job in plan.jobs.items():
+        if "pretrained" in job.spec and fingerprint in store:
+            with suppress(OSError, ValueError, KeyError, TypeError):
+                drawn = json.loads((store.path(fingerprint) / RECORD).read_text("utf-8")).get(NOT_PRETRAINED, [])
+                begun, model = Path(job.locations["pretrained"]).name, job.spec["architecture"]["model"]
+                if drawn:
+                    found[f"{model} begins with {begun}, but for {' and '.join(drawn)}, which are drawn."] = None
+    return list(found)
 
 
 def realised_noise(plan: Plan, store: Store) -> dict[tuple[str, str, str], float]:

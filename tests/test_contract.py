@@ -1,6 +1,7 @@
 """What a method may declare and do beyond a loss: each against a computation made another way."""
 
 import copy
+import re
 from contextlib import nullcontext
 from dataclasses import replace
 from math import inf
@@ -310,6 +311,34 @@ def test_only_chosen_samples_are_met_with_the_labels_that_were_chosen(cpu):
     Training("single-label", Choosing(), tiny_network(), examples, [], replace(RECIPE, epochs=1), SEEDS).run()
     assert sorted(position for positions, _ in met for position in positions) == list(range(0, 72, 3))
     assert {label for _, labels in met for label in labels} == {2}
+
+
+@pytest.mark.parametrize(
+    ("selection", "said"),
+    [
+        (Selection(torch.arange(0, 144, 2)), "positions from 0 to 142; there are 72 samples"),
+        (Selection(torch.arange(-3, 40)), "positions from -3 to 39; there are 72 samples"),
+        (Selection(torch.arange(40) // 2), "some positions twice"),
+        (Selection(torch.arange(40.0)), "positions that are float32 of shape"),
+        (Selection(torch.ones(72, dtype=torch.bool)), "a mask becomes a list of numbers by .nonzero"),
+        (Selection(torch.arange(40)[:, None]), "of shape [40, 1]"),
+        (Selection(torch.arange(1)), "fewer than two samples to learn from"),
+        (Selection(targets=torch.zeros(71, dtype=torch.long)), "labels of shape [71]; give [72, 8] or [72]"),
+        (Selection(targets=torch.full((72,), 8)), "labels that are no numbers of 8 classes"),
+        (Selection(targets=torch.zeros(72)), "labels that are no numbers of 8 classes"),
+        (Selection(targets=torch.full((72, 8), torch.nan)), "labels that are no shares of classes"),
+    ],
+)
+def test_a_choice_that_cannot_be_meant_is_refused_with_a_sentence(selection, said, cpu):
+    class Choosing(Method):
+        """Choosing: something else."""
+
+        def before_epoch(self, epoch):
+            return selection
+
+    examples, _ = tiny_examples()
+    with pytest.raises(UserError, match=re.escape(said)):
+        Training("single-label", Choosing(), tiny_network(), examples, [], RECIPE, SEEDS).run()
 
 
 def test_what_the_student_says_as_it_stands_has_gradient_for_images_and_none_for_weights(cpu):

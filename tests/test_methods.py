@@ -664,7 +664,7 @@ MEANT = {
         "        return sure * batch.hard_loss()\n"
     ),
 }
-HEAD = """from roskdbench import Dirichlet, ExponentialMean, Method, Single, register
+HEAD = """from roskdbench import Dirichlet, ExponentialMean, Method, Selection, Single, register
 
 
 @register("silent")
@@ -675,6 +675,20 @@ class Silent(Method):
 
 
 MEANT |= {
+    "half of the samples, by their losses": (
+        "    @property\n    def passes(self):\n        return 0.5 + 1 / 3\n\n"
+        "    def before_epoch(self, epoch):\n        from torch.nn.functional import one_hot\n\n"
+        "        labels = epoch.targets if epoch.targets.ndim == 2 else one_hot(epoch.targets, 8)\n"
+        "        losses = (epoch.logits() * (1 - 2 * labels)).sum(1)\n"
+        "        return Selection(losses.argsort()[: len(losses) // 2])\n"
+    ),
+    "half of the samples, its passes by step": (
+        "    @property\n    def passes(self):\n        return 1 + 2 / 3\n\n"
+        "    def before_epoch(self, epoch):\n        from torch.nn.functional import one_hot\n\n"
+        "        labels = epoch.targets if epoch.targets.ndim == 2 else one_hot(epoch.targets, 8)\n"
+        "        losses = (epoch.logits() * (1 - 2 * labels)).sum(1)\n"
+        "        return Selection(losses.argsort()[: len(losses) // 2])\n"
+    ),
     "a second look that it says it takes": (
         "    @property\n    def passes(self):\n        return 2\n\n"
         "    def loss(self, batch):\n"

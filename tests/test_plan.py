@@ -1,5 +1,6 @@
 """What cells have in common is planned once, and what does not fit is said before anything is computed."""
 
+import re
 import subprocess
 import sys
 from dataclasses import fields, replace
@@ -526,6 +527,74 @@ def test_a_method_for_one_task_is_planned_there_and_said_elsewhere(tmp_path, min
     }
     done = command("plan", suite, "--plugins", mine)
     assert "main, cardio: Asking is not for multi-label problems." in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        ("{method: dkd, alpha: 0.3}", "method 'dkd' does not go by alpha: leave that out"),
+        ("{method: gce, temperature: 4}", "method 'gce' does not go by temperature"),
+        ("{method: baseline-i, weighting: exponential}", "method 'baseline-i' does not go by weighting"),
+        ("{method: aekd, matching: mixture}", "method 'aekd' does not go by matching"),
+        ("{method: deep-ensemble, stepping: sharpness}", "method 'deep-ensemble' does not go by stepping"),
+        ("{method: fitnet, alpha: {axis: [0.1, 0.9]}}", "method 'fitnet' does not go by alpha"),
+    ],
+)
+def test_a_parameter_that_would_change_nothing_is_refused(tiny, method, said):
+    with pytest.raises(UserError, match=re.escape(said)):
+        planned(tiny, f"experiments.main.methods=[{method}]")
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        "{method: baseline-iii, alpha: 0.3, weighting: exponential, matching: mixture, temperature: 4}",
+        "{method: baseline-i, stepping: sharpness, averaging: running-mean, schedule: cyclic}",
+        "{method: dkd, temperature: 2, target_weight: 0.5}",
+        "{method: rslad, adversarial_share: 1, temperature: 2}",
+        "{method: ros-kd-adversarial, alpha: 0.5, weighting: equal}",
+        "{method: ebkd, matching: mixture}",
+        "{method: baseline-i, teachers: on-all-data, alpha: 0.3}",
+    ],
+)
+def test_a_parameter_that_changes_something_is_taken(tiny, method):
+    (cell,) = planned(tiny, f"experiments.main.methods=[{method}]").cells
+    assert cell.registered in method
+
+
+def test_what_a_protocol_and_a_method_do_not_give_each_other_is_said(tiny):
+    methods = "experiments.main.methods=[baseline-i, gce, logit-adjustment, mixup]"
+    assert planned(tiny, methods).remarks == {"main": []}
+    settings = ("protocol.label_smoothing=0.1", "protocol.sampling=class-balanced", "protocol.mixup=0.4")
+    made = planned(tiny, methods, *settings)
+    assert made.remarks == {
+        "main": [
+            "GCE: protocol.label_smoothing does not reach the student's loss.",
+            "Logit adjustment: with protocol.sampling: class-balanced, rare classes are favoured twice.",
+            "Mixup: with protocol.mixup, images are mixed twice.",
+        ]
+    }
+    done = command("plan", tiny, *(word for each in (methods, *settings) for word in ("--set", each)))
+    assert "main, GCE: protocol.label_smoothing does not reach the student's loss." in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("optimiser", "said"),
+    [
+        ("{betas: [0.9, 0.99]}", "protocol.optimiser: betas says nothing under sgd with steps."),
+        ("{kind: adamw, momentum: 0.8}", "protocol.optimiser: momentum says nothing under adamw with steps."),
+        (
+            "{schedule: cosine, milestones: [2], factor: 0.2}",
+            "protocol.optimiser: milestones and factor say nothing under sgd with cosine.",
+        ),
+        ("{kind: adamw, schedule: cosine, betas: [0.9, 0.99]}", None),
+        ("{momentum: 0.8, milestones: [2]}", None),
+    ],
+)
+def test_a_setting_of_another_optimiser_is_said(tiny, optimiser, said):
+    done = command("plan", tiny, "--set", f"protocol.optimiser={optimiser}")
+    assert done.returncode == 0, done.stderr
+    assert (said in done.stdout) if said else ("nothing under" not in done.stdout)
 
 
 def test_a_method_for_three_classes_is_not_planned_for_two(tmp_path):

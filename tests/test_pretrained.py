@@ -133,6 +133,7 @@ def test_a_ready_made_teacher_says_what_it_says_and_is_not_trained(tmp_path):
     assert done.returncode == 0, done.stderr
     made = plan(read_suite(path), discover())
     assert made.kinds()["teacher"] == 1
+    assert "which are drawn" not in done.stdout
     store = Store(tmp_path / "store")
     bank = next(each for each in made.jobs.values() if each.kind == "bank" and "ready-made" in each.label)
     logits = np.load(store.path(bank.fingerprint) / "logits.npy")
@@ -145,6 +146,42 @@ def test_a_ready_made_teacher_says_what_it_says_and_is_not_trained(tmp_path):
         mean, deviation = (torch.tensor(network.pretrained_cfg[key])[None, :, None, None] for key in ("mean", "std"))
         expected = network((given - mean) / deviation)
     torch.testing.assert_close(torch.from_numpy(logits[0]), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_a_head_of_another_size_is_said_under_the_table(tmp_path):
+    timm_weights(tmp_path / "a.safetensors", classes=5)
+    declared = yaml.safe_load(suite(tmp_path).read_text())
+    declared["protocol"] |= {"epochs": 1, "averaging_warmup": 0}
+    declared["experiments"]["main"]["methods"] = ["baseline-i"]
+    declared["experiments"]["main"]["students"][0]["pretrained"] = "a.safetensors"
+    path = tmp_path / "head.yaml"
+    path.write_text(yaml.safe_dump(declared))
+    done = command("run", path, "--store", tmp_path / "store")
+    assert done.returncode == 0, done.stderr
+    said = "resnet18 begins with a.safetensors, but for fc.weight and fc.bias, which are drawn."
+    assert said in " ".join(done.stdout.split())
+
+
+def test_a_ready_made_teacher_is_said_to_be_on_no_subset(tmp_path):
+    timm_weights(tmp_path / "a.safetensors")
+    declared = yaml.safe_load(suite(tmp_path).read_text())
+    declared["protocol"]["teachers"][0] |= {"pretrained": "a.safetensors", "ready_made": True}
+    declared["experiments"]["main"]["methods"] = ["baseline-iii", "ros-kd", "gce-teachers"]
+    path = tmp_path / "ready.yaml"
+    path.write_text(yaml.safe_dump(declared))
+    assert plan(read_suite(path), discover()).remarks["main"] == [
+        "RoS-KD: A is ready-made and stays as it is: it is not trained on a subset.",
+        "RoS-KD + GCE: A is ready-made and stays as it is: it is not trained by gce and on a subset.",
+    ]
+
+
+def test_weights_of_another_stem_say_which_setting_is_theirs(tmp_path):
+    timm_weights(tmp_path / "a.safetensors")
+    with pytest.raises(
+        UserError, match=r"conv1\.weight is .* protocol\.stem: standard gives networks the first layers"
+    ):
+        begin_with(tiny_network(stem="small"), tmp_path / "a.safetensors")
 
 
 def test_a_board_knows_files_by_their_bytes(tmp_path):

@@ -38,14 +38,17 @@ class PassCount:
         return self  # a copied network is counted with the one that it was copied from
 
 
-def misjudged(method: Method, student: float, teachers: float) -> str | None:
-    """What speaks against a method's word, if it makes so many passes through its student and each teacher a step."""
+def misjudged(method: Method, student: float, teachers: float, met: float) -> str | None:
+    """What speaks against a method's word, if it makes so many passes through its student and each teacher a step. It
+    may count by all samples, or by the share of them that its epochs met.
+    """
     found = []
     for what, name, counted, said in (
         ("the student", "passes", student, method.cost),
         ("each teacher", "teacher_passes", teachers, method.teacher_passes),
     ):
-        if abs(counted - said) > max(NEAR, NEAR * counted):
+        near = max(NEAR, NEAR * counted)
+        if not counted - near <= said <= counted / met + near:
             found.append(
                 f"it makes {counted:.2f} passes through {what} in a step and says {said:.2f}: say so in `{name}`"
             )

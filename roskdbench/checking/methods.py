@@ -76,6 +76,8 @@ class _Tried:
     arrays: Arrays
     student_passes: float
     teacher_passes: float
+    met: float
+    """The share of the samples that its epochs met."""
 
 
 def _trainings(method: Method, problem: str) -> Iterator[Verdict]:
@@ -90,7 +92,10 @@ def _trainings(method: Method, problem: str) -> Iterator[Verdict]:
     moved = any(not np.array_equal(first.arrays[name], value) for name, value in start)
     yield f"its loss is finite on {problem}", None
     yield f"a gradient reaches the student on {problem}", None if moved else "the weights did not move"
-    yield f"its cost is what it says on {problem}", misjudged(method, first.student_passes, first.teacher_passes)
+    yield (
+        f"its cost is what it says on {problem}",
+        misjudged(method, first.student_passes, first.teacher_passes, first.met),
+    )
     drawn = (what for what, times in watch.draws.items() if times > 1)  # an import may draw, once
     yield f"its random numbers are its own on {problem}", next(drawn, None)
     broken = None
@@ -172,7 +177,8 @@ def _run(method: Method, problem: str, epochs: int, watch: Watch, checkpoint: "C
     mean = training.mean
     once_more = FORWARD * SAMPLES if mean is not None and mean.buffers == "reestimated" else 0.0
     seen = SAMPLES * epochs
-    return _Tried(arrays, (students.images - once_more) / seen, asked.images / seen / max(1, teachers))
+    met = float(np.mean(training.history.get("selected", [1.0])))
+    return _Tried(arrays, (students.images - once_more) / seen, asked.images / seen / max(1, teachers), met)
 
 
 @cache

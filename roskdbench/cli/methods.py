@@ -81,6 +81,7 @@ def _print_card(entry: "Entry", method: "Method", screen: "Console") -> None:
     from rich.text import Text
 
     from roskdbench.method import Part
+    from roskdbench.method.effects import parameters_read
 
     kind = type(method)
     screen.print(Text.assemble((kind.title(), "bold"), f": {kind.summary()}"), soft_wrap=True)
@@ -103,8 +104,8 @@ def _print_card(entry: "Entry", method: "Method", screen: "Console") -> None:
     parameters = Table(box=None, padding=(0, 2, 0, 0), title="parameters", title_justify="left", title_style="bold")
     for heading in ("name", "default", ""):
         parameters.add_column(heading)
-    texts = _texts(kind)
-    for each in kind.model_fields:
+    texts, read = _texts(kind), parameters_read(method)
+    for each in (name for name in kind.model_fields if name in read):
         value = getattr(method, each)
         plain = value.declaration() if isinstance(value, Part) else value
         parameters.add_row(Text(each, style="bold"), Text(_written(plain)), Text(texts.get(each, ""), style="dim"))

@@ -105,18 +105,17 @@ def print_plan(planned: "Plan", screen: "Console", store: "Store") -> None:
 
 def remarks(planned: "Plan") -> list[str]:
     """What is to be known of a plan before it is computed, a line each."""
-    from roskdbench.report.tables.notes import undefined, ungrouped, unreached
+    from roskdbench.report.tables.notes import schedule_remarks, undefined, ungrouped
 
-    problems, protocol = planned.suite.problems, planned.suite.protocol
+    problems = planned.suite.problems
     guessed = [
         f"{name} {problems[name].image_count():,} images" for name in planned.problems if planned.is_guessed(name)
     ]
     lines = [f"Until its data have been run, a guess: {', '.join(guessed)}."] if guessed else []
     lines += ungrouped(planned.suite, planned.problems)
-    if late := protocol.unreached_milestones:
-        lines.append(unreached(late, protocol.epochs))
+    lines += schedule_remarks(planned.suite.protocol)
     for experiment in planned.experiments:
-        lines += [f"{experiment}, {line}" for line in undefined(planned, experiment)]
+        lines += [f"{experiment}, {line}" for line in (*undefined(planned, experiment), *planned.remarks[experiment])]
     return lines + _weak_pulls(planned)
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from roskdbench.engine.epoch_views import EpochViews, as_shares
 from roskdbench.engine.examples import Examples, balanced_order, epoch_order, rarities
 from roskdbench.engine.recipe import Recipe, Seeds
+from roskdbench.engine.selected import refuse_selection
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import seed_for
 from roskdbench.method import Selection
@@ -86,6 +87,8 @@ class Lessons:
     def lesson(self, epoch: int, chosen: Selection | None, task: Task, classes: int) -> Lesson:
         """An epoch's, of what a method chose, or of everything."""
         device = self.examples.device
+        if chosen is not None:
+            refuse_selection(chosen, len(self.labels), task, classes)
         labels = self.labels if chosen is None or chosen.targets is None else chosen.targets.to(device)
         learning, selected = self.learning, None
         if chosen is not None and chosen.positions is not None:

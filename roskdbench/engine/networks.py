@@ -238,7 +238,7 @@ def begin_with(network: Classifier, path: Path) -> list[str]:
     kept = {name: each for name, each in own.items() if name in left_out}
     given = {name: each for name, each in given.items() if name not in left_out}
     if misfit := _misfit(own, {**kept, **given}):
-        small = any(each in misfit for each in (firsts if isinstance(firsts, list | tuple) else [firsts]))
+        small = misfit.startswith(tuple(f"{each}." for each in ([firsts] if isinstance(firsts, str) else firsts)))
         stem = "; protocol.stem: standard gives networks the first layers that such files are for" if small else ""
         raise UserError(f"{path} does not fit the network: {misfit}{stem}")
     body.load_state_dict({**kept, **given})

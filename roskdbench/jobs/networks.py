@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from roskdbench.artifact import Artifact
+from roskdbench.artifact import NOT_PRETRAINED, Artifact
 from roskdbench.data.problem import Problem
 from roskdbench.engine import networks
 from roskdbench.engine.device import ComputeConfig
@@ -96,7 +96,7 @@ def fresh(context: JobContext, described: Mapping[str, Any], *purpose: Any) -> C
             raise UserError(f"{context.job.label}: the file that it begins with is not at {path} any more, or changed")
         left_out = networks.begin_with(network, path)
         if left_out:
-            context.notes["not pretrained"] = left_out
+            context.notes[NOT_PRETRAINED] = left_out
             context.report(0.0, f"{', '.join(left_out)} of another size than in {path.name}: drawn")
     return network
 

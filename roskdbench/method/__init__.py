@@ -1,5 +1,6 @@
 """The contract a method meets: a declaration of parts, and a loss where the default does not serve. No torch here."""
 
+from roskdbench.method.annotations import Generator, Module, Tensor
 from roskdbench.method.averaging import Averaging, ExponentialMean, LastWeights, Mean, RunningMean
 from roskdbench.method.batch import Batch
 from roskdbench.method.contract import Method, code_identity
@@ -45,11 +46,13 @@ __all__ = [
     "Exponential",
     "ExponentialMean",
     "FormerStudents",
+    "Generator",
     "LastWeights",
     "Matching",
     "Mean",
     "Method",
     "Mixture",
+    "Module",
     "NoTeachers",
     "OnAllData",
     "OneHot",
@@ -70,6 +73,7 @@ __all__ = [
     "Subset",
     "TeacherSlot",
     "Teachers",
+    "Tensor",
     "TrainingFacts",
     "Weigher",
     "Weighting",

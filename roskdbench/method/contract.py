@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from roskdbench.method.batch import Batch
     from roskdbench.method.training_facts import Epoch, Selection, TrainingFacts
+    from roskdbench.suite.protocol import Protocol
 
 
 _ADDED_LATER: dict[str, Part] = {"soft_loss": BernoulliMean(), "stepping": Plain(), "schedule": Protocols()}
@@ -147,6 +148,12 @@ class Method(Declared, metaclass=_DeclaredByValue):
 
     def after_step(self, batch: Batch) -> None:
         """Called without gradient when the student has learnt from the batch."""
+
+    def remark(self, protocol: Protocol) -> str | None:
+        """What is to be known of the method under a protocol, as a sentence that plans and tables show behind its name;
+        None if nothing is.
+        """
+        return None
 
     @property
     def passes(self) -> float:

@@ -53,6 +53,8 @@ class Plan:
     cells: list[Cell] = field(default_factory=list)
     undefined: list[tuple[str, str, str, str]] = field(default_factory=list)
     """Experiment, problem and row of each method that is not for the problem, and what it is not for."""
+    remarks: dict[str, list[str]] = field(default_factory=dict)
+    """Of each experiment what is to be known of its methods under the protocol, a line each."""
     measures: dict[str, dict[str, Measure]] = field(default_factory=dict)
     """Of each experiment its measures, by the names that their numbers stand under."""
 

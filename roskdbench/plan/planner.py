@@ -17,6 +17,7 @@ from roskdbench.plan.factory import JobFactory
 from roskdbench.plan.graph import Cell, Plan
 from roskdbench.plan.measuring_jobs import Measured
 from roskdbench.plan.method_row import MethodRow
+from roskdbench.plan.remarks import remarks_on
 from roskdbench.plan.shown import measures_of
 from roskdbench.plugins import Registry
 from roskdbench.suite import Experiment, MethodChoice, Suite
@@ -83,6 +84,7 @@ def _fill(planned: Plan, factory: JobFactory, chosen: Collection[str]) -> None:
             refuse_measures(name, suite, planned.located)
             measures = measures_of(suite, name, registry)
             planned.measures[name] = measures
+            planned.remarks[name] = remarks_on(rows, suite.protocol, experiment.overlap[0])
             substitute = _substitute(measures_read(measures.values()), registry, suite)
             problems = experiment.problems or list(suite.problems)
             defined: dict[str, list[MethodRow]] = {problem: [] for problem in problems}

@@ -116,6 +116,13 @@ class Optimiser(Declared):
         return self
 
     @property
+    def idle(self) -> list[str]:
+        """The settings that were made and say nothing, as the optimiser or the schedule is another one."""
+        others = {"sgd": ["betas"], "adamw": ["momentum", "nesterov"]}[self.kind]
+        others += {"steps": [], "cosine": ["milestones", "factor"]}[self.schedule]
+        return [name for name in others if getattr(self, name) != type(self).model_fields[name].default]
+
+    @property
     def recipe(self) -> dict[str, Any]:
         """What a training's spec says of it; without what is as it always was."""
         found = self.model_dump(mode="json")

@@ -8,6 +8,7 @@ from roskdbench.suite import Suite
 from roskdbench.suite.departures import departures
 from roskdbench.suite.experiments import EVERY_CELL
 from roskdbench.suite.noise import NoiseSpec
+from roskdbench.suite.protocol import Protocol
 
 
 def notes(results: Results, experiment: str) -> list[str]:
@@ -23,8 +24,7 @@ def notes(results: Results, experiment: str) -> list[str]:
         )
     problems = declared.problems or list(suite.problems)
     lines += [_protocol_note(results, problems), *_test_note(results, problems)]
-    if late := suite.protocol.unreached_milestones:
-        lines.append(unreached(late, suite.protocol.epochs))
+    lines += schedule_remarks(suite.protocol)
     if changed := departures(suite):
         lines.append(f"Not the bundled suite {suite.suite}: {changed}.")
     if any(metric.endswith("@tuned") for metric in layout.frame["metric"].unique()):
@@ -38,11 +38,18 @@ def notes(results: Results, experiment: str) -> list[str]:
     lines += [f"{problem}: {remarks[problem]}" for problem in problems if problem in remarks]
     lines += _noise_notes(layout, problems)
     lines += undefined(results.plan, experiment)
+    lines += results.plan.remarks.get(experiment, [])
+    lines += results.begun_with
     lines += _schedule_notes(layout)
     if "cost" in declared.beside:
         lines.append(
             "Cost: passes of all trainings behind a row, teachers and banks included, over those of its student on "
             "labels alone."
+        )
+    if "seconds" in declared.beside:
+        lines.append(
+            "Seconds: what these trainings and banks took, beside whatever else the machine did. A process's first "
+            "training carries its start; one that was resumed counts from there."
         )
     for name, measure in layout.measures.items():
         numbers = layout.numbers_of(name)
@@ -84,12 +91,19 @@ def undefined(plan: Plan, experiment: str) -> list[str]:
     ]
 
 
-def unreached(milestones: list[int], epochs: int) -> str:
-    """What is to be known of a schedule that the training does not get through."""
-    late = " and ".join(map(str, milestones))
-    return (
-        f"protocol.optimiser.milestones: trainings end after {epochs} epochs, before the learning rate falls at {late}."
-    )
+def schedule_remarks(protocol: Protocol) -> list[str]:
+    """What is to be known of a schedule that trainings do not get through, and of settings that are another's."""
+    late, idle, found = protocol.unreached_milestones, protocol.optimiser.idle, []
+    if late:
+        found.append(
+            f"protocol.optimiser.milestones: trainings end after {protocol.epochs} epochs, before the learning rate "
+            f"falls at {' and '.join(map(str, late))}."
+        )
+    if idle:
+        kind, schedule = protocol.optimiser.kind, protocol.optimiser.schedule
+        say = "says" if len(idle) == 1 else "say"
+        found.append(f"protocol.optimiser: {' and '.join(idle)} {say} nothing under {kind} with {schedule}.")
+    return found
 
 
 def _protocol_note(results: Results, problems: list[str]) -> str:

@@ -32,7 +32,8 @@ def score_table(results: Results, experiment: str, source: ComparisonSource | No
     shown = _columns(layout)
     columns = _with_others(shown, source, layout.cells)
     beside = layout.declared.beside
-    table = Table(experiment, layout.title, [*layout.labels, *beside], [column for column, _ in columns])
+    headings = [each if each == "family" or len(layout.problems) == 1 else f"mean {each}" for each in beside]
+    table = Table(experiment, layout.title, [*layout.labels, *headings], [column for column, _ in columns])
     for key, found in layout.rows.items():
         row: list[Value] = []
         for column, what in columns:
