@@ -12,6 +12,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 from roskdbench.cli import app
+from roskdbench.method.effects import parameters_read
 from roskdbench.method.families import in_order
 from roskdbench.plugins import bundled_registry
 from roskdbench.suite.described import described
@@ -187,7 +188,7 @@ def method_pages() -> dict[str, str]:
         lines += ["", f"## {family.capitalize()}", "", "| method | what | passes |", "|---|---|---|"]
         for name in names:
             method = registry[name].thing
-            passes = f"{method().passes:.3g}" if method().trains_student else "none"
+            passes = f"{method().cost:.3g}" if method().trains_student else "none"
             lines.append(f"| [`{name}`]({name}.md) | {_plain(method.title())}: {_plain(method.summary())} | {passes} |")
             pages[f"methods/{name}.md"] = _method_page(name, registry[name])
     return {"methods/index.md": "\n".join(lines) + "\n", **pages}
@@ -196,7 +197,9 @@ def method_pages() -> dict[str, str]:
 def _method_page(name: str, entry: Any) -> str:
     source = Path(entry.origin).read_text("utf-8")
     told = (sys.modules[entry.thing.__module__].__doc__ or entry.thing.__doc__ or "").strip()
-    settings = "\n".join(_table(entry.thing.model_json_schema(), linked=False))
+    schema, read = entry.thing.model_json_schema(), parameters_read(entry.thing())
+    schema["properties"] = {key: each for key, each in schema["properties"].items() if key in read}
+    settings = "\n".join(_table(schema, linked=False))
     shown = source.partition('"""')[2].partition('"""')[2].strip() if source.startswith('"""') else source.strip()
     return (
         f"# {_plain(entry.thing.title())}\n\n{_plain(entry.thing.summary()).capitalize()}. In a suite: `{name}`.\n\n"

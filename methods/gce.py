@@ -7,8 +7,8 @@ for the probability p_y of the label: cross-entropy as q nears 0, the mean absol
 the plain loss, not the truncated one that the paper adds for stronger noise.
 
 What is adaptation: for labels that are shares of classes it is the mean over classes by these shares. Several findings
-are Bernoulli variables, p_y the probability of presence or absence as the label says; the loss is taken
-together over the findings that are known as cross-entropy is.
+are Bernoulli variables, p_y the probability of presence or absence as the label says; the loss is taken together
+over the findings that are known as cross-entropy is.
 """
 
 from typing import Annotated

@@ -317,3 +317,17 @@ def test_draws_of_further_metrics_are_those_of_the_groups_patients_drawn_again()
 def test_a_metric_that_nobody_knows_is_refused():
     with pytest.raises(UserError, match="specificty"):
         Groups.model_validate({"metrics": ["specificty"]}, context={"registry": bundled_registry()})
+
+
+def test_an_attribute_that_is_known_of_nobody_is_said_and_has_no_rows():
+    predictions, _ = predicted(sexes=("",), share=(1.0,))
+    values = Groups().evaluate(predictions)
+    columns = ("group", "metric", "class", "value", "n")
+    rows = [(each.facts.group, each.metric, each.label, each.value, each.samples) for each in values]
+    frame = pd.DataFrame(rows, columns=list(columns)).assign(problem="film", fold=0, seed=0)
+    labels = [row.label for row in Groups().condition_rows(frame)]
+    assert labels == ["view: AP", "view: PA", "view: the worst", "view: gap"]
+    first, *others = Groups().notes(frame)
+    assert first == "sex is not known of any image of film's test part."
+    assert not any("sex" in line for line in others)
+    assert not any(name.endswith("@sex") or "sex:" in name for name in Groups().draws(predictions, 3))

@@ -534,6 +534,7 @@ def test_a_method_for_one_task_is_planned_there_and_said_elsewhere(tmp_path, min
     [
         ("{method: dkd, alpha: 0.3}", "method 'dkd' does not go by alpha: leave that out"),
         ("{method: gce, temperature: 4}", "method 'gce' does not go by temperature"),
+        ("{method: gce, teachers: on-all-data}", "method 'gce' does not go by teachers"),
         ("{method: baseline-i, weighting: exponential}", "method 'baseline-i' does not go by weighting"),
         ("{method: aekd, matching: mixture}", "method 'aekd' does not go by matching"),
         ("{method: deep-ensemble, stepping: sharpness}", "method 'deep-ensemble' does not go by stepping"),

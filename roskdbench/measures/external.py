@@ -10,10 +10,11 @@ from pydantic import Field, model_validator
 from roskdbench.data.shared_findings import shared_classes
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import seed_for
+from roskdbench.measures._further_metrics import FurtherMetrics
 from roskdbench.measures.scores import COLUMNS, stored_scores
 from roskdbench.plugins import register
 from roskdbench.suite.elsewhere import Elsewhere
-from roskdbench.suite.measure import Column, ConditionRow, Measure, Reads
+from roskdbench.suite.measure import Column, ConditionRow, Reads
 from roskdbench.values import Facts, MetricValue
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ ENDS = ("", "-home", "-lost")
 
 
 @register("external")
-class External(Measure):
+class External(FurtherMetrics):
     """External: the model on the images of other problems, thresholds carried over, and what is lost against home. An
     experiment says `external: [PROBLEM, …]`.
     """
@@ -88,16 +89,18 @@ class External(Measure):
     def recompute(self, predictions: Predictions, kept: Mapping[str, NDArray[Any]]) -> list[MetricValue]:
         """Scores there, at home over the same classes, and what is lost."""
         from roskdbench.measuring import values_of
-        from roskdbench.measuring.elsewhere import HOME, lost_rows, score_rows
+        from roskdbench.measuring.elsewhere import HOME, lost_rows, score_rows, statistic_rows
 
         found: list[MetricValue] = []
         for each in self.problems:
             facts = Facts(test_set=each.problem)
-            home, away = map(score_rows, _both(predictions, kept, each.problem))
+            both = _both(predictions, kept, each.problem)
+            home, away = ([*score_rows(side), *statistic_rows(side, self._statistics)] for side in both)
             found += values_of(away, facts)
             found += values_of(((f"{metric}{HOME}", *rest) for metric, *rest in home), facts)  # type: ignore[misc]
-            found += values_of(lost_rows(home, away), facts)
-            shared, scored = len(kept[f"{each.problem}/pairs"]), len(_both(predictions, kept, each.problem)[1])
+            judged = [row for row in home if row[0] not in self._neither]
+            found += values_of(lost_rows(judged, away, {"ece", *self._lower_is_better}), facts)
+            shared, scored = len(kept[f"{each.problem}/pairs"]), len(both[1])
             found.append(MetricValue("shared-classes", shared, scored, facts=facts))
             if (seen := kept.get(f"{each.problem}/seen")) is not None:  # boards from before did not keep it
                 images = len(kept[f"{each.problem}/targets"])
@@ -106,18 +109,24 @@ class External(Measure):
 
     def draws(self, predictions: Predictions, seed: int) -> Mapping[str, NDArray[np.floating[Any]]]:
         """Of both sides, each over its own patients, and so of what is lost."""
-        from roskdbench.statistics.bootstrap import draws_of
+        from roskdbench.statistics.bootstrap import draws_of, statistic_draws
 
+        drawn = [column for column in self._statistics if column.resampled and column.metric not in self._neither]
         found: dict[str, NDArray[np.floating[Any]]] = {}
         for each in self.problems:
             home, away = _both(predictions, predictions.kept, each.problem)
-            here, there = draws_of(home, seed), draws_of(away, seed_for("elsewhere", seed, each.problem))
+            seeds = seed, seed_for("elsewhere", seed, each.problem)
+            here, there = (
+                {**draws_of(side, own), **statistic_draws(drawn, side, own)}
+                for side, own in zip((home, away), seeds, strict=True)
+            )
             for name in there.keys() & here.keys():
                 if "|" not in name:
                     found |= {
                         f"{name}@{each.problem}": there[name],
                         f"{name}-home@{each.problem}": here[name],
-                        f"{name}-lost@{each.problem}": here[name] - there[name],
+                        f"{name}-lost@{each.problem}": (here[name] - there[name])
+                        * (-1 if name in self._lower_is_better else 1),
                     }
         return dict(sorted(found.items()))
 
@@ -130,7 +139,7 @@ class External(Measure):
 
     def stored_names(self, protocol: Protocol) -> dict[str, list[str]]:
         """As the scores; also at home, and of what is lost."""
-        names = {**stored_scores(protocol), "ece": ["ece"]}
+        names = {**stored_scores(protocol), "ece": ["ece"], **{each: [each] for each in self.metrics}}
         return {
             f"{metric}{end}": [f"{each}{end}" for each in stored] for metric, stored in names.items() for end in ENDS
         }
@@ -138,7 +147,17 @@ class External(Measure):
     def table_columns(self, protocol: Protocol, shown: Sequence[str]) -> Sequence[Column]:
         """The shown scores, and calibration."""
         own = [COLUMNS[name] for name in shown if name in COLUMNS]
-        return [*own, Column("ece", "ECE", higher_is_better=False)]
+        return [*own, *self._further, Column("ece", "ECE", higher_is_better=False)]
+
+    @property
+    def _neither(self) -> set[str]:
+        """Those of its metrics that say nothing of a model, such as prevalence."""
+        return {each.metric for each in self._statistics if each.higher_is_better is None}
+
+    @property
+    def _lower_is_better(self) -> set[str]:
+        """Those of its metrics that are the better, the lower they are."""
+        return {each.metric for each in self._statistics if each.higher_is_better is False}
 
     def condition_rows(self, numbers: pandas.DataFrame) -> Sequence[ConditionRow]:
         """Of each problem: there, at home over the same classes, and what is lost."""
@@ -173,7 +192,7 @@ class External(Measure):
             *leaks,
             f"Elsewhere: {'; '.join(sizes)}. Both sides are scored over the shared classes; thresholds were "
             "chosen on validation at home. Intervals are drawn over the patients of each side; lost: home minus there "
-            "(of ECE, there minus home).",
+            "(of what is better the lower it is, such as ECE, there minus home).",
         ]
 
 

@@ -6,13 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import Field, PositiveInt, PrivateAttr, ValidationInfo, model_validator
+from pydantic import Field, PositiveInt
 
 from roskdbench.errors import UserError, nearest
+from roskdbench.measures._further_metrics import FurtherMetrics
 from roskdbench.plugins import register
-from roskdbench.source import code_of
-from roskdbench.suite.measure import Column, ConditionRow, Measure, Reads
-from roskdbench.suite.plugged import registry_of
+from roskdbench.suite.measure import Column, ConditionRow, Reads
 from roskdbench.suite.problems import Task
 from roskdbench.values import Facts, MetricValue
 
@@ -29,7 +28,7 @@ SUFFIXES = ("", "-worst", "-gap")
 
 
 @register("groups")
-class Groups(Measure):
+class Groups(FurtherMetrics):
     """Groups: scores of men and women, by age, by site and whatever else is known of samples; the worst group, and how
     far groups lie apart.
     """
@@ -47,23 +46,8 @@ class Groups(Measure):
 
     by: Annotated[list[str], Field(min_length=1)] | None = None
     """The attributes, such as [sex, age]; all that the data have if left out."""
-    metrics: list[str] = []
-    """Metrics to have by group besides AUC, F1, TPR and ECE, such as specificity or sensitivity@spec95."""
     smallest: PositiveInt = 20
     """Patients (or lesions) that a group needs to be compared with others; smaller ones are shown and marked."""
-    _statistics: list[Column] = PrivateAttr(default_factory=list)
-    _further: list[Column] = PrivateAttr(default_factory=list)
-    """As its tables have them: their draws are this measure's own."""
-
-    @model_validator(mode="after")
-    def _metrics_are_known(self, info: ValidationInfo) -> Groups:
-        found = [registry_of(info).find("metric", each).thing for each in self.metrics]
-        twice = [each for each in self.metrics if self.metrics.count(each) > 1]
-        if twice:
-            raise ValueError(f"metrics names '{twice[0]}' twice")
-        self._further = [replace(each, has_draws=each.resampled, statistic=None) for each in found]
-        self._statistics = found
-        return self
 
     def attributes_wanted(self) -> Sequence[str]:
         """Those that it goes by."""
@@ -94,7 +78,7 @@ class Groups(Measure):
                             known = None if np.isnan(value) else float(value)
                             found.append(MetricValue(metric, known, int(number), label, facts))
             facts, count = Facts(group=attribute), len(predictions)
-            found.append(MetricValue("classes", int(classes.sum()), count, facts=facts))
+            found.append(MetricValue("classes", int(classes.sum()) if groups else 0, count, facts=facts))
             for metric, worst, best, low, high in comparisons(means, groups, further):
                 found.append(MetricValue(f"{metric}-worst", low, count, facts=facts))
                 found.append(MetricValue(f"{metric}-gap", abs(high - low), count, facts=facts))
@@ -136,17 +120,6 @@ class Groups(Measure):
         shown = [*self.columns, *self._further]
         return {f"{each.metric}{end}": [f"{each.metric}{end}"] for each in shown for end in SUFFIXES}
 
-    def mentioned(self) -> set[tuple[str, str]]:
-        """Itself and its metrics."""
-        return super().mentioned() | {("metric", each) for each in self.metrics}
-
-    def code(self) -> dict[str, str]:
-        """That of its metrics, too."""
-        found = super().code()
-        for column in self._statistics:
-            found |= code_of(column.statistic)
-        return found
-
     def table_columns(self, protocol: Protocol, shown: Sequence[str]) -> Sequence[Column]:
         """Those of its own table."""
         return [*self.columns, *self._further]
@@ -157,6 +130,8 @@ class Groups(Measure):
         small = _small(numbers)
         for name in dict.fromkeys(numbers["group"]):
             attribute, colon, _ = name.partition(": ")
+            if attribute in _unknown(numbers):
+                continue
             if colon:
                 found.append(ConditionRow(f"{name} ({small[name]})" if name in small else name, Facts(group=name)))
             else:
@@ -168,7 +143,7 @@ class Groups(Measure):
 
     def notes(self, numbers: pandas.DataFrame) -> list[str]:
         """What is compared, over which classes, and what intervals are."""
-        classes = numbers[numbers["metric"] == "classes"]
+        classes = numbers[(numbers["metric"] == "classes") & ~numbers["group"].isin(_unknown(numbers))]
         counts = {
             (problem, group): sorted(set(rows["value"].astype(int)))
             for (problem, group), rows in classes.groupby(["problem", "group"], sort=False)
@@ -181,7 +156,13 @@ class Groups(Measure):
             f"Not over the same classes in every run, since test parts differ: {', '.join(varying)}. Their means over "
             "runs are of unlike things; results.csv has each run, class by class."
         )
+        unknown = [
+            f"{attribute} is not known of any image of {problem}'s test part."
+            for problem, rows in numbers.groupby("problem", sort=False)
+            for attribute in _unknown(rows)
+        ]
         return [
+            *unknown,
             *([unlike] * bool(varying)),
             "By group: the same thresholds for everybody; means over the classes that every group has (so many: "
             f"{said}). TPR: the share of positives that is found.",
@@ -190,6 +171,13 @@ class Groups(Measure):
             "group is worst was seen in these data, so that the interval of a gap among many groups leans away from "
             "zero.",
         ]
+
+
+def _unknown(numbers: pandas.DataFrame) -> list[str]:
+    """The attributes that have no group, as no sample's is known."""
+    names = list(dict.fromkeys(numbers["group"]))
+    known = {name.partition(": ")[0] for name in names if ": " in name}
+    return [name for name in names if ": " not in name and name not in known]
 
 
 def _small(numbers: pandas.DataFrame) -> dict[str, str]:

@@ -4,7 +4,7 @@ Both sides are scored over the classes they share. For one label a sample counts
 likeliest of the shared classes is chosen; for several findings thresholds are those that validation at home chose.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from roskdbench.measuring import ALL, Row
 from roskdbench.measuring.calibration import confidences, expected_error
 from roskdbench.measuring.predictions import Predictions
 from roskdbench.measuring.tested import Tested
+from roskdbench.suite.measure import Column
 
 Pairs = Sequence[tuple[int, int]]
 """The places of each shared class at home and away."""
@@ -87,7 +88,13 @@ def score_rows(predictions: Predictions) -> list[Row]:
     return [*rows, ("ece", ALL, expected_error(*said), len(predictions))]
 
 
-def lost_rows(home: Sequence[Row], away: Sequence[Row]) -> list[Row]:
+def statistic_rows(predictions: Predictions, columns: Sequence[Column]) -> list[Row]:
+    """Metrics of the test part, decided as at home."""
+    found = (value for column in columns for value in predictions.statistic(column))
+    return [(each.metric, each.label, each.value, each.samples) for each in found]
+
+
+def lost_rows(home: Sequence[Row], away: Sequence[Row], lower_is_better: Collection[str]) -> list[Row]:
     """How much worse the scores over all classes are away."""
     there = {metric: (value, count) for metric, label, value, count in away if label == ALL}
     found: list[Row] = []
@@ -95,5 +102,7 @@ def lost_rows(home: Sequence[Row], away: Sequence[Row]) -> list[Row]:
         if label == ALL and metric in there:
             other, count = there[metric]
             lost = None if value is None or other is None else value - other
-            found.append((f"{metric}{LOST}", ALL, -lost if lost is not None and metric == "ece" else lost, count))
+            if lost is not None and metric in lower_is_better:
+                lost = -lost
+            found.append((f"{metric}{LOST}", ALL, lost, count))
     return found

@@ -28,7 +28,7 @@ def parameters_read(method: Method) -> set[str]:
     found = {name for name in type(method).model_fields if name not in Method.model_fields or name in said}
     found |= {"averaging", "stepping", "schedule", "soft_loss"}
     found -= {"teachers", "weighting", "matching"}
-    found |= {"teachers"} if HEARD & said or not taught else set()
+    found |= {"teachers"} if HEARD & _said(type(method), taught=True) else set()
     found |= {"weighting"} if taught and WEIGHED & said else set()
     return found | ({"matching"} if taught and "matching" in said else set())
 

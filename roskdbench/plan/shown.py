@@ -31,9 +31,11 @@ def measures_of(suite: Suite, experiment: str, registry: Registry) -> dict[str, 
             found.append(MetricMeasure.model_validate({"metric": metric}, context={"registry": registry}))
     found += suite.experiments[experiment].measures
     if others := suite.experiments[experiment].external:
+        metrics = [each for each in shown_metrics(suite, experiment) if each not in known]
         declared = {
             "measure": "external",
             "problems": [each.model_dump(mode="json", exclude_defaults=True) for each in others],
+            **({"metrics": metrics} if metrics else {}),
         }
         found.append(Measure.read(declared, registry))
     return _named(found)
