@@ -13,7 +13,7 @@ from conftest import ROOT, TINY, boards_that_come_along, command
 from sklearn.metrics import f1_score, roc_auc_score
 
 from roskdbench.board.adding import board_of
-from roskdbench.board.content import FILES, PREDICTIONS, PROVENANCE, README, RESULTS, read_board, write_board
+from roskdbench.board.content import FILES, PREDICTIONS, PROVENANCE, README, RESULTS, Board, read_board, write_board
 from roskdbench.board.merging import merge, submit
 from roskdbench.board.readme import page
 from roskdbench.board.verifying import verify
@@ -70,6 +70,18 @@ def test_a_board_says_what_the_run_says(made):
     assert ours == theirs
     assert all(float(labels[-1]) > 0 for labels, _ in tables_of(read.results(), "main")[0].rows)  # seconds
     assert ours[0].strip() in (folder / "board" / README).read_text()
+
+
+def test_a_board_knows_what_its_methods_are_not_for_and_which_rate_is_their_own(tmp_path):
+    (tmp_path / "odd.yaml").write_text(TINY.replace("baseline-v, ros-kd", "mld, swa"))
+    declared = read_suite(tmp_path / "odd.yaml")
+    planned = plan(declared, discover())
+    board = Board(declared, planned.cells, [], {}, {})
+    assert board._planned({}).undefined == [("main", "lesion", "MLD", "single-label problems")]
+    assert board._planned({}).remarks == {"main": ["SWA: a learning rate of its own (cyclic)."]}
+    elsewhere = discover()
+    del elsewhere.families["method"]["mld"]
+    assert replace(board, registry=elsewhere)._planned({}).remarks == {}
 
 
 def test_its_numbers_can_be_had_from_its_files_alone(made):

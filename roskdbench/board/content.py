@@ -25,7 +25,7 @@ from roskdbench.errors import UserError, refusal, text_objection
 from roskdbench.fingerprint import seed_for
 from roskdbench.measuring.predictions import Predictions
 from roskdbench.measuring.tested import PARTS, Tested
-from roskdbench.plan import Cell, Measurement, Plan
+from roskdbench.plan import Cell, Measurement, Plan, plan
 from roskdbench.plan.shown import measures_of
 from roskdbench.plugins import Registry, bundled_registry
 from roskdbench.results import COLUMNS, Results, typed
@@ -71,8 +71,7 @@ class Board:
 
         frame = typed(pandas.DataFrame(self.rows, columns=list(COLUMNS)))
         located = {name: Located(Content.of(facts)) for name, facts in self.contents.items()}
-        measures = {name: measures_of(self.suite, name, self.registry) for name in self.suite.experiments}
-        planned = Plan(self.suite, located=located, cells=list(self.cells), measures=measures)
+        planned = replace(self._planned(located), jobs={}, cells=list(self.cells))
         made_with = sorted({made["made with"] for made in self.made.values() if made.get("made with")})
         noise = {(experiment, problem, name): rate for experiment, problem, name, rate in self.noise}
         seconds = {job: made[SECONDS_BEHIND] for job, made in self.made.items() if SECONDS_BEHIND in made}
@@ -88,6 +87,14 @@ class Board:
             seconds=seconds,
             stated=self.stated,
         )
+
+    def _planned(self, located: dict[str, Located]) -> Plan:
+        """What the suite comes to here; no more than its measures where its methods are not."""
+        try:
+            return plan(self.suite, self.registry, located=located)
+        except UserError:
+            measures = {name: measures_of(self.suite, name, self.registry) for name in self.suite.experiments}
+            return Plan(self.suite, located=located, measures=measures)
 
     def _test_size(self, cell: Cell) -> tuple[int, int]:
         """How many images a cell's test part has, and of how many groups."""

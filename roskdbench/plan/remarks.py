@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from roskdbench.method import Protocols
 from roskdbench.method.effects import hears_smoothing
 from roskdbench.plan.method_row import MethodRow
 from roskdbench.suite.protocol import NetworkSpec, Protocol
@@ -18,6 +19,8 @@ def remarks_on(rows: Sequence[MethodRow], protocol: Protocol, overlap: float) ->
 
 def _of_row(row: MethodRow, protocol: Protocol, overlap: float) -> Iterator[str]:
     method = row.method
+    if method.schedule != Protocols():
+        yield f"a learning rate of its own ({method.schedule.kind})."
     if remark := method.remark(protocol):
         yield remark
     if protocol.label_smoothing and method.trains_student and not hears_smoothing(method):

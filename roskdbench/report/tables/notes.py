@@ -40,7 +40,6 @@ def notes(results: Results, experiment: str) -> list[str]:
     lines += undefined(results.plan, experiment)
     lines += results.plan.remarks.get(experiment, [])
     lines += results.begun_with
-    lines += _schedule_notes(layout)
     if "cost" in declared.beside:
         lines.append(
             "Cost: passes of all trainings behind a row, teachers and banks included, over those of its student on "
@@ -66,17 +65,6 @@ def notes(results: Results, experiment: str) -> list[str]:
             what = "" if EVERY_CELL in measures else f", {' and '.join(measures)} only"
             lines.append(f"{state}: {len(gaps)} cell{'s' * (len(gaps) > 1)}{what}. {reasons[0]}{more}")
     return lines
-
-
-def _schedule_notes(layout: Layout) -> list[str]:
-    """Rows whose learning rate does not go as the protocol says."""
-    own: dict[str, list[str]] = {}
-    for cell in layout.cells:
-        model = layout.results.plan.model(cell)
-        schedule = model.spec.get("method", {}).get("schedule") if model else None
-        if schedule and cell.method not in own.setdefault(schedule["kind"], []):
-            own[schedule["kind"]].append(cell.method)
-    return [f"{', '.join(titles)}: a learning rate of its own ({kind})." for kind, titles in own.items()]
 
 
 def undefined(plan: Plan, experiment: str) -> list[str]:
