@@ -33,14 +33,8 @@ if TYPE_CHECKING:
 
 
 _ADDED_LATER: dict[str, Part] = {"soft_loss": BernoulliMean(), "stepping": Plain(), "schedule": Protocols()}
-_GIVEN = (
-    "name",
-    "kind",
-    "family",
-    "group",
-    "tasks",
-    "fewest_classes",
-)  # class attributes that say nothing of how a student is trained
+# Class attributes that say nothing of how a student is trained.
+_GIVEN = ("name", "kind", "family", "group", "tasks", "fewest_classes")
 
 
 class _DeclaredByValue(ModelMetaclass):
@@ -52,22 +46,24 @@ class _DeclaredByValue(ModelMetaclass):
             for field, info in getattr(base, "__pydantic_fields__", {}).items():
                 if field in namespace and field not in annotations:
                     annotations[field] = info.rebuild_annotation()
-        for each, value in namespace.items():
-            if not (
-                each.startswith("_") or each in annotations or _is_code(value) or any(hasattr(b, each) for b in bases)
-            ):
-                known = {word for base in bases for word in dir(base) if not word.startswith(("_", "model_"))}
-                hint = nearest_three(each, known)
-                raise UserError(
-                    f"a Method has no `{each}` ({name}){f'; {hint}' if hint else '.'} "
-                    f"A parameter of its own has a type: `{each}: {type(value).__name__} = …`"
-                )
+        _refuse_unknown(name, bases, namespace, annotations)
         return super().__new__(cls, name, bases, namespace, **rest)
 
 
-def _is_code(value: object) -> bool:
-    """Whether what a class body defines is a function, a property or a class."""
-    return callable(value) or hasattr(value, "__get__")
+def _refuse_unknown(
+    name: str, bases: tuple[type, ...], namespace: Mapping[str, Any], annotations: Mapping[str, Any]
+) -> None:
+    """A UserError for a value in a class body that is nothing a Method has, and no parameter either, without a type."""
+    for each, value in namespace.items():
+        is_code = callable(value) or hasattr(value, "__get__")
+        known = each in annotations or any(hasattr(base, each) for base in bases)
+        if not (each.startswith("_") or is_code or known):
+            words = {word for base in bases for word in dir(base) if not word.startswith(("_", "model_"))}
+            hint = nearest_three(each, words)
+            raise UserError(
+                f"a Method has no `{each}` ({name}){f'; {hint}' if hint else '.'} "
+                f"A parameter of its own has a type: `{each}: {type(value).__name__} = …`"
+            )
 
 
 class Method(Declared, metaclass=_DeclaredByValue):
