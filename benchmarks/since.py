@@ -1,10 +1,11 @@
-"""What a student's step costs since a commit: the same small suite there and here, turn by turn.
+"""What a student's step costs since a commit: torch's operations and Python's calls in a step, there and here.
 
     python benchmarks/since.py COMMIT [REPEATS]
 
-The commit is taken from this clone's history into a folder of its own and run with the libraries that are installed.
-Of each training of a student the seconds that its record says are compared, of three methods that ask for nothing new.
-The student is small, so that what is around a step counts.
+The commit is taken from this clone's history into a folder of its own and run with the libraries that are installed. A
+small student is trained for 80 steps by methods that ask for nothing new. Operations and calls are counted, which no
+other work on the machine can disturb; the processor's time is measured turn by turn, and differs by a tenth between
+processes of one and the same commit.
 """
 
 import json
@@ -16,49 +17,95 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent.parent
-XS = "{model: resnet18, title: ResNet-XS, options: {channels: [16, 32, 48, 64], layers: [1, 1, 1, 1]}}"
-SUITE = f"""
-suite: step
-problems: {{lesion: {{dataset: phantom-lesion, size: 32, samples: 900}}}}
-protocol:
-  epochs: 12
-  batch: 64
-  optimiser: {{milestones: [8]}}
-  averaging_warmup: 4
-  augmentation: light
-  teachers: [{XS}, {XS.replace("48, 64", "64, 96").replace("XS", "S")}]
-experiments:
-  step:
-    methods: [baseline-i, baseline-iii, baseline-v]
-    students: [{XS}]
+TRAININGS = """
+import cProfile, json, pstats, time
+from collections import Counter
+
+import numpy as np
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from roskdbench.data.phantoms import draw_lesions
+from roskdbench.engine.examples import Examples
+from roskdbench.engine.networks import build
+from roskdbench.engine.recipe import Recipe, Seeds
+from roskdbench.engine.training import Training
+from roskdbench.method import make_method
+from roskdbench.plugins import discover
+from roskdbench.suite.augmentation import PRESETS
+
+SAMPLES, EPOCHS, STEPS = 640, 8, 80
+ARCHITECTURE = {"model": "resnet18", "options": {"channels": [16, 32, 48, 64], "layers": [1, 1, 1, 1]}}
+images, targets, _ = draw_lesions(SAMPLES, 32, 0)
+examples = Examples.place(images, targets, np.arange(SAMPLES), torch.device("cpu"))
+bank = [np.random.default_rng(each).normal(size=(EPOCHS, SAMPLES, 8)).astype(np.float32) for each in range(2)]
+
+
+class Counting(TorchDispatchMode):
+    operations = 0
+
+    def __torch_dispatch__(self, function, types, given=(), named=None):
+        self.operations += 1
+        return function(*given, **(named or {}))
+
+
+def training(name):
+    method = make_method(discover(), name)
+    statistics = {"mean": [0.5] * 3, "deviation": [0.25] * 3}
+    return Training(
+        task="single-label",
+        method=method,
+        network=build(ARCHITECTURE, 3, 8, 32, "standard", statistics, 0),
+        examples=examples,
+        bank=[] if name == "baseline-i" else bank,
+        recipe=Recipe(EPOCHS, 64, 0.05, 0.9, 2e-4, (6,), 0.1, PRESETS["light"], None),
+        seeds=Seeds(1, 2, 3),
+        mean=method.collected_mean,
+        warmup=EPOCHS,
+    )
+
+
+torch.set_num_threads(1)
+found = {}
+for name in ("baseline-i", "baseline-iii", "baseline-v"):
+    with Counting() as counting:
+        training(name).run()
+    profile, profiled, timed = cProfile.Profile(), training(name), training(name)
+    profile.runcall(profiled.run)
+    start = time.process_time()
+    timed.run()
+    seconds = time.process_time() - start
+    found[name] = [counting.operations / STEPS, pstats.Stats(profile).total_calls / STEPS, seconds / STEPS]
+print(json.dumps(found))
 """
 
+Found = dict[str, list[float]]
+"""Of each method the operations, the calls and the seconds of a step."""
 
-def seconds(source: Path, folder: Path) -> dict[str, float]:
-    """What each training of a student took, by its label, in a store of its own."""
-    suite, store = folder / "step.yaml", Path(tempfile.mkdtemp(dir=folder))
-    suite.write_text(SUITE, "utf-8")
-    command = [sys.executable, "-m", "roskdbench", "run", str(suite), "--store", str(store), "--workers", "1"]
+
+def measured(source: Path) -> Found:
+    """By the code in a folder, in a process of its own."""
     environment = {**os.environ, "PYTHONPATH": str(source), "OMP_NUM_THREADS": "1"}
-    subprocess.run(command, cwd=source, env=environment, check=True, capture_output=True)
-    records = [json.loads(each.read_text("utf-8")) for each in store.glob("??/*/job.json")]
-    return {each["label"]: each["seconds"] for each in records if each["kind"] == "trajectory"}
+    command = [sys.executable, "-W", "ignore", "-c", TRAININGS]
+    done = subprocess.run(command, cwd=source, env=environment, check=True, capture_output=True, text=True)
+    found: Found = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
-def main(commit: str, repeats: int = 5) -> None:
-    """Print the ratio of each training, here over there."""
+def main(commit: str, repeats: int = 3) -> None:
+    """Print what each method's step takes, there and here."""
     with tempfile.TemporaryDirectory() as folder:
-        before = Path(folder) / "before"
-        subprocess.run(["git", "clone", "--quiet", str(HERE), str(before)], check=True)
+        before = Path(folder)
+        subprocess.run(["git", "clone", "--quiet", str(HERE), folder], check=True)
         subprocess.run(["git", "checkout", "--quiet", commit], cwd=before, check=True)
-        turns = [(seconds(before, Path(folder)), seconds(HERE, Path(folder))) for _ in range(repeats)]
-    for label in sorted(turns[0][1]):
-        ratios = [here[label] / there[label] for there, here in turns]
-        took = statistics.median(here[label] for _, here in turns)
-        spread = f"{min(ratios):.2f}–{max(ratios):.2f}"
-        print(f"{label}: {statistics.median(ratios):.3f} times ({spread}), {took:.2f} s")
-    every = [here[label] / there[label] for there, here in turns for label in here]
-    print(f"all: {statistics.geometric_mean(every):.3f} times")
+        turns = [(measured(before), measured(HERE)) for _ in range(repeats)]
+    for method, (operations, calls, _) in turns[0][1].items():
+        there = turns[0][0][method]
+        ratios = [here[method][2] / then[method][2] for then, here in turns]
+        print(
+            f"{method}: {there[0]:.1f} operations a step, now {operations:.1f}; {there[1]:.0f} calls, now {calls:.0f}; "
+            f"{statistics.median(ratios):.2f} times the processor's time ({min(ratios):.2f}–{max(ratios):.2f})"
+        )
 
 
 if __name__ == "__main__":
