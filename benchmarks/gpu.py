@@ -18,6 +18,7 @@ README.md in DIR says what was found. `--pretend` does all of it on a CPU, very 
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -220,7 +221,10 @@ def paper(out: Path, pretend: bool) -> Found:
     store = out / "stores" / "paper"
     where = ["--devices", "cpu" if pretend else "cuda:0", "--workers", "1", "--store", str(store)]
     seconds = run("run", "paper", "--only", "table1", *settings, *where)
-    speed = speeds(Store(store))[0]
+    known = speeds(Store(store))
+    if not known:
+        return {"seconds of the part": seconds, "hours": "too little was computed to tell"}
+    speed = known[0]
     whole = plan(read_suite("paper"), discover())
     hours = dict.fromkeys(whole.experiments, 0.0)
     hours["all of it"] = speed.hours(whole.jobs.values())
@@ -257,11 +261,14 @@ def one(name: str, out: Path, pretend: bool, seconds: float) -> str:
     """Do a part in a process of its own; how that ended."""
     command = [sys.executable, __file__, "--part", name, "--out", str(out), *(["--pretend"] if pretend else [])]
     with (out / f"{name}.txt").open("w", encoding="utf-8") as said:
+        started = subprocess.Popen(command, stdout=said, stderr=said, start_new_session=True)
         try:
-            done = subprocess.run(command, stdout=said, stderr=said, timeout=seconds, check=False)
+            code = started.wait(seconds)
         except subprocess.TimeoutExpired:
+            os.killpg(started.pid, signal.SIGKILL)  # with all that it has started, which would share the card
+            started.wait()
             return f"stopped after {seconds:.0f} s"
-    return "done" if done.returncode == 0 else f"failed; see {name}.txt"
+    return "done" if code == 0 else f"failed; see {name}.txt"
 
 
 def summary(out: Path, ended: dict[str, str], pretend: bool) -> str:
@@ -298,6 +305,8 @@ def main() -> None:
         if not torch.cuda.is_available():
             sys.exit("torch sees no GPU here; --pretend shows that this script works")
     wanted = [name for name in PARTS if name in said.parts.split(",")]
+    if strange := set(said.parts.split(",")) - PARTS.keys():
+        sys.exit(f"no part {', '.join(sorted(strange))}; there are: {', '.join(PARTS)}")
     left, ended = said.minutes * 60, dict[str, str]()
     for number, name in enumerate(wanted):
         if (said.out / f"{name}.json").is_file():
@@ -309,6 +318,8 @@ def main() -> None:
             left -= time.perf_counter() - start
         print(f"{name}: {ended[name]}", flush=True)
         (said.out / "README.md").write_text(summary(said.out, ended, said.pretend), "utf-8")
+    if any(each.startswith("failed") for each in ended.values()):
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Baseline I of Jaiswal et al. 2022."""
+"""Baseline I of Jaiswal et al. 2022: no teacher, L = CE(student, label)."""
 
 from roskdbench import Method, register
 

@@ -1,4 +1,7 @@
-"""Baseline II of Jaiswal et al. 2022."""
+"""Baseline II of Jaiswal et al. 2022: distillation from one teacher q (Hinton et al. 2015),
+
+L = a t^2 KL(softmax(q / t) || softmax(student / t)) + (1 - a) CE(student, label).
+"""
 
 from roskdbench import Method, Single, register
 

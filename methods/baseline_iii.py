@@ -1,4 +1,7 @@
-"""Baseline III of Jaiswal et al. 2022."""
+"""Baseline III of Jaiswal et al. 2022: distillation from the mean of K teachers, each trained on all of the data,
+
+L = a t^2 KL(1/K sum_m softmax(q_m / t) || softmax(student / t)) + (1 - a) CE(student, label).
+"""
 
 from roskdbench import Method, Mixture, OnAllData, register
 

@@ -1,4 +1,6 @@
-"""The teachers' equal ensemble: no student, K times the cost to use, a bound for what distilling them can give."""
+"""The teachers' equal ensemble (Lakshminarayanan et al. 2017): p = 1/K sum_m softmax(q_m). No student, K times the cost
+to use, a bound for what distilling them can give.
+"""
 
 from roskdbench import Method, OnAllData, register
 

@@ -1,4 +1,7 @@
-"""The bound of methods whose teachers saw subsets: what those teachers say together, without any student."""
+"""The bound of methods whose teachers saw subsets: what those teachers say together, p = 1/K sum_m softmax(q_m).
+
+A deep ensemble (Lakshminarayanan et al. 2017) of the teachers of Jaiswal et al. 2022, without any student.
+"""
 
 from roskdbench import Method, Overlapping, register
 

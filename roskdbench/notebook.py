@@ -155,7 +155,7 @@ def run(
     store: str | Path = STORE,
     workers: int = 1,
     only: str | Iterable[str] = (),
-    plugins: Iterable[str | Path] = (),
+    plugins: str | Path | Iterable[str | Path] = (),
     data: Mapping[str, str | Path] | None = None,
     settings: Mapping[str, Any] | None = None,
     executor: "ExecutorConfig | None" = None,
@@ -169,8 +169,10 @@ def run(
     from roskdbench.executors import ExecutorConfig
     from roskdbench.session import Session, folders_of, roots_of, settings_of
 
-    if workers < 1:
-        raise UserError(f"workers={workers}: it takes one worker at least")
+    if not isinstance(workers, int) or workers < 1:
+        raise UserError(f"workers={workers!r:.40}: a whole number, of one at least")
+    if not isinstance(suite, str | Path):
+        raise UserError(f"suite={suite!r:.60}: give the file of a suite, or the name of one that comes along")
     session = Session(
         suite,
         Path(store),
@@ -189,7 +191,7 @@ def run(
 def load(
     name: str | None = None,
     store: str | Path = STORE,
-    plugins: Iterable[str | Path] = (),
+    plugins: str | Path | Iterable[str | Path] = (),
     settings: Mapping[str, Any] | None = None,
 ) -> Run:
     """A run or suite that is in the store; the latest if none is named. For a suite, `plugins` and `settings` as it was
@@ -205,7 +207,7 @@ def model(
     method: str,
     suite: str | None = None,
     store: str | Path = STORE,
-    plugins: Iterable[str | Path] = (),
+    plugins: str | Path | Iterable[str | Path] = (),
     settings: Mapping[str, Any] | None = None,
     **place: Any,
 ) -> "nn.Module":

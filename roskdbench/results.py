@@ -10,7 +10,13 @@ from roskdbench.errors import UserError, nearest
 from roskdbench.foreign import json_of
 from roskdbench.plan import Cell, Plan, fingerprints_of, plan
 from roskdbench.plugins import discover
-from roskdbench.run_facts import all_made_with, drawn_layers, realised_noise, sizes_of_test_parts, training_seconds
+from roskdbench.run_facts import (
+    all_made_with,
+    realised_noise,
+    sizes_of_test_parts,
+    training_seconds,
+    weights_from_files,
+)
 from roskdbench.runs import Stated, last_located, planned_again, reasons_in, run_name, runs, stated_in
 from roskdbench.statistics.draws_file import FILE as DRAWS
 from roskdbench.statistics.draws_file import read_draws
@@ -69,7 +75,7 @@ class Results:
     stated: dict[str, Stated] = field(default_factory=dict)
     """Of each claim that the run's record knows, as what and since when."""
     begun_with: list[str] = field(default_factory=list)
-    """Of files of weights that networks begin with, which of their layers did not fit; a line each."""
+    """Which networks begin with weights from elsewhere, or are such; a line each."""
     _made: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def once(self, key: Any, make: Callable[[], Any]) -> Any:
@@ -147,7 +153,7 @@ def collect(plan: Plan, store: Store, reasons: dict[str, str] | None = None, rec
         sizes_of_test_parts(plan, store),
         training_seconds(plan, store),
         stated_in(record or store.root / "runs" / f"{run_name(plan)}.json"),
-        drawn_layers(plan, store),
+        weights_from_files(plan, store),
     )
 
 

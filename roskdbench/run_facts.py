@@ -64,16 +64,22 @@ def training_seconds(plan: Plan, store: Store) -> dict[str, float]:
     return found
 
 
-def drawn_layers(plan: Plan, store: Store) -> list[str]:
-    """Of networks that begin with a file of weights, the layers that are drawn as the file's have another size."""
+def weights_from_files(plan: Plan, store: Store) -> list[str]:
+    """Which networks begin with weights from elsewhere, or are such; and the layers of these that are drawn, as the
+    file's have another size.
+    """
     found = dict[str, None]()
     for fingerprint, job in plan.jobs.items():
-        if "pretrained" in job.spec and fingerprint in store:
+        if digest := job.spec.get("pretrained"):
+            but = ""
             with suppress(OSError, ValueError, KeyError, TypeError):
                 drawn = json.loads((store.path(fingerprint) / RECORD).read_text("utf-8")).get(NOT_PRETRAINED, [])
-                begun, model = Path(job.locations["pretrained"]).name, job.spec["architecture"]["model"]
-                if drawn:
-                    found[f"{model} begins with {begun}, but for {' and '.join(drawn)}, which are drawn."] = None
+                but = f", but for {' and '.join(drawn)}, which are drawn" if drawn else ""
+            model, file = job.spec["architecture"]["model"], Path(job.locations.get("pretrained", "")).name
+            found[f"{model} begins with weights from elsewhere, {file} (SHA-256 {digest[:12]}…){but}."] = None
+        elif job.kind == "model_file" and any(each.kind == "trajectory" for each in plan.jobs.values()):
+            file = Path(job.locations.get("path", "")).name
+            found[f"{job.label}: weights from elsewhere, {file} (SHA-256 {job.spec['digest'][:12]}…)."] = None
     return list(found)
 
 

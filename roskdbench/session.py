@@ -96,6 +96,8 @@ def settings_of(given: Mapping[str, Any]) -> list[str]:
     """Settings as --set takes them, from those of Python."""
     import json
 
+    if not isinstance(given, Mapping):
+        raise UserError(f'settings={given!r:.60}: give a mapping, such as {{"protocol.epochs": 5}}')
     return [f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in given.items()]
 
 
@@ -104,6 +106,6 @@ def roots_of(given: Mapping[str, str | Path]) -> list[str]:
     return [f"{name}={root}" for name, root in given.items()]
 
 
-def folders_of(given: Iterable[str | Path]) -> list[Path]:
-    """Folders as paths."""
-    return [Path(folder) for folder in given]
+def folders_of(given: str | Path | Iterable[str | Path]) -> list[Path]:
+    """Folders as paths, of one or of several."""
+    return [Path(folder) for folder in ([given] if isinstance(given, str | Path) else given)]

@@ -153,6 +153,9 @@ def test_the_same_model_gives_the_same_bytes_without_a_path_or_a_clock(ran, fold
 
 def test_the_card_says_what_the_run_says(smoke, ran, folders):
     card = (folders["lesion"] / "README.md").read_text()
+    assert "problems ['lesion']" not in card  # that the card is of one problem is no departure of the suite
+    assert "--experiment table1 --problem lesion --student" in card
+    assert "--data" not in card and "--plugins" not in card
     made, _, _ = smoke
     model = the_model(made, "ros-kd", {"problem": "lesion"})
     assert model.reading == "averaged"

@@ -779,3 +779,17 @@ def test_rows_that_name_nobody_are_counted_and_said(tmp_path):
     assert "5 of 36 images name no group, and each counts as one of its own" in found.remark
     assert len(set(found.labels.groups[:5])) == 5
     assert "name no group" not in listed(tmp_path, **base).remark
+
+
+def test_where_a_label_file_lies_is_nobody_elses(tmp_path):
+    """An absolute path would go into exports and boards, and into what results are known by."""
+    declared = {"dataset": "folder", "label": "diagnosis", "csv": str(tmp_path / "labels.csv")}
+    spec, other = (
+        Dataset.read({**declared, "csv": path}, bundled_registry())
+        for path in (declared["csv"], "/elsewhere/labels.csv")
+    )
+    assert spec.csv == str(tmp_path / "labels.csv")
+    assert spec.model_dump(mode="json")["csv"] == "labels.csv"
+    assert declaration(spec) == declaration(other)
+    inside = Dataset.read({**declared, "csv": "tables/labels.csv"}, bundled_registry())
+    assert inside.model_dump(mode="json")["csv"] == "tables/labels.csv"

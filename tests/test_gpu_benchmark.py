@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import ROOT
@@ -37,6 +38,33 @@ def test_it_measures_writes_down_and_does_nothing_twice(tmp_path):
     before = (tmp_path / "steps.json").stat().st_mtime_ns
     assert done(tmp_path).stdout.splitlines() == ["steps: done before", "profile: done before"]
     assert (tmp_path / "steps.json").stat().st_mtime_ns == before
+
+
+@pytest.mark.slow
+def test_a_part_of_the_paper_says_what_it_took_and_not_more_than_it_can(tmp_path):
+    ended = done(tmp_path, "--parts", "paper")
+    assert ended.stdout.splitlines() == ["paper: done"], ended.stdout + ended.stderr
+    found = json.loads((tmp_path / "paper.json").read_text())
+    assert found["seconds of the part"] > 0
+    assert found["hours"] == "too little was computed to tell" or found["hours"]["all of it"] > 0
+
+
+def test_a_part_that_nobody_knows_is_said(tmp_path):
+    ended = done(tmp_path, "--parts", "nope")
+    assert ended.returncode == 1
+    assert "no part nope; there are: tests, quick, steps" in ended.stderr
+
+
+def test_a_part_whose_time_is_out_leaves_nothing_running(tmp_path):
+    done(tmp_path, "--parts", "quick", "--minutes", "0.1")
+    assert not [each for each in Path("/proc").glob("[0-9]*/cmdline") if str(tmp_path).encode() in _line(each)]
+
+
+def _line(path):
+    try:
+        return path.read_bytes()
+    except OSError:  # it has ended
+        return b""
 
 
 def test_where_time_runs_out_it_says_so(tmp_path):

@@ -3,6 +3,7 @@
 import pytest
 
 import roskdbench as rb
+from roskdbench import UserError
 from roskdbench.report.contents import tables_of
 from roskdbench.report.formats.markdown import markdown
 from roskdbench.report.paper import Paper
@@ -57,6 +58,21 @@ def test_a_notebook_shows_text_as_text(ran):
     table.title = "<script>alert(1)</script>"
     assert "<script>" not in table._repr_html_()
     assert "&lt;script&gt;" in table._repr_html_()
+
+
+def test_mistakes_of_python_are_sentences(ran, smoke, tmp_path):
+    wrong = {
+        "no folder of plugins at nowhere": {"plugins": "nowhere"},
+        "workers='two': a whole number, of one at least": {"workers": "two"},
+        "settings='a=b': give a mapping": {"settings": "a=b"},
+    }
+    for said, given in wrong.items():
+        with pytest.raises(UserError, match=said):
+            rb.run("smoke", store=tmp_path / "store", progress=False, **given)
+    with pytest.raises(UserError, match="give the file of a suite"):
+        rb.run({"suite": "smoke"}, store=tmp_path / "store", progress=False)
+    with pytest.raises(UserError, match="'ros-kd' and 'RoS-KD' are one row; name two"):
+        ran.compare("ros-kd", "RoS-KD")
 
 
 def test_a_run_that_is_not_there_is_said_so(tmp_path):

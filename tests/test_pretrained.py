@@ -133,7 +133,10 @@ def test_a_ready_made_teacher_says_what_it_says_and_is_not_trained(tmp_path):
     assert done.returncode == 0, done.stderr
     made = plan(read_suite(path), discover())
     assert made.kinds()["teacher"] == 1
-    assert "which are drawn" not in done.stdout
+    said = " ".join(done.stdout.split())
+    assert "which are drawn" not in said
+    assert "resnet18 begins with weights from elsewhere, a.safetensors (SHA-256 " in said
+    assert "A, ready-made: weights from elsewhere, a.safetensors (SHA-256 " in said
     store = Store(tmp_path / "store")
     bank = next(each for each in made.jobs.values() if each.kind == "bank" and "ready-made" in each.label)
     logits = np.load(store.path(bank.fingerprint) / "logits.npy")
@@ -159,8 +162,9 @@ def test_a_head_of_another_size_is_said_under_the_table(tmp_path):
     path.write_text(yaml.safe_dump(declared))
     done = command("run", path, "--store", tmp_path / "store")
     assert done.returncode == 0, done.stderr
-    said = "resnet18 begins with a.safetensors, but for fc.weight and fc.bias, which are drawn."
-    assert said in " ".join(done.stdout.split())
+    said = " ".join(done.stdout.split())
+    assert "resnet18 begins with weights from elsewhere, a.safetensors (SHA-256 " in said
+    assert "…), but for fc.weight and fc.bias, which are drawn." in said
 
 
 def test_a_ready_made_teacher_is_said_to_be_on_no_subset(tmp_path):

@@ -13,14 +13,12 @@ from roskdbench.data.content import Content
 from roskdbench.errors import UserError, refusal
 from roskdbench.fingerprint import fingerprint
 from roskdbench.plan import Cell, fingerprints_of
-from roskdbench.plan.shown import measures_of
+from roskdbench.plan.own_files import own_files
 from roskdbench.plugins import Registry
 from roskdbench.results import GRID, grid_key
-from roskdbench.source import neighbours_of
 from roskdbench.suite import Experiment, Suite
 from roskdbench.suite.departures import ROWS
 from roskdbench.suite.pretrained import without_places
-from roskdbench.suite.protocol import NetworkSpec
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of every file in an archive, so that equal boards give equal archives
 
@@ -99,24 +97,6 @@ def _merged_suite(suites: Sequence[Suite]) -> Suite:
     return first.model_copy(update={"experiments": experiments, "claims": claims})
 
 
-def _plugin_files(board: Board, registry: Registry) -> list[Path]:
-    """Files that others need to check the board's rows; an installed package is theirs to install."""
-    used = {("method", cell.registered) for cell in board.cells}
-    used |= {("dataset", spec.name) for spec in board.suite.problems.values()}
-    used |= {("network", each.model) for each in _networks(board.suite)}
-    for name in board.suite.experiments:
-        for measure in measures_of(board.suite, name, registry).values():
-            used |= measure.mentioned()
-    entries = [registry.of(family)[name] for family, name in used if name in registry.of(family)]
-    own = [entry for entry in entries if not entry.bundled and entry.in_file]
-    return sorted({file for entry in own for file in (Path(entry.origin), *neighbours_of(entry.thing))})
-
-
-def _networks(suite: Suite) -> list[NetworkSpec]:
-    students = [student for experiment in suite.experiments.values() for student in experiment.students]
-    return [*suite.protocol.teachers, suite.protocol.lone_teacher, *students]
-
-
 def _common(suite: Suite) -> str:
     """The same for suites whose rows may stand in one table."""
     declared = suite.model_dump(mode="json", exclude={"title": True, "claims": True, "experiments": {"__all__": ROWS}})
@@ -137,7 +117,7 @@ def submit(board: Board, folder: Path, registry: Registry, target: Path) -> Path
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
             for name in FILES:
                 archive.writestr(zipfile.ZipInfo(f"{board.suite.suite}/{name}", EPOCH), (folder / name).read_bytes())
-            for file in _plugin_files(board, registry):
+            for file in own_files(board.suite, {cell.registered for cell in board.cells}, registry):
                 archive.writestr(zipfile.ZipInfo(f"plugins/{file.name}", EPOCH), file.read_bytes())
     except OSError as error:
         raise UserError(f"cannot write {target}: {refusal(error)}") from None

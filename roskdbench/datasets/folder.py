@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_serializer, model_validator
 
 from roskdbench.data.attribute_sources import AttributeSource
 from roskdbench.data.catalogue import Catalogue
@@ -36,6 +36,12 @@ class Folder(RealProblem):
     """The label file, inside `root`: CSV, or JSON lines if its name ends in .jsonl. Where `root` does not have it, one
     in each of the folders train, validation (or val) and test, its paths beginning there.
     """
+
+    @field_serializer("csv")
+    def _by_its_name(self, csv: str | None) -> str | None:
+        """A path of this machine's is nobody else's: what is in the file counts, and not where it lies."""
+        return Path(csv).name if csv is not None and Path(csv).is_absolute() else csv
+
     image: str = "image"
     """The column with the path of each image, from `root`; file_name will do where there is no column image."""
     extension: str = ""

@@ -1,16 +1,19 @@
 """The card of a model that leaves the store: what it is, what it was trained on, how well it does, and what for."""
 
 from dataclasses import dataclass, replace
+from shlex import quote
 
 from roskdbench import __version__
 from roskdbench.data.problem import Problem as Data
-from roskdbench.exporting.finding import READINGS, Model, every_model
+from roskdbench.exporting.finding import PLACE, READINGS, Model, every_model
+from roskdbench.plan.own_files import own_files
 from roskdbench.plugins import Registry
 from roskdbench.report.formats.markdown import escape_markdown, markdown
 from roskdbench.report.tables import tables_of
 from roskdbench.results import GRID, Results, grid_key
 from roskdbench.run_facts import made_with
 from roskdbench.store import Store
+from roskdbench.suite.departures import departures
 from roskdbench.suite.problems import Dataset, DrawnDataset
 
 CARD, SUITE = "README.md", "suite.yaml"
@@ -104,18 +107,30 @@ class Card:
     def _made(self) -> str:
         cell, training = self.model.cell, self.model.training
         where = made_with(self.store, training.fingerprint)
-        row = f"--problem {cell.problem} --noise '{cell.noise}' --seed {cell.seed} --fold {cell.fold}"
+        row = " ".join(f"--{name} {quote(str(getattr(cell, name)))}" for name in PLACE)
+        real = [name for name in self.results.plan.problems if not self._problem(name).is_drawn]
+        needs = "".join(f" --data {quote(name)}=DIR" for name in real) + (" --plugins DIR" if self._own() else "")
+        changed, suite = departures(self.results.plan.suite), self.results.plan.suite.suite
         lines = [
             f"- Fingerprint of the training: `{training.fingerprint}`, its {READINGS[self.model.reading]}.",
             f"- Made with roskdbench {__version__}{f', {escape_markdown(where)}' if where else ''}.",
+            *([f"- Not the bundled suite {suite}: {escape_markdown(changed)}."] if changed else []),
             f"- [suite.yaml]({SUITE}) is the whole experiment. To make it again:",
         ]
         method = cell.registered or cell.method
         again = [
-            f"roskdbench run {SUITE} --only {cell.experiment}",
-            f"roskdbench export '{method}' --suite {SUITE} {row} --to again",
+            f"roskdbench run {SUITE} --only {quote(cell.experiment)}{needs}",
+            f"roskdbench export {quote(method)} --suite {SUITE} {row}{' --plugins DIR' * self._own()} --to again",
         ]
         return "\n".join([*lines, "", "```", *again, "```"])
+
+    def _problem(self, name: str) -> Dataset:
+        return self.results.plan.suite.problems[name]
+
+    def _own(self) -> bool:
+        """Whether the suite names something that does not come along."""
+        plan = self.results.plan
+        return bool(own_files(plan.suite, {each.registered for each in plan.cells}, self.registry))
 
 
 def of_one(results: Results, model: Model) -> Results:
@@ -124,5 +139,6 @@ def of_one(results: Results, model: Model) -> Results:
     same = (frame[list(GRID)] == grid_key(cell)).all(axis=1)
     suite = results.plan.suite
     declared = suite.experiments[cell.experiment].model_copy(update={"problems": [cell.problem]})
-    alone = suite.model_copy(update={"experiments": {**suite.experiments, cell.experiment: declared}})
+    one = {"suite": f"{suite.suite}, one model", "experiments": {**suite.experiments, cell.experiment: declared}}
+    alone = suite.model_copy(update=one)
     return replace(results, plan=replace(results.plan, suite=alone, cells=[cell]), frame=frame[same], gaps=[])

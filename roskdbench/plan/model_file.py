@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 
 from roskdbench import foreign
@@ -163,7 +164,11 @@ def _network(factory: JobFactory, base: Base, model_file: ModelFile) -> Job:
     }
     context = {"registry": factory.registry}
     declared = {"model": model_file.model, "options": model_file.options}
-    network = NetworkSpec.model_validate(declared, context=context)
+    try:
+        network = NetworkSpec.model_validate(declared, context=context)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise UserError(f"{model_file.path}: {reason}; a network of your own needs --plugins DIR") from None
     return job(
         "model_file",
         spec,

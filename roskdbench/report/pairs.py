@@ -22,6 +22,8 @@ def compared_rows(results: Results, one: str, other: str) -> "pandas.DataFrame":
     import pandas
 
     titles = {name: _titles(results, name) for name in (one, other)}
+    if len(titles[one] | titles[other]) == 1:
+        raise UserError(f"'{one}' and '{other}' are one row; name two")
     found = [
         (experiment, *each)
         for experiment in results.plan.experiments

@@ -53,7 +53,7 @@ def write_site(boards: Path, folder: Path, registry: Registry) -> list[Path]:
     found = [_shown(each, registry) for each in sorted(boards.iterdir()) if (each / FILES[0]).is_file()]
     if not found:
         raise UserError(f"there is no board in {boards}; make one with: roskdbench leaderboard add RUN")
-    pages = {"index.html": _index(found, registry), "submit.html": _render("submit.html", "", "submit")}
+    pages = {"index.html": _index(found, registry), "submit.html": _render("submit.html", "Submit a board", "submit")}
     pages |= {f"board-{each.name}.html": _board_page(each, registry) for each in found}
     pages |= _method_pages(found, registry)
     pages[SCHEMA] = json.dumps(board_schema(registry), indent=2) + "\n"
@@ -117,7 +117,7 @@ def _render(template: str, title: str, here: str, **values: Any) -> str:
 
 
 def _index(found: Sequence[_Shown], registry: Registry) -> str:
-    rows = [{"board": each, **_row(standing, registry)} for each in found for standing in each.standings]
+    rows = [_row(each, standing, registry) for each in found for standing in each.standings]
     claims = [
         {"board": each, "table": shaped(table, lambda title: "")}
         for each in found
@@ -144,17 +144,19 @@ def _several(values: Iterable[str]) -> dict[str, None]:
     return dict.fromkeys(sorted(set(values)))
 
 
-def _row(standing: Standing, registry: Registry) -> dict[str, Any]:
+def _row(each: _Shown, standing: Standing, registry: Registry) -> dict[str, Any]:
     """A standing as a row of the index, or of its method's page."""
-    place = dict(standing.place)
+    place, experiment = dict(standing.place), each.board.suite.experiments[standing.experiment]
+    several = f", overlap {place['overlap']}" if len(experiment.overlap) > 1 else ""
     return {
+        "board": each,
+        "about": experiment.title or standing.experiment,
         "standing": standing,
         "page": method_page(standing),
         "family": _family(standing, registry),
         "problem": standing.problem,
         "noise": standing.noise,
-        "student": place["student"],
-        "overlap": place["overlap"],
+        "student": place["student"] + several,
         "metric": standing.heading,
         "mean": plain_number(standing.mean),
         "interval": _between(standing.low, standing.high),
@@ -228,10 +230,12 @@ def _forests(rows: Sequence[Standing]) -> list[dict[str, Any]]:
     groups: dict[Any, list[Standing]] = {}
     for each in rows:
         groups.setdefault((each.problem, each.place, each.metric), []).append(each)
-    return [_forest(group) for group in groups.values() if len(group) > 1]
+    several = len({dict(each.place)["overlap"] for each in rows}) > 1
+    return [_forest(group, several) for group in groups.values() if len(group) > 1]
 
 
-def _forest(group: Sequence[Standing]) -> dict[str, Any]:
+def _forest(group: Sequence[Standing], several: bool) -> dict[str, Any]:
+    """`several`: whether there are others that differ in their overlap."""
     ordered = sorted(group, key=lambda each: each.rank)
     ends = [end for each in ordered for end in (each.low, each.high, each.mean) if end is not None]
     low, high = min(ends), max(ends)
@@ -239,8 +243,9 @@ def _forest(group: Sequence[Standing]) -> dict[str, Any]:
     low, high = low - room, high + room
     first = ordered[0]
     place = dict(first.place)
+    overlap = f", overlap {place['overlap']}" if several else ""
     return {
-        "title": f"{first.heading} on {first.problem}, {place['student']}, noise {place['noise']}",
+        "title": f"{first.heading} on {first.problem}, {place['student']}, noise {place['noise']}{overlap}",
         "ticks": [{"at": 100 * tick, "text": plain_number(low + (high - low) * tick)} for tick in TICKS],
         "rows": [
             {
@@ -281,6 +286,6 @@ def _method_pages(found: Sequence[_Shown], registry: Registry) -> dict[str, str]
             family=_family(first, registry),
             text=text,
             totals=totals,
-            rows=[{"board": each, **_row(standing, registry)} for each, standing in stands],
+            rows=[_row(each, standing, registry) for each, standing in stands],
         )
     return pages

@@ -36,7 +36,8 @@ def write_suite(name: str, folder: Path) -> Path:
     """Write a suite into `folder`; a UserError if the name cannot be one or the file is there already."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
         raise UserError(f"'{name}' names no suite: use letters, digits, hyphens and dots, like my-suite")
-    (path,) = _write({folder / f"{name}.yaml": "suite"}, {"name": name})
+    file = folder / f"{name}.yaml"
+    (path,) = _write({file: "suite"}, {"name": name, "path": str(file)})
     return path
 
 

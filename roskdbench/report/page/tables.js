@@ -3,13 +3,16 @@
 for (const table of document.querySelectorAll("table.sortable")) {
   const heads = [...table.tHead.rows[table.tHead.rows.length - 1].cells];
   heads.forEach((head, column) => head.addEventListener("click", () => {
-    const down = head.classList.contains("number") ? head.getAttribute("aria-sort") !== "descending" : head.getAttribute("aria-sort") === "ascending";
+    const was = head.getAttribute("aria-sort"), falls = head.classList.contains("number") && head.dataset.first !== "lowest";
+    const down = falls ? was !== "descending" : was === "ascending";
     heads.forEach((other) => other.removeAttribute("aria-sort"));
     head.setAttribute("aria-sort", down ? "descending" : "ascending");
     const numbers = head.classList.contains("number");
-    const key = (row) => numbers ? (row.cells[column].dataset.value === undefined ? null : Number(row.cells[column].dataset.value)) : row.cells[column].textContent.trim();
+    // A cell of words may say by which number it is sorted.
+    const counted = numbers || [...table.tBodies[0].rows].some((row) => row.cells[column].dataset.value);
+    const key = (row) => counted ? (row.cells[column].dataset.value ? Number(row.cells[column].dataset.value) : null) : row.cells[column].textContent.trim();
     const rows = [...table.tBodies[0].rows].map((row) => [key(row), row]);
-    rows.sort(([a], [b]) => a === null ? (b === null ? 0 : 1) : b === null ? -1 : (numbers ? a - b : a.localeCompare(b)) * (down ? -1 : 1));
+    rows.sort(([a], [b]) => a === null ? (b === null ? 0 : 1) : b === null ? -1 : (counted ? a - b : a.localeCompare(b)) * (down ? -1 : 1));
     table.tBodies[0].append(...rows.map(([, row]) => row));
   }));
 }
