@@ -39,6 +39,8 @@ IMAGE = 512 << 20
 """Bytes of an image file."""
 RECORD = 256 << 20
 """Bytes of a JSON file."""
+ROWS = 100 << 20
+"""Bytes of a board's rows."""
 HEADER = 16 << 20
 """Bytes of the head of a file of weights."""
 ARRAYS = 1 << 30

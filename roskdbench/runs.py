@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from roskdbench import foreign
@@ -98,6 +99,14 @@ def runs(store: Store) -> dict[str, Path]:
     return {path.stem: path for _, path in sorted(found)}
 
 
+def is_record(path: Path) -> bool:
+    """Whether a file among a store's runs is one that a run wrote, and gives its name again."""
+    with suppress(UserError, KeyError, TypeError):
+        record = _record(path)
+        return path.stem.rpartition("-")[0] == record["suite"]["suite"] and {"experiments", "reasons"} <= record.keys()
+    return False
+
+
 def reasons_in(path: Path) -> dict[str, str]:
     """Why jobs of a recorded run failed."""
     reasons = _record(path).get("reasons")
@@ -117,7 +126,7 @@ def planned_again(path: Path, registry: Registry) -> Plan:
         if folders := _plugin_folders(record):
             raise UserError(
                 f"the run {path.stem} was made with plugins, and reading a store runs none: if you trust them, add "
-                f"{' '.join(f'--plugins {folder}' for folder in folders)}"
+                f"{' '.join(f'--plugins {quote(folder)}' for folder in folders)}"
             ) from None
         if isinstance(error, UserError):
             raise
@@ -142,16 +151,19 @@ def jobs_of(path: Path) -> set[str]:
 
 
 def last_located(suite: Suite, store: Store) -> dict[str, Located]:
-    """The data of the suite's problems as its last run in the store found them, wherever they are now."""
+    """The data of the suite's problems as its last run in the store found them, or another suite's that declares the
+    same, wherever they are now.
+    """
     found: dict[str, Located] = {}
     wanted = suite.model_dump(mode="json")["problems"]
     real = {name for name, spec in suite.problems.items() if isinstance(spec, RealProblem)}
-    for path in reversed(runs(store).values()) if real else ():
+    latest = list(reversed(runs(store).items())) if real else []
+    own_first = sorted(latest, key=lambda each: each[0].rpartition("-")[0] != suite.suite)
+    for _, path in own_first:
         with suppress(UserError, KeyError, TypeError):
             record = _record(path)
-            same = record["suite"]["suite"] == suite.suite
             for name in real - found.keys():
-                if same and record["suite"]["problems"].get(name) == wanted[name] and name in record["contents"]:
+                if record["suite"]["problems"].get(name) == wanted[name] and name in record["contents"]:
                     found[name] = Located(Content.of(record["contents"][name]))
     return found
 

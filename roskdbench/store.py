@@ -40,10 +40,13 @@ def refuse_other_folders(root: Path) -> None:
     """
     there = {each.name for each in root.iterdir()} if root.is_dir() else set()
     if there and not (MARK in there and (root / MARK).is_file()):
-        raise UserError(
-            f"{root} holds other things and is no store of roskdbench: name a new or empty folder with --store DIR; "
-            f"if an older version made it, put an empty file {MARK} into it"
-        )
+        older = f"; if an older version made it, put an empty file {MARK} into it" if _looks_like_a_store(there) else ""
+        named = "name a new or empty folder with --store DIR"
+        raise UserError(f"{root} holds other things and is no store of roskdbench: {named}{older}")
+
+
+def _looks_like_a_store(names: set[str]) -> bool:
+    return {"runs", "tmp", "locks"} <= names and any(re.fullmatch("[0-9a-f]{2}", each) for each in names)
 
 
 class StoreFullError(UserError):

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,7 +15,7 @@ from roskdbench.artifact import RECORD, DamagedArtifactError
 from roskdbench.errors import UserError, nearest, refusal
 from roskdbench.plan import plan
 from roskdbench.plugins import Registry
-from roskdbench.runs import jobs_of, last_located, runs
+from roskdbench.runs import is_record, jobs_of, last_located, runs
 from roskdbench.store import FINGERPRINT, Store
 from roskdbench.suite import find_suite, read_suite
 
@@ -28,6 +29,7 @@ ROOMS = {
 }
 
 
+DRAFT = re.compile(r".+\.json\.\d+\.draft")
 FORGOTTEN = 3600.0  # seconds after which nobody is still writing a small file
 DECODED = "images"  # artifacts that no plan names: they take long to make, and every plan on these data reads them
 
@@ -141,16 +143,25 @@ class Garbage:
 
 def garbage(store: Store, wanted: set[str], kept_runs: set[str]) -> Garbage:
     """What neither the wanted artifacts nor a job under way needs."""
-    artifacts = [each for each in kept(store) if each.fingerprint not in wanted and each.kind != DECODED]
+    artifacts = [
+        each
+        for each in kept(store)
+        if each.fingerprint not in wanted
+        and each.kind != DECODED
+        and not store.path(each.fingerprint).parent.is_symlink()
+    ]
     folders = _written(store, "damaged")
     for stray in [*_written(store, "tmp"), *_written(store, "partial")]:
         fingerprint = stray.name.partition("-")[0]
         serves = stray.parent.name == "partial" and fingerprint in wanted and fingerprint not in store
         if not serves and not _under_way(store, fingerprint):
             folders.append(stray)
-    for folder in ("runs", "data"):
-        folders += [draft for draft in (store.root / folder).glob("*.draft") if _age(draft) > FORGOTTEN]
-    folders += [path for name, path in runs(store).items() if name not in kept_runs]
+    for folder in (each for each in ("runs", "data") if not (store.root / each).is_symlink()):
+        drafts = (each for each in (store.root / folder).glob("*.draft") if DRAFT.fullmatch(each.name))
+        folders += [draft for draft in drafts if _age(draft) > FORGOTTEN]
+    if not (store.root / "runs").is_symlink():
+        others = {name: path for name, path in runs(store).items() if name not in kept_runs}
+        folders += [path for path in others.values() if is_record(path)]
     return Garbage(artifacts, folders)
 
 

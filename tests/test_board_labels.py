@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from conftest import TINY, command
 from releases import write_medmnist
 
 from roskdbench.board.adding import board_of
+from roskdbench.board.again import Again, not_all_alike
 from roskdbench.board.binding import on_trust
 from roskdbench.board.content import PREDICTIONS, PROVENANCE, read_board, write_board
 from roskdbench.board.merging import merge
@@ -127,8 +129,42 @@ def test_a_board_without_its_datas_labels_says_so(copy):
     if not json.loads((copy / PROVENANCE).read_text())["contents"]:
         pytest.skip("what is drawn is drawn again")
     objections = changed(copy, lambda arrays: [arrays.pop(name) for name in list(arrays) if name.startswith("data/")])
-    assert objections == []
+    assert objections == ["the board does not carry the labels of lesion; hold it against the data: --data lesion=DIR"]
     assert on_trust(read_board(copy)).startswith("the labels of lesion")
+
+
+def test_labels_that_were_altered_are_found_by_the_data_where_a_board_carries_none(copy, npz):
+    """Whoever strips a board of its data's labels cannot make others pass."""
+    if not json.loads((copy / PROVENANCE).read_text())["contents"]:
+        pytest.skip("what is drawn is drawn again")
+
+    def strip(arrays):
+        for name in [name for name in arrays if name.startswith("data/")]:
+            del arrays[name]
+
+    changed(copy, strip)
+    _, said = verified(copy, "--data", f"lesion={npz}")
+    assert said.count(" no: ") == 1 and "the tables in README.md are not those" in said  # which say what is on trust
+    assert "the labels of lesion" not in said
+
+    def alter(arrays):
+        name = ending(arrays, "/test/targets")
+        arrays[name] = 1 - arrays[name]
+
+    changed(copy, alter)
+    code, said = verified(copy, "--data", f"lesion={npz}")
+    assert code == 1 and "the targets of the test part are not those of the" in said
+
+
+def test_cells_that_come_out_otherwise_beside_cells_with_the_same_bytes_are_named():
+    def again(same, alike):
+        cell = SimpleNamespace(method="RoS-KD", problem="lesion", seed=0)
+        return Again(cell, same=same, away=0.01, alike=alike)
+
+    assert not_all_alike([again(False, False), again(False, False)]) == []
+    assert not_all_alike([again(True, True)]) == []
+    (line,) = not_all_alike([again(True, True), again(False, False)])
+    assert "where other cells have the same bytes" in line
 
 
 def test_boards_that_disagree_about_labels_are_not_merged(board, copy):

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from roskdbench.board.binding import labels_for
 from roskdbench.board.content import Board
 from roskdbench.board.verifying import predictions_of
 from roskdbench.data.content import Content, Located
-from roskdbench.data.preparation import prepare
+from roskdbench.data.preparation import labels_of, prepare
+from roskdbench.data.problem import Labels
 from roskdbench.data.roots import read_roots
 from roskdbench.errors import UserError
 from roskdbench.measuring.tested import PARTS
@@ -28,7 +30,7 @@ FAR = 0.05
 
 def located_again(board: Board, texts: Iterable[str], store: Store) -> tuple[dict[str, Located], list[str]]:
     """The board's data with their roots, as `--data PROBLEM=DIR` says; and which of them are others than it was made
-    on.
+    on. The board's labels are those of these data from then on, whatever labels it carries.
     """
     roots, objections = read_roots(texts, board.suite.problems), []
     located = {name: Located(Content.of(facts)) for name, facts in board.contents.items()}
@@ -39,6 +41,9 @@ def located_again(board: Board, texts: Iterable[str], store: Store) -> tuple[dic
         found = prepare(name, spec, root.resolve(), store, 1)
         if found.identity != located[name].content.identity:
             objections.append(f"the data of {name} under {root} are not those that the board was made on")
+        else:
+            board.arrays |= labels_for(labels_of(name, spec, root.resolve(), store), name)
+            board.contents[name] = {**board.contents[name], "images": found.images}
         located[name] = Located(located[name].content, root.resolve())
     return located, objections
 
@@ -51,7 +56,7 @@ class Again:
     same: bool
     """Whether every byte of its predictions is the board's."""
     away: float
-    """How far its test decisions' accuracy is from that on the board, over all labels."""
+    """How far its test accuracy is from that on the board: of images, or over all findings."""
     alike: bool
     """Whether device and libraries are those of the board, so that the bytes should be the same."""
 
@@ -95,16 +100,28 @@ def _compared(board: Board, cell: Cell, planned: Plan, store: Store) -> Again:
     ours = store.open(planned.jobs[cell.scores].inputs["predictions"]).arrays("predictions.npz")
     theirs = predictions_of(board, cell)
     same = all(np.array_equal(ours[part], theirs.logits[part]) for part in PARTS)
-    truth = theirs.tested.test.indicators
-    one, other = (_decided(theirs.tested.task, logits) for logits in (ours["test"], theirs.logits["test"]))
-    away = abs(float((one == truth).mean()) - float((other == truth).mean()))
+    one, other = (_accuracy(theirs.tested.test, logits) for logits in (ours["test"], theirs.logits["test"]))
+    away = abs(one - other)
     model = planned.model(cell)
     here = made_with(store, model.fingerprint) if model else ""
     return Again(cell, same, away, here == board.made.get(cell.scores, {}).get("made with"))
 
 
-def _decided(task: str, logits: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
-    if task == "multi-label":
-        return (logits > 0).astype(np.uint8)
-    decided: NDArray[np.uint8] = (np.arange(logits.shape[1])[None] == logits.argmax(1)[:, None]).astype(np.uint8)
-    return decided
+def _accuracy(test: Labels, logits: NDArray[np.floating[Any]]) -> float:
+    if test.task == "multi-label":
+        return float(((logits > 0) == (test.indicators == 1)).mean())
+    return float((logits.argmax(1) == test.targets).mean())
+
+
+def not_all_alike(found: Sequence[Again]) -> list[str]:
+    """Cells that came out otherwise, where others came out with the same bytes: the device is that of the board, then,
+    whatever it says.
+    """
+    if not any(each.same for each in found):
+        return []
+    return [
+        f"{each.cell.method} on {each.cell.problem} (seed {each.cell.seed}), trained again, came out otherwise, where "
+        "other cells have the same bytes"
+        for each in found
+        if not each.same and not each.objection
+    ]

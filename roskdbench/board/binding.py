@@ -41,7 +41,7 @@ def tested_labels(labels: Labels, split: Split, part: str) -> dict[str, NDArray[
 
 
 def unbound(board: Board) -> list[str]:
-    """Problems whose labels have to be taken on trust: boards did not always carry them."""
+    """Problems whose labels the board does not carry, so that it cannot be believed without the data."""
     real = (name for name, spec in board.suite.problems.items() if not isinstance(spec, DrawnDataset))
     used = {cell.problem for cell in board.cells}
     return [name for name in real if name in used and f"data/{name}/facts" not in board.arrays]
@@ -50,6 +50,8 @@ def unbound(board: Board) -> list[str]:
 def on_trust(board: Board) -> str:
     """What nobody can tell from the board alone, for a sentence."""
     labels = [f"the labels of {' and '.join(names)}"] if (names := unbound(board)) else []
+    described = any("/attributes/" in key for key in board.arrays)
+    labels += ["whom attributes say that images are of"] if described else []
     images = [] if all(isinstance(each, DrawnDataset) for each in board.suite.problems.values()) else ["the images"]
     return ", ".join(
         [
@@ -65,7 +67,7 @@ def unlike_the_data(board: Board, planned: Plan) -> Iterator[str]:
     trusted = unbound(board)
     wanted = {grid_key(cell): cell for cell in planned.cells}
     known: dict[str, Labels] = {}
-    seen: set[str] = set()
+    seen, said = set[str](), set[str]()
     for cell in board.cells:
         ours = wanted.get(grid_key(cell))
         if ours is None:
@@ -73,6 +75,9 @@ def unlike_the_data(board: Board, planned: Plan) -> Iterator[str]:
         name, fingerprint = cell.problem, planned.jobs[ours.scores].inputs["split"]
         if board.made.get(cell.scores, {}).get("split") != fingerprint:
             yield f"{cell.method} on {name} (seed {cell.seed}) is tested on another split than the suite gives"
+        if name in trusted and name not in said:
+            said.add(name)
+            yield f"the board does not carry the labels of {name}; hold it against the data: --data {name}=DIR"
         if fingerprint in seen or name in trusted:
             continue
         seen.add(fingerprint)
@@ -83,6 +88,7 @@ def unlike_the_data(board: Board, planned: Plan) -> Iterator[str]:
         except UserError as error:
             yield str(error)
             trusted.append(name)
+            said.add(name)
         except UNREADABLE as error:
             yield f"the labels of {name} cannot be read: {' '.join(str(error).split())[:150]}"
 

@@ -4,13 +4,10 @@
 split, the labels they are measured against; groups are numbers.
 """
 
-import csv
-import io
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache, cached_property
-from math import isnan
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roskdbench import foreign
+from roskdbench.board.cells import cell_of
+from roskdbench.board.rows_file import ResultRow, as_csv, rows_in
 from roskdbench.data.attributes import Attributes
 from roskdbench.data.content import Content, Located
 from roskdbench.data.problem import Labels
@@ -30,7 +29,6 @@ from roskdbench.plan.shown import measures_of
 from roskdbench.plugins import Registry, bundled_registry
 from roskdbench.results import COLUMNS, Results, typed
 from roskdbench.runs import Stated
-from roskdbench.sheet_cells import guarded, unguarded
 from roskdbench.statistics.bootstrap import measure_draws
 from roskdbench.suite import Suite
 from roskdbench.suite.pretrained import without_places
@@ -39,9 +37,6 @@ from roskdbench.suite.problems import LOCATION_KEYS
 RESULTS, PREDICTIONS, PROVENANCE, README = "results.csv", "predictions.npz", "provenance.json", "README.md"
 FILES = (RESULTS, PREDICTIONS, PROVENANCE, README)
 VERSION = 2
-ResultRow = tuple[Any, ...]
-"""As the columns of the results frame."""
-
 SECONDS_BEHIND = "seconds behind"
 """What the trainings that a model rests on took, its teachers' with it, where the suite's tables show it."""
 
@@ -122,7 +117,11 @@ class Board:
         """What a cell's model says of both parts, beside their labels."""
         protocol = self.suite.protocol
         logits = {part: self.arrays[f"{cell.scores}/{part}"] for part in PARTS}
-        return Predictions(self.tested(self.split(cell)), logits, protocol.threshold, protocol.average)
+        tested = self.tested(self.split(cell))
+        for part, labels in (("validation", tested.validation), ("test", tested.test)):
+            if logits[part].shape != (len(labels), len(tested.classes)):
+                raise UserError(f"predictions of {cell.method} on {cell.problem} do not fit the {part} part's labels")
+        return Predictions(tested, logits, protocol.threshold, protocol.average)
 
     def tested(self, split: str) -> Tested:
         """The labels of a split's parts."""
@@ -178,7 +177,7 @@ def read_board(folder: Path, registry: Registry | None = None) -> Board:
                 f"{folder / PROVENANCE} is of version {provenance['version']}; this reads version {VERSION}"
             )
         suite = Suite.model_validate(provenance["suite"], context={"registry": registry})
-        cells = [_cell(each) for each in provenance["cells"]]
+        cells = [cell_of(each) for each in provenance["cells"]]
         made, contents, entries, rates = (provenance[name] for name in ("made", "contents", "entries", "noise"))
         stated = {str(name): Stated.of(each) for name, each in provenance.get("stated", {}).items()}
         for facts in provenance["contents"].values():
@@ -194,7 +193,7 @@ def read_board(folder: Path, registry: Registry | None = None) -> Board:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{folder / PROVENANCE} cannot be read as one of ours: {reason}") from None
-    rows, arrays = _from_csv(folder / RESULTS), read_arrays(folder / PREDICTIONS)
+    rows, arrays = rows_in(folder / RESULTS), read_arrays(folder / PREDICTIONS)
     return Board(suite, cells, rows, arrays, made, contents, entries, rates, stated, registry)
 
 
@@ -231,70 +230,3 @@ def _provenance(board: Board) -> str:
         "cells": [asdict(cell) for cell in board.cells],
     }
     return json.dumps(provenance, indent=1, ensure_ascii=False) + "\n"
-
-
-def _cell(facts: Mapping[str, Any]) -> Cell:
-    measurements = tuple(Measurement(**each) for each in facts["measurements"])
-    points = tuple((str(axis), at) for axis, at in facts.get("points", ()))
-    return Cell(**{**facts, "measurements": measurements, "points": points})
-
-
-def as_csv(rows: Iterable[ResultRow]) -> str:
-    """The rows under their heads, as results.csv has them."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    whole = [name in WHOLE for name in COLUMNS]
-    for row in rows:
-        writer.writerow([_text(value, exact) for value, exact in zip(row, whole, strict=True)])
-    return out.getvalue()
-
-
-WHOLE = ("severity", "steps", "restarts")
-"""Numbers that are whole where they are not empty."""
-
-
-def _text(value: Any, whole: bool) -> Any:
-    if _is_nan(value):
-        return ""
-    return int(value) if whole else guarded(value) if isinstance(value, str) else value
-
-
-def _is_nan(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and isnan(value))
-
-
-KINDS: dict[str, type] = {"overlap": float, "fold": int, "seed": int, "n": int, "member": int}
-MAYBE = ("value", "radius", "severity", "steps", "step", "restarts")
-"""Numbers that may be empty."""
-
-
-def _from_csv(path: Path) -> list[ResultRow]:
-    try:
-        with foreign.reading(path):
-            foreign.regular(path)
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.reader(file)
-            heads = next(reader, [])
-            if tuple(heads) != COLUMNS:
-                raise UserError(f"{path} has other columns than a board's: {', '.join(heads)[:120]}")
-            rows, readers = [], [_reader(name) for name in COLUMNS]
-            for number, row in enumerate(reader, 2):
-                try:
-                    rows.append(tuple(read(text) for read, text in zip(readers, row, strict=True)))
-                except ValueError:
-                    raise UserError(f"{path}:{number}: not a row of results: {','.join(row)[:120]}") from None
-            return rows
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} cannot be read: {error}") from None
-
-
-def _reader(column: str) -> Callable[[str], Any]:
-    """What reads the cells of a column. Most columns say few things many times: each is read once."""
-    if column == "value":
-        return _maybe
-    return cache(_maybe if column in MAYBE else KINDS.get(column, unguarded))
-
-
-def _maybe(text: str) -> float:
-    return float(text) if text else float("nan")

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from roskdbench.board.content import FILES, Board, ResultRow, as_csv
+from roskdbench.board.content import FILES, Board
 from roskdbench.board.readme import objection
+from roskdbench.board.rows_file import ResultRow, as_csv
 from roskdbench.board.verifying import predictions_of, rows_by_cell, verify
 from roskdbench.data.content import Content
 from roskdbench.errors import UserError, refusal

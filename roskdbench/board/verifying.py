@@ -9,7 +9,8 @@ from math import isclose, isnan
 from typing import Any
 
 from roskdbench.board.binding import unlike_the_data
-from roskdbench.board.content import Board, ResultRow
+from roskdbench.board.content import Board
+from roskdbench.board.rows_file import ResultRow
 from roskdbench.data.content import Content, Located
 from roskdbench.errors import UserError
 from roskdbench.measuring.predictions import Predictions

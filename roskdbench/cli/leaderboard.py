@@ -109,11 +109,12 @@ def verify(
 
     registry = registry_found(folders)
     read = read_board(board, registry)
-    verdict = verify_board(read, registry)
-    verdict.objections += objection(read, board)
     screen = console()
+    objections = objection(read, board)
     if data or retrain:
-        verdict.objections[:0] = _made_again(read, registry, data or [], retrain, screen)
+        objections += _made_again(read, registry, data or [], retrain, screen)
+    verdict = verify_board(read, registry)
+    verdict.objections[:0] = objections
     screen.print(f"{verdict.recomputed:,} numbers computed again from predictions, {verdict.trusted:,} taken on trust "
                  "(they need the model: landscapes, memorisation, checks of attacks).", soft_wrap=True)  # fmt: skip
     screen.print(f"On trust, too: {on_trust(read)}.", markup=False, soft_wrap=True)
@@ -134,7 +135,7 @@ def _made_again(
     """What of a board the data, and trainings that are done again, speak against."""
     from tempfile import TemporaryDirectory
 
-    from roskdbench.board.again import located_again, trained_again
+    from roskdbench.board.again import located_again, not_all_alike, trained_again
     from roskdbench.store import Store
 
     with TemporaryDirectory(prefix="roskdbench-verify-") as folder:
@@ -142,12 +143,13 @@ def _made_again(
         located, objections = located_again(read, data, store)
         if objections or not number:
             return objections
-        for each in trained_again(read, registry, located, store, number):
+        again = trained_again(read, registry, located, store, number)
+        for each in again:
             found = "the same bytes" if each.same else f"accuracy {each.away:.3f} away"
             who = f"{each.cell.method} on {each.cell.problem} (seed {each.cell.seed})"
             screen.print(f"Trained again: {who}: {found}", markup=False, soft_wrap=True)
             objections += [each.objection] if each.objection else []
-        return objections
+        return objections + not_all_alike(again)
 
 
 @app.command()

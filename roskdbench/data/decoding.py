@@ -104,6 +104,8 @@ def glance(path: Path, window: Window | None = None) -> None:
     from PIL import Image
 
     try:
+        if not path.is_file():
+            raise UnreadableError("it is no regular file" if path.exists() else "it is not there")
         with path.open("rb") as file:
             head = file.read(HEAD)
             if not head:

@@ -100,6 +100,13 @@ def write_problem(
     Problem(spec.name, nothing, labels, spec.card.licence, spec.card.citation).save_description(folder)
 
 
+def labels_of(name: str, spec: RealProblem, root: Path, store: Store) -> Labels:
+    """The labels of the samples that `write_problem` writes."""
+    listed = catalogue(name, spec, root)
+    images = _decoded(name, spec, listed, store, 1, ANY_SHARE, lambda done, found, total: None)
+    return listed.labels.take(_kept(listed, images))
+
+
 def attributes_of(name: str, spec: RealProblem, root: Path, digest: str, store: Store) -> Attributes:
     """What is known of the samples that `write_problem` writes."""
     listed = catalogue(name, spec, root)

@@ -3,6 +3,7 @@
 import os
 import secrets
 import socket
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,13 +44,15 @@ class RayExecutor:
             settings |= {"num_cpus": workers, "include_dashboard": False}
         try:
             _knock(address)
-            ray.init(address, **settings, runtime_env={"env_vars": variables}, ignore_reinit_error=True)
+            with tempfile.TemporaryDirectory() as nothing:  # workers would find modules in the folder they start in
+                there = {"env_vars": variables, "working_dir": nothing}
+                ray.init(address, **settings, runtime_env=there, ignore_reinit_error=True)
         except (OSError, ValueError, RuntimeError) as error:
             raise UserError(f"no Ray cluster at {address}: {' '.join(str(error).split())[:150]}") from None
-        there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-        self._limit = workers or int(there.get("CPU", 1))
+        has: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        self._limit = workers or int(has.get("CPU", 1))
         # Where there are more workers than GPUs take, Ray lets them wait.
-        self._share = min(1.0, max(there["GPU"] / self._limit, 1 / MOST)) if there.get("GPU") else 0.0
+        self._share = min(1.0, max(has["GPU"] / self._limit, 1 / MOST)) if has.get("GPU") else 0.0
         self._told: Any = ray.remote(_Told).options(num_cpus=0, max_restarts=-1).remote()
         self._asked: Any = None
         self._compute = ray.remote(_compute)

@@ -6,7 +6,7 @@ file, is not among it.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from math import isfinite
 from typing import Any
 
@@ -26,6 +26,8 @@ BLOCKS = {
     "transformer_depths",
 }
 """How many layers there are; of these there may not be too many in all."""
+WIDTHS = {"channels", "dim", "dims", "embed_dim", "embed_dims", "hidden_sizes", "num_features", "width_list", "widths"}
+"""How wide layers are."""
 SIZES = {
     "attn_ratio",
     "base_dim",
@@ -115,6 +117,8 @@ LOADING = re.compile(r"pretrained|checkpoint|cache_dir")
 
 LARGEST = 4096  # of any one number: wider than the widest network of timm's
 MOST_BLOCKS = 1000
+MOST_WEIGHTS = 2_000_000_000  # by an estimate that is rather too high
+MOST_PATCHES = 65_536
 LONGEST = 64  # entries of a list
 DEEPEST = 3  # lists in lists
 WORD = re.compile(r"[A-Za-z0-9_]{0,40}")
@@ -136,8 +140,27 @@ def options_objection(options: Any, any_name: bool = False) -> str | None:
             return f"'{name}' is no option of a network's shape; {nearest(name, ALLOWED)}"
         if objection := _value_objection(value, DEEPEST):
             return f"option '{name}': {objection}"
-    blocks = sum(sum(_numbers(value)) for name, value in options.items() if name in BLOCKS)
-    return f"a network of {blocks:,.0f} layers; there may be {MOST_BLOCKS:,}" if blocks > MOST_BLOCKS else None
+    return _size_objection(options)
+
+
+def _size_objection(options: Mapping[str, Any]) -> str | None:
+    """What is too large of the network that options of allowed names and values describe."""
+
+    def of(names: Collection[str]) -> list[float]:
+        return [each for name, value in options.items() if name in names for each in _numbers(value)]
+
+    layers, widest = of(BLOCKS), max(map(abs, of(WIDTHS)), default=0)
+    if any(each < 0 for each in layers):
+        return "a network has no negative number of layers"
+    weights = 9 * max(sum(layers), 1) * widest**2
+    patches = (max(of({"img_size"}), default=0) / max(1, min(of({"patch_size"}), default=16))) ** 2
+    bounds = (
+        (sum(layers), MOST_BLOCKS, "layers"),
+        (weights, MOST_WEIGHTS, "weights"),
+        (patches, MOST_PATCHES, "patches"),
+    )
+    too_many = (f"a network of {much:,.0f} {what}; there may be {most:,}" for much, most, what in bounds if much > most)
+    return next(too_many, None)
 
 
 def _value_objection(value: Any, depth: int) -> str | None:

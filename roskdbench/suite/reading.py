@@ -47,6 +47,8 @@ def find_suite(name: str | Path) -> Path:
     """The file meant by a path or by the name of a bundled suite."""
     path = Path(name)
     if foreign.is_file(path):
+        if path.suffix.lower() not in ENDINGS:
+            raise UserError(f"{path} is no suite: its name ends in none of {', '.join(ENDINGS)}")
         return path
     inside = bundled("suites") / f"{path.stem}.yaml"
     if inside.is_file() and (path.name == str(path) == path.stem or path.parent.name == "suites"):

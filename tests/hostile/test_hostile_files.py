@@ -19,21 +19,26 @@ import numpy as np
 import pytest
 import timm  # noqa: F401  (it takes its time, which is not the files')
 import torch
+from conftest import command
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from releases import write_medmnist
 from safetensors.torch import save_file
 
 from roskdbench import foreign
+from roskdbench.board.cells import cell_of
 from roskdbench.board.content import PREDICTIONS, PROVENANCE, README, RESULTS, read_board
 from roskdbench.board.readme import page
+from roskdbench.board.rows_file import rows_in
 from roskdbench.data.array_pickles import read_arrays
+from roskdbench.data.decoding import UnreadableError, glance
 from roskdbench.data.labelfile import read_label_file
 from roskdbench.datasets.medmnist import PneumoniaMnist
 from roskdbench.engine.networks import load_network
 from roskdbench.errors import UserError
 from roskdbench.plan.model_file import read_model_file
 from roskdbench.plugins import discover
+from roskdbench.results import COLUMNS
 
 SOON = 5.0  # seconds of a processor, which other work on the machine does not lengthen
 LITTLE = 1 << 30  # bytes
@@ -364,3 +369,49 @@ def test_a_file_that_was_mixed_up_is_read_or_one_line(tmp_path, name, data):
         content[start:stop] = data.draw(st.binary(max_size=8))
     (tmp_path / name).write_bytes(bytes(content))
     read_or_refused(lambda: READERS[name](tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("overlap", [1]),
+        ("seed", "x"),
+        ("fold", 10**30),
+        ("method", 3),
+        ("cost", "much"),
+        ("trainings", True),
+        ("scores", None),
+    ],
+)
+def test_a_cell_of_a_board_that_is_none_is_refused(name, value):
+    facts = {
+        "experiment": "a", "problem": "b", "method": "c", "registered": "c", "student": "d", "noise": "none",
+        "overlap": 0.4, "fold": 0, "seed": 0, "scores": "f", "labels": "g", "trainings": 1, "measurements": [],
+    }  # fmt: skip
+    assert cell_of(facts).seed == 0
+    with pytest.raises(ValueError, match=f"a cell's {name} is"):
+        cell_of({**facts, name: value})
+
+
+def test_rows_with_numbers_beyond_all_bounds_are_refused(tmp_path, monkeypatch):
+    heads = ",".join(COLUMNS)
+    row = {**dict.fromkeys(COLUMNS, ""), "overlap": "0.4", "fold": "9" * 23, "seed": "0", "member": "0", "n": "1"}
+    (tmp_path / "results.csv").write_text(f"{heads}\n{','.join(row.values())}\n")
+    with pytest.raises(UserError, match="not a row of results"):
+        rows_in(tmp_path / "results.csv")
+    monkeypatch.setattr(foreign, "ROWS", 100)
+    with pytest.raises(UserError, match="is larger than"):
+        rows_in(tmp_path / "results.csv")
+
+
+def test_a_pipe_in_an_images_place_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(UnreadableError, match="no regular file"):
+        glance(tmp_path / "a.png")
+
+
+def test_a_file_that_is_no_suite_is_not_quoted(tmp_path):
+    (tmp_path / "shadow").write_text("root:*:20228:0:99999:7::\n")
+    done = command("plan", tmp_path / "shadow")
+    assert done.returncode == 2
+    assert "20228" not in done.stderr and "is no suite: its name ends in none of .yaml, .yml" in done.stderr

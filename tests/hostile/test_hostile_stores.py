@@ -136,8 +136,14 @@ def test_a_folder_that_is_no_store_is_left_alone(project, words, named):
     before = listed(project)
     done = command(*words, "--store", named, cwd=project)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
-    assert MARK in done.stderr
+    assert "is no store of roskdbench: name a new or empty folder" in done.stderr
+    assert MARK not in done.stderr  # what it takes to make it one is said of older stores only
     assert listed(project) == before
+
+
+def test_a_store_of_an_older_version_is_told_how_to_become_one(project):
+    (project / "locks").mkdir()
+    assert f"put an empty file {MARK} into it" in command("store", "size", "--store", project).stderr
 
 
 def test_gc_takes_nothing_that_the_store_did_not_write(smoke, tmp_path):
@@ -145,12 +151,17 @@ def test_gc_takes_nothing_that_the_store_did_not_write(smoke, tmp_path):
     shutil.copytree(original.root, tmp_path / "store")
     theirs = [
         tmp_path / "store" / name
-        for name in ("runs/notes.json", "tmp/mine-1", "partial/keep", "damaged/keep", "ab/keep")
+        for name in (
+            *("runs/notes.json", "tmp/mine-1", "partial/keep", "damaged/keep", "ab/keep"),
+            *("runs/exp-20261128.json", "runs/notes.draft", "data/thesis.draft"),  # named as if they were ours
+        )
     ]
     for path in theirs:
         path.parent.mkdir(exist_ok=True)
         path.write_text("mine")
-    assert command("store", "gc", "--store", tmp_path / "store").returncode == 0
+        os.utime(path, (0, 0))
+    kept = next((tmp_path / "store" / "runs").glob("smoke-*.json")).stem
+    assert command("store", "gc", "--keep", kept, "--store", tmp_path / "store").returncode == 0
     assert [path.read_text() for path in theirs] == ["mine"] * len(theirs)
 
 
@@ -233,5 +244,20 @@ def test_gc_does_not_follow_a_link_out_of_the_store(smoke, tmp_path):
     theirs.mkdir(parents=True)
     shutil.rmtree(tmp_path / "store" / "partial")
     (tmp_path / "store" / "partial").symlink_to(theirs.parent)
-    assert command("store", "gc", "--store", tmp_path / "store").returncode == 0
+    shard = next(name for name in (f"{each:02x}" for each in range(256)) if not (tmp_path / "store" / name).exists())
+    (tmp_path / "elsewhere" / ("b" * 62)).mkdir(parents=True)
+    (tmp_path / "store" / shard).symlink_to(tmp_path / "elsewhere")
+    kept = next((tmp_path / "store" / "runs").glob("smoke-*.json"))
+    other = tmp_path / "records" / f"smoke-{'0' * 8}.json"
+    shutil.copytree(kept.parent, other.parent)
+    shutil.copy(kept, other)
+    draft = other.with_name(f"{other.name}.77.draft")
+    draft.write_text("")
+    os.utime(draft, (0, 0))
+    shutil.rmtree(kept.parent)
+    (tmp_path / "store" / "runs").symlink_to(other.parent)
+    assert command("store", "gc", "--keep", kept.stem, "--store", tmp_path / "store").returncode == 0
     assert theirs.is_dir()
+    assert (tmp_path / "elsewhere" / ("b" * 62)).is_dir()
+    assert other.is_file()
+    assert draft.is_file()
