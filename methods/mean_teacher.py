@@ -8,9 +8,10 @@ was learnt early, before wrong labels are memorised. All samples are labelled an
 authors' run on all labels of CIFAR-10, whose weight of 100 and ramp of 40 of 150 thousand steps are the defaults.
 
 What is adaptation: the decay is .99, the paper's while w rises, and stays: .999 is for 150 thousand steps, and short
-trainings would keep to their beginnings. The mean is asked with averaged BatchNorm statistics and no dropout. There is
-one set of logits, no second head. Several findings are Bernoulli variables, compared whether or not they are labelled,
-and taken together as CE is. A protocol's own `mixup` mixes x and x' alike.
+trainings would keep to their beginnings. As in the authors' code it is the plain mean until that forgets as slowly. The
+mean is asked with averaged BatchNorm statistics and no dropout. There is one set of logits, no second head. Several
+findings are Bernoulli variables, compared whether or not they are labelled, and taken together as CE is. A protocol's
+own `mixup` mixes x and x' alike.
 """
 
 from math import exp
@@ -25,7 +26,7 @@ from roskdbench import Batch, ExponentialMean, Method, Tensor, register
 class MeanTeacher(Method):
     """Mean Teacher: the student agrees with the running mean of its own weights."""
 
-    averaging = ExponentialMean(decay=0.99, warmup=0, buffers="averaged", every="step")
+    averaging = ExponentialMean(decay=0.99, rises=True, warmup=0, buffers="averaged", every="step")
     consistency: NonNegativeFloat = 100.0
     """The weight of the disagreement when it has risen."""
     ramp: Annotated[float, Field(gt=0, le=1)] = 0.27

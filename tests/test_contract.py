@@ -498,3 +498,24 @@ def test_a_part_of_ours_that_computes_something_else_now_makes_trainings_anew():
     swa, plain = (make_method(discover(), name) for name in ("swa", "baseline-i"))
     assert code_identity(swa)["schedule.Cyclic"] == "revision 2"
     assert not any("revision" in each for each in code_identity(plain).values())
+
+
+def test_an_exponential_mean_that_rises_is_the_plain_mean_at_first():
+    """As in Mean Teacher's own code: until the plain mean forgets as slowly as the decay, which is after 4 weights."""
+    network = torch.nn.Linear(1, 1, bias=False)
+    values = torch.arange(1.0, 10.0)
+    rising, plain = (ExponentialMean(decay=0.8, rises=rises).begin(network) for rises in (True, False))
+    expected = 0.0
+    for count, value in enumerate(values.tolist()):
+        with torch.no_grad():
+            network.weight.fill_(value)
+        rising.update_parameters(network)
+        plain.update_parameters(network)
+        decay = min(0.8, count / (count + 1))
+        expected = decay * expected + (1 - decay) * value
+        assert rising.module.weight.item() == pytest.approx(expected)
+        if count < 4:
+            assert rising.module.weight.item() == pytest.approx(float(values[: count + 1].mean()))
+    assert plain.module.weight.item() < rising.module.weight.item()
+    assert "rises" not in ExponentialMean().declaration()
+    assert ExponentialMean(rises=True).declaration()["rises"] is True

@@ -70,10 +70,22 @@ class ExponentialMean(Mean):
     """A mean that forgets: W_smooth = d W_smooth + (1 - d) W."""
 
     decay: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    rises: bool = False
+    """Whether it is the plain mean until that forgets as slowly: d is n / (n + 1) after n weights, where that is less.
+    The mean of a short training does not keep to its beginnings then.
+    """
+
+    def declaration(self) -> dict[str, Any]:
+        """Without `rises` where it is as it always was."""
+        found = super().declaration()
+        return {key: value for key, value in found.items() if (key, value) != ("rises", False)}
 
     def begin(self, network: torch.nn.Module) -> AveragedModel:
-        """Torch's averaged model with its exponential rule."""
+        """Torch's averaged model with its exponential rule, whose decay may rise."""
         from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-        rule = get_ema_multi_avg_fn(self.decay)  # type: ignore[no-untyped-call]
+        def rule(averaged: Any, current: Any, count: Any) -> None:
+            decay = min(self.decay, int(count) / (int(count) + 1)) if self.rises else self.decay
+            get_ema_multi_avg_fn(decay)(averaged, current, count)  # type: ignore[no-untyped-call]
+
         return AveragedModel(network, multi_avg_fn=rule, use_buffers=self.buffers == "averaged")
