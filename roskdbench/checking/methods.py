@@ -49,9 +49,10 @@ def check_method(registry: Registry, name: str) -> Iterator[Verdict]:
     yield "its parameters can be written in a suite", _not_declarable(method)
     yield "all that it says is read", unread(method)
     yield "what it declares is gone by", idle(method)
-    yield "it sees what a batch offers, and nothing else", reaches_past(method)
+    past = reaches_past(method)
+    yield "it sees what a batch offers, and nothing else", past
     yield f"it can be used in a training of {EPOCHS[-1]} epochs", method.weighting.objection(EPOCHS[-1])
-    if not method.trains_student:
+    if past or not method.trains_student:  # what changes what all share is not run: other methods would feel it
         return
     tried = {task: list(_trainings(method, problem)) for problem, task in PROBLEMS.items() if task in method.tasks}
     yield from chain.from_iterable(tried.values())
