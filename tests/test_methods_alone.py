@@ -461,10 +461,11 @@ class TestMeanTeacher:
         )
         assert len(training.taken) == RECIPE.epochs * 48 // RECIPE.batch
         expected = dict(training.taken[0])
-        for weights in training.taken[1:]:
+        for count, weights in enumerate(training.taken[1:], 1):
+            decay = min(0.8, count / (count + 1))  # the plain mean at first, as in the authors' code
             for name, value in weights.items():
                 if value.is_floating_point():
-                    expected[name] = 0.8 * expected[name] + 0.2 * value
+                    expected[name] = decay * expected[name] + (1 - decay) * value
         for name, value in training.averaged.module.state_dict().items():
             if value.is_floating_point():  # running statistics, too
                 torch.testing.assert_close(value, expected[name], atol=1e-6, rtol=1e-4)
