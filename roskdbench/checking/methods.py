@@ -1,11 +1,11 @@
 """Whether a method keeps the contract: some seconds of training on phantoms, both single-label and multi-label."""
 
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,10 +54,14 @@ def check_method(registry: Registry, name: str) -> Iterator[Verdict]:
     yield f"it can be used in a training of {EPOCHS[-1]} epochs", method.weighting.objection(EPOCHS[-1])
     if past or not method.trains_student:  # what changes what all share is not run: other methods would feel it
         return
-    tried = {task: list(_trainings(method, problem)) for problem, task in PROBLEMS.items() if task in method.tasks}
-    yield from chain.from_iterable(tried.values())
-    trained = [task for task, verdicts in tried.items() if len(verdicts) > 1]
-    if len(trained) == 1 < len(tried):
+    verdicts: Counter[str] = Counter()
+    for problem, task in PROBLEMS.items():
+        if task in method.tasks:
+            for each in _trainings(method, problem):
+                verdicts[task] += 1
+                yield each
+    trained = [task for task, count in verdicts.items() if count > 1]
+    if len(trained) == 1 < len(verdicts):
         yield "it is for the labels that it says", f"if it is for {trained[0]} problems only, say tasks = {(*trained,)}"
 
 
