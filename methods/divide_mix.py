@@ -14,8 +14,8 @@ What is adaptation: samples are divided within the shared batches, instead of by
 as many unlabelled ones. Warm-up and rise are shares of a training: of 50 epochs, the authors' 10 and 16 (of 300). Both
 networks guess in eval mode, and learn in one step of one optimiser. The student is the first, not the mean of both. The
 warm-up is without the authors' penalty for asymmetric noise. Several findings have no division by one loss. As in the
-paper the last term wants all classes equally often: where nine of ten samples were of one class, the others were taken
-for wrongly labelled, and the ranking came out reversed (AUC .09 on chest X-rays).
+paper the last term wants all classes equally often. Where nine of ten samples were of one class the ranking came out
+reversed (AUC .09 on chest X-rays): rare samples have large losses, and presumably count as wrongly labelled.
 """
 
 from typing import Annotated, Any
