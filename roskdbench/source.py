@@ -31,6 +31,11 @@ def source_digest(thing: Any) -> str:
     return sha256("\n\0\n".join([own, *neighbours]).encode()).hexdigest()
 
 
+def own_classes(cls: type) -> list[type]:
+    """A class and those that it is made from, without ours: what its author wrote."""
+    return [each for each in cls.__mro__ if not is_ours(each.__module__) and each is not object]
+
+
 def neighbours_of(thing: Any) -> list[Path]:
     """The files of its folder that the file of a class or function imports, and those that these import, by name."""
     file = getattr(sys.modules.get(thing.__module__), "__file__", None)

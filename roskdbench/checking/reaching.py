@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import roskdbench
 from roskdbench.method import Method
-from roskdbench.source import bare_tree, is_ours, neighbours_of, source_of
+from roskdbench.source import bare_tree, neighbours_of, own_classes, source_of
 
 OFFERED = ("roskdbench.method", "roskdbench.suite", "roskdbench.errors")  # and what roskdbench itself exports
 WAYS_PAST = (
@@ -24,7 +24,7 @@ RUN_TEXT = ("eval", "exec", "compile", "__import__", "globals")
 
 def reaches_past(method: Method) -> str | None:
     """Where the code of a method, or of a neighbour that it imports, goes behind what a batch offers."""
-    own = [each for each in type(method).__mro__ if not is_ours(each.__module__) and each is not object]
+    own = own_classes(type(method))
     sources = {source_of(each): "" for each in own}
     sources |= {file.read_text("utf-8"): f"{file.name}, " for each in own for file in neighbours_of(each)}
     for source, where in sources.items():

@@ -9,13 +9,13 @@ from roskdbench.method.contract import defined_in
 from roskdbench.method.effects import parameters_read
 from roskdbench.method.parts import Part
 from roskdbench.method.teachers import NoTeachers
-from roskdbench.source import is_ours, source_of
+from roskdbench.source import own_classes, source_of
 
 
 def unread(method: Method) -> str | None:
     """The hooks and fields of a method and its parts that nothing asks for: they would change nothing, silently."""
     parts = [each for name in type(method).model_fields if isinstance(each := getattr(method, name), Part)]
-    found = [reason for piece in (method, *parts) for cls in _own_classes(type(piece)) for reason in _unread(cls)]
+    found = [reason for piece in (method, *parts) for cls in own_classes(type(piece)) for reason in _unread(cls)]
     return "; ".join(dict.fromkeys(found)) or None
 
 
@@ -26,10 +26,6 @@ def idle(method: Method) -> str | None:
     found = [name for name in declared if name not in parameters_read(method)]
     why = "it has no teachers" if isinstance(method.teachers, NoTeachers) else "its loss does not ask for them"
     return f"{' and '.join(found)} would change nothing: {why}" if found else None
-
-
-def _own_classes(cls: type) -> list[type]:
-    return [each for each in cls.__mro__ if not is_ours(each.__module__) and each is not object]
 
 
 def _unread(cls: type) -> Iterator[str]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ast
 from functools import cache
-from pathlib import Path
 
 from roskdbench.method.contract import Method
 from roskdbench.method.teachers import NoTeachers
-from roskdbench.source import bare_tree, is_ours, neighbours_of, source_of
+from roskdbench.source import bare_tree, neighbours_of, own_classes, source_of
 
 WHOLE = {"model_dump", "declaration"}  # every parameter at once
 WEIGHED = {"weights", "weigher", "matching", "mixture_divergence"}  # what the weights of teachers come in by
@@ -49,9 +48,9 @@ def _said(kind: type[Method], taught: bool) -> set[str]:
 @cache
 def _asked_for(kind: type[Method]) -> frozenset[str]:
     """The attributes in the bodies of a method's classes, and of what these call by name, in neighbouring files too."""
-    own = [each for each in kind.__mro__ if not is_ours(each.__module__) and each is not object]
+    own = own_classes(kind)
     sources = dict.fromkeys(source_of(each) for each in own)
-    sources |= dict.fromkeys(Path(file).read_text("utf-8") for each in own for file in neighbours_of(each))
+    sources |= dict.fromkeys(file.read_text("utf-8") for each in own for file in neighbours_of(each))
     defined: dict[str, list[ast.stmt]] = {}
     for source in sources:
         for node in bare_tree(source).body:
