@@ -550,6 +550,11 @@ SILENT = {
         "        return batch.hard_loss() + batch.ask(batch.images.flip(3)).logits.detach().square().mean()\n",
         "what batch.ask says changes the loss and no gradient",
     ),
+    "a term of what the student said, detached": (
+        "    def loss(self, batch):\n"
+        "        return batch.hard_loss() + batch.student_logits.detach().square().mean()\n",
+        "what is detached changes the loss and no gradient: such a term trains nothing",
+    ),
     "a loss that is all detached": (
         "    def loss(self, batch):\n        return batch.student_logits.detach().square().mean()\n",
         "the loss of 'silent' has no gradient: build it from batch.student_logits or batch.ask(images)",
@@ -650,6 +655,10 @@ MEANT = {
     "the docstring speaks of __closure__": (
         "    def loss(self, batch):\n        '''As a function's __closure__ would.'''\n"
         "        return batch.hard_loss()\n"
+    ),
+    "weights of what the student said, detached": (
+        "    def loss(self, batch):\n        sure = batch.student_logits.detach().sigmoid().amax(-1)\n"
+        "        return (sure * batch.hard_losses()).mean()\n"
     ),
     "what the student says as a constant": (
         "    @property\n    def passes(self):\n        return 4 / 3\n\n"

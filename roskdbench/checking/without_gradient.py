@@ -32,7 +32,8 @@ def trains_nothing(loss_of: "Callable[[Batch], torch.Tensor]", batch: "Batch", n
             for call in range(times):
                 other, _ = _asked(loss_of, batch, (name, call))
                 if not torch.equal(loss, other) and all(map(torch.equal, gradients, _gradients(other, learnt))):
-                    return f"what batch.{name} says changes the loss and no gradient: such a term trains nothing"
+                    what = "what is detached" if name == "detach" else f"what batch.{name} says"
+                    return f"{what} changes the loss and no gradient: such a term trains nothing"
     return None
 
 
@@ -41,6 +42,7 @@ def _asked(
 ) -> "tuple[torch.Tensor, Counter[str]]":
     """The loss of a step, once more from its beginning, and how often it asked for what."""
     import torch
+    from torch.overrides import TorchFunctionMode
 
     calls: Counter[str] = Counter()
     noise = torch.Generator().manual_seed(0)
@@ -58,12 +60,25 @@ def _asked(
 
         return ask
 
+    class Detaching(TorchFunctionMode):
+        """What is cut off from the gradient is an answer, too: a constant that may serve as a target or a weight."""
+
+        def __torch_function__(self, function: Any, types: Any, given: Any = (), named: Any = None) -> Any:
+            said = function(*given, **(named or {}))
+            if function is not torch.Tensor.detach or not said.is_floating_point():
+                return said
+            call = calls["detach"]
+            calls["detach"] += 1
+            return other(said) if changed == ("detach", call) else said
+
     logits = batch.teacher_logits
     if len(logits):
         calls["teacher_logits"] = 1
         logits = _with(other, logits) if changed == ("teacher_logits", 0) else logits
     changes: dict[str, Any] = {name: changing(name) for name in ASKED}
-    return loss_of(replace(batch, teacher_logits=logits, **changes)), calls
+    seen = replace(batch, teacher_logits=logits, **changes)
+    with Detaching():
+        return loss_of(seen), calls
 
 
 def _with(other: Callable[[Any], Any], said: Any) -> Any:
