@@ -62,7 +62,7 @@ def completed(top: Path) -> tuple[Path, list[str], int]:
             (folder / "numbers.json").write_text('[{"facts":{},"rows":[["auc-macro","",0.5,10]]}]')
             (folder / "noise.json").write_text('{"realised_rate": 0.2}')
             (folder / "history.json").write_text("{}")
-    write_record(planned, store, (), {})
+    write_record(planned, store, discover(), (), {})
     return store.root, settings, len(planned.jobs)
 
 

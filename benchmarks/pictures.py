@@ -46,7 +46,7 @@ def main(suite: str, store_folder: str, folder: str) -> None:
             console.save_svg(str(out / "run.svg"), title=f"roskdbench run {suite}")
 
     progress = run(planned, store, workers=2, watch=watch)
-    write_record(planned, store, (), progress.reasons)
+    write_record(planned, store, discover(), (), progress.reasons)
     console = recorder()
     first = tables_of(collect(planned, store), next(iter(planned.suite.experiments)))[0]
     console.print(terminal_table(first))

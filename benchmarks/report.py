@@ -59,7 +59,7 @@ def made_up(store: Store, rows: int) -> tuple[Plan, int]:
             values = random.random((len(names), 2000), dtype=np.float32)
             write_draws(folder, dict(zip(names, values, strict=True)))
         count += len(numbers) * sum(cell.scores == scores for cell in planned.cells)
-    write_record(planned, store, (), {})
+    write_record(planned, store, discover(), (), {})
     return planned, count
 
 

@@ -47,7 +47,7 @@ def main(count: int = 100_000, kept: str = "") -> None:
         store = Store.at(Path(kept or made) / "store")
         start = time.perf_counter()
         fill(store, count)
-        write_record(plan(read_suite("smoke"), discover()), store, (), {})
+        write_record(plan(read_suite("smoke"), discover()), store, discover(), (), {})
         files = sum(1 for _ in store.fingerprints())
         print(f"{files:,} artifacts, made in {time.perf_counter() - start:.0f} s", flush=True)
         commands = (

@@ -10,7 +10,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
@@ -18,7 +18,7 @@ from pathlib import Path
 from tokenize import TokenError
 from typing import IO, TYPE_CHECKING, Any
 
-from roskdbench.errors import UserError, refusal
+from roskdbench.errors import UserError, refusal, text_objection
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -144,6 +144,20 @@ def parsed(text: str, path: Path | str) -> Any:
     """What a JSON text from a file holds, whose numbers are finite."""
     with reading(path):
         return json.loads(text, parse_constant=_refuse_constant)
+
+
+def refuse_control_characters(value: Any) -> None:
+    """A ValueError for a text, however deep in a record, that would do something to a terminal."""
+    if isinstance(value, str):
+        if objection := text_objection(value):
+            raise ValueError(f"a text {objection}")
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            refuse_control_characters(key)
+            refuse_control_characters(each)
+    elif isinstance(value, list):
+        for each in value:
+            refuse_control_characters(each)
 
 
 def _refuse_constant(name: str) -> None:

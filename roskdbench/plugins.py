@@ -97,6 +97,10 @@ class Registry:
             raise UserError(f"unknown {family} '{name}'; {nearest(name, {*there, *understood})}{broken}{silent}")
         return there[name]
 
+    def has_others(self) -> bool:
+        """Whether anything in it does not come with roskdbench."""
+        return any(not entry.bundled for family in self.families.values() for entry in family.values())
+
 
 _registered: dict[tuple[str, str], list[Any]] = {}
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from contextlib import suppress
+from math import fsum
 from pathlib import Path
 
 from roskdbench.artifact import NOT_PRETRAINED, RECORD, DamagedArtifactError
@@ -60,7 +61,7 @@ def training_seconds(plan: Plan, store: Store) -> dict[str, float]:
                 with suppress(OSError, ValueError, KeyError, TypeError):
                     known[each] = float(json.loads((store.path(each) / RECORD).read_text("utf-8"))["seconds"])
             if behind <= known.keys():
-                found[cell.scores] = sum(known[each] for each in behind)
+                found[cell.scores] = fsum(known[each] for each in behind)  # whatever their order
     return found
 
 

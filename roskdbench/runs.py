@@ -14,6 +14,7 @@ from roskdbench.data.content import Content, Located
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import fingerprint
 from roskdbench.plan import Plan, plan
+from roskdbench.plan.written import read_again, written
 from roskdbench.plugins import Registry
 from roskdbench.store import Store
 from roskdbench.suite import Suite
@@ -53,9 +54,12 @@ class Stated:
         return self.claim == claim.claim
 
 
-def write_record(plan: Plan, store: Store, plugin_folders: tuple[Path, ...], reasons: dict[str, str]) -> Path:
+def write_record(
+    plan: Plan, store: Store, registry: Registry, plugin_folders: tuple[Path, ...], reasons: dict[str, str]
+) -> Path:
     """Write down what was run, so that `roskdbench report` can find it, why jobs failed, and what was claimed since
-    when: a claim that an earlier run of this name had stays as it was.
+    when: a claim that an earlier run of this name had stays as it was. Where the registry has more than the bundled
+    things the plan itself is written, since others may not be able to make it again.
     """
     record = {
         "suite": plan.suite.model_dump(mode="json"),
@@ -65,6 +69,7 @@ def write_record(plan: Plan, store: Store, plugin_folders: tuple[Path, ...], rea
         "contents": {name: asdict(located.content) for name, located in plan.located.items()},
         "stated": {name: asdict(each) for name, each in _stated(plan, store).items()},
         "jobs": sorted(plan.jobs),
+        **({"plan": written(plan)} if registry.has_others() else {}),
     }
     text = json.dumps(record, ensure_ascii=False)  # in the order of the suite
     return store.keep(f"runs/{run_name(plan)}.json", text)
@@ -114,15 +119,21 @@ def reasons_in(path: Path) -> dict[str, str]:
 
 
 def planned_again(path: Path, registry: Registry) -> Plan:
-    """The plan of a recorded run. What it had from folders of plugins has to be in the registry: a store may be a
-    stranger's, so nothing that its records name is imported.
+    """The plan of a recorded run. A store may be a stranger's, so nothing that its records name is imported: where
+    methods or networks of the run are not in the registry the plan is as the record says. Measures, metrics and
+    datasets from plugins have to be in the registry.
     """
     record = _record(path)
     try:
         suite = Suite.model_validate(record["suite"], context={"registry": registry})
         located = {problem: Located(Content.of(facts)) for problem, facts in record["contents"].items()}
-        return plan(suite, registry, [str(name) for name in record["experiments"]], located)
-    except (ValueError, KeyError, TypeError, AttributeError, UserError) as error:
+        try:
+            return plan(suite, registry, [str(name) for name in record["experiments"]], located)
+        except UserError:
+            if "plan" not in record:
+                raise
+            return read_again(record["plan"], suite, registry, located)
+    except (ValueError, KeyError, TypeError, AttributeError, ImportError, UserError) as error:
         if folders := _plugin_folders(record):
             raise UserError(
                 f"the run {path.stem} was made with plugins, and reading a store runs none: if you trust them, add "

@@ -69,9 +69,9 @@ class Session:
         store = Store.at(self.store)
         if roots:
             planned = self.planned(registry, store, self.prepared(planned.suite, roots, store))
-        write_record(planned, store, tuple(self.plugins), {})
+        write_record(planned, store, registry, tuple(self.plugins), {})
         results, progress = self.computed(planned, store)
-        write_record(planned, store, tuple(self.plugins), progress.reasons)
+        write_record(planned, store, registry, tuple(self.plugins), progress.reasons)
         return results, progress
 
     def prepared(self, suite: Suite, roots: Mapping[str, Path], store: Store) -> dict[str, Located]:

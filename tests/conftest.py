@@ -158,7 +158,7 @@ def smoke(tmp_path_factory):
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not told.exists():
             progress = run(planned, Store.at(shared / "store"))
-            write_record(planned, Store.at(shared / "store"), (), progress.reasons)
+            write_record(planned, Store.at(shared / "store"), discover(), (), progress.reasons)
             told.write_bytes(pickle.dumps((progress.state, progress.reasons, progress.messages)))
     state, reasons, messages = pickle.loads(told.read_bytes())
     own = tmp_path_factory.mktemp("smoke") / "store"

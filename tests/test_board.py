@@ -51,7 +51,7 @@ def made(tmp_path_factory):
     store = Store.at(folder / "store")
     planned = plan(read_suite(folder / "tiny.yaml"), discover())
     assert run(planned, store).well
-    write_record(planned, store, (), {})
+    write_record(planned, store, discover(), (), {})
     results = collect(planned, store)
     board = board_of(results, store, "tester", discover())
     write_board(board, folder / "board", page(board, folder / "board"))
@@ -181,6 +181,15 @@ def test_a_row_that_goes_by_another_methods_name_is_named(copy):
     said = json.loads((copy / PROVENANCE).read_text())
     for cell in said["cells"]:
         cell["registered"] = "ros-kd"
+    (copy / PROVENANCE).write_text(json.dumps(said))
+    (objection,) = verify(read_board(copy), discover()).objections
+    assert "tells otherwise of it" in objection
+
+
+@pytest.mark.parametrize(("fact", "value"), [("cost", 0), ("cost", 0.5), ("family", ""), ("points", [["t", 1]])])
+def test_what_a_row_costs_and_is_listed_under_cannot_be_left_out(copy, fact, value):
+    said = json.loads((copy / PROVENANCE).read_text())
+    said["cells"][0][fact] = value
     (copy / PROVENANCE).write_text(json.dumps(said))
     (objection,) = verify(read_board(copy), discover()).objections
     assert "tells otherwise of it" in objection

@@ -179,6 +179,9 @@ MISTAKES = {
         ["new", "method", "My Method"],
         "'My Method' names no new method",
     ),
+    "a store that a variable did not name": (["run", "quick", "--store", ""], "nothing follows --store: an empty word"),
+    "nothing after a sign": (["report", "--store="], "nothing follows --store="),
+    "no suite": (["run", ""], "nothing follows roskdbench run"),
     "a method to check that is not there": (["check", "ros"], "nothing is registered as 'ros'; did you mean 'ros-kd'?"),
 }
 

@@ -493,7 +493,7 @@ def test_a_read_only_disk_is_one_line(undisturbed, small_disk):
 def test_runs_are_found_by_name_suite_or_as_the_latest(undisturbed, tmp_path):
     path, made, original = undisturbed
     store = copied(original, tmp_path / "store")
-    write_record(made, store, (), {})
+    write_record(made, store, discover(), (), {})
     for name in (None, run_name(made), str(path)):
         results = find_run(name, store, (), ())
         assert results.name == run_name(made)

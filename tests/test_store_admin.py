@@ -78,7 +78,7 @@ def test_what_a_colleague_did_not_let_be_read_is_named_and_stays(copied, monkeyp
 def test_what_kept_runs_need_stays_and_the_rest_goes(copied):
     made, store = copied
     other = plan(read_suite("smoke", ["protocol.epochs=4"]), discover())
-    write_record(other, store, (), {})
+    write_record(other, store, discover(), (), {})
     alien = next(each for each in other.jobs if each not in made.jobs)
     with store.writing(alien, {**other.jobs[alien].identity, "label": "of another run"}) as folder:
         (folder / "payload.txt").write_text("x" * 1000)
@@ -117,7 +117,7 @@ def test_a_suites_file_keeps_all_its_runs(copied, tiny):
     _, store = copied
     runs_made = [plan(read_suite(str(tiny), settings), discover()) for settings in ([], ["protocol.epochs=3"])]
     for each in runs_made:
-        write_record(each, store, (), {})
+        write_record(each, store, discover(), (), {})
     names = {run_name(each) for each in runs_made}
     assert runs_of(store, str(tiny)) == runs_of(store, "tiny") == names
     assert runs_of(store, run_name(runs_made[0])) == {run_name(runs_made[0])}

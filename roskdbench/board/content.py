@@ -5,7 +5,6 @@ split, the labels they are measured against; groups are numbers.
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,16 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roskdbench import foreign
-from roskdbench.board.cells import cell_of
 from roskdbench.board.rows_file import ResultRow, as_csv, rows_in
 from roskdbench.data.attributes import Attributes
 from roskdbench.data.content import Content, Located
 from roskdbench.data.problem import Labels
-from roskdbench.errors import UserError, refusal, text_objection
+from roskdbench.errors import UserError, refusal
 from roskdbench.fingerprint import seed_for
 from roskdbench.measuring.predictions import Predictions
 from roskdbench.measuring.tested import PARTS, Tested
 from roskdbench.plan import Cell, Measurement, Plan, plan
+from roskdbench.plan.cells import cell_of
 from roskdbench.plan.shown import measures_of
 from roskdbench.plugins import Registry, bundled_registry
 from roskdbench.results import COLUMNS, Results, typed
@@ -171,7 +170,7 @@ def read_board(folder: Path, registry: Registry | None = None) -> Board:
     registry = registry or bundled_registry()
     try:
         provenance = foreign.json_of(folder / PROVENANCE)
-        refuse_control_characters(provenance)
+        foreign.refuse_control_characters(provenance)
         if provenance["version"] != VERSION:
             raise UserError(
                 f"{folder / PROVENANCE} is of version {provenance['version']}; this reads version {VERSION}"
@@ -195,20 +194,6 @@ def read_board(folder: Path, registry: Registry | None = None) -> Board:
         raise UserError(f"{folder / PROVENANCE} cannot be read as one of ours: {reason}") from None
     rows, arrays = rows_in(folder / RESULTS), read_arrays(folder / PREDICTIONS)
     return Board(suite, cells, rows, arrays, made, contents, entries, rates, stated, registry)
-
-
-def refuse_control_characters(value: Any) -> None:
-    """A ValueError for a text, however deep in a record, that would do something to a terminal."""
-    if isinstance(value, str):
-        if objection := text_objection(value):
-            raise ValueError(f"a text {objection}")
-    elif isinstance(value, Mapping):
-        for key, each in value.items():
-            refuse_control_characters(key)
-            refuse_control_characters(each)
-    elif isinstance(value, list):
-        for each in value:
-            refuse_control_characters(each)
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:

@@ -4,7 +4,7 @@ be those that its suite and the methods' code here give.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import isclose, isnan
 from typing import Any
 
@@ -168,12 +168,6 @@ def _text(place: Place) -> str:
     return f"{metric}{f' of {label}' if label else ''} ({'clean' if under == 'none' else under})"
 
 
-def _as_much_said(ours: Cell, theirs: Cell) -> Cell:
-    """Our cell without what a board made before there was a word for it does not say."""
-    silent = {name: getattr(theirs, name) for name in ("cost", "family", "points") if not getattr(theirs, name)}
-    return replace(ours, **silent)
-
-
 def _of_plan(board: Board, planned: Plan) -> Iterator[str]:
     """Rows that the suite, with the methods as they are here, does not give; and those of it that are not there."""
     wanted = {grid_key(cell): cell for cell in planned.cells}
@@ -189,7 +183,7 @@ def _of_plan(board: Board, planned: Plan) -> Iterator[str]:
             yield f"{_name(cell)}: {other}"
         elif ours.measurements != cell.measurements:
             yield f"{_name(cell)}: its other measures are not those of the suite"
-        elif _as_much_said(ours, cell) != cell:
+        elif ours != cell:
             yield f"{_name(cell)}: the board tells otherwise of it than the suite does"
     for cell in wanted.values():
         yield f"{_name(cell)}: the suite has this cell, and the board does not"

@@ -3,9 +3,11 @@ with what was typed.
 """
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import typer
@@ -30,6 +32,15 @@ class _Command(TyperCommand):
     def get_params(self, ctx: Any) -> list[Any]:
         """What it takes, `--help` as well."""
         return _switches_alone(super().get_params(ctx))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Reads its words. An empty one is a variable that was not set, and as a folder it would be the current one."""
+        for before, word in pairwise([ctx.command_path, *args]):
+            if not word:
+                raise UserError(f"nothing follows {before}: an empty word means nothing here")
+            if re.fullmatch("--[a-z-]+=", word):
+                raise UserError(f"nothing follows {word}")
+        return super().parse_args(ctx, args)
 
 
 class _Group(TyperGroup):

@@ -100,11 +100,15 @@ def _pairs(option: str, texts: list[str]) -> dict[str, str]:
 def _print_tables(results: "Results", store: "Store", folders: "Sequence[Path]", screen: "Console") -> None:
     from roskdbench.report.contents import contents_of
     from roskdbench.report.terminal import terminal_table
+    from roskdbench.suite.problems import DrawnDataset
 
     for table in contents_of(results).every:
         screen.print(terminal_table(table))
     options = [f"--store {store.root}"] * (store.root != STORE) + [f"--plugins {folder}" for folder in folders]
-    options += ["--compare paper"] * any(each.paper for each in results.plan.suite.experiments.values())
+    suite = results.plan.suite
+    repeats = any(each.paper for each in suite.experiments.values())
+    drawn = any(isinstance(each, DrawnDataset) for each in suite.problems.values())
+    options += ["--compare paper"] * (repeats and not drawn)
     screen.print(
         f"More: roskdbench report {' '.join([results.name, *options])} --out DIR", markup=False, soft_wrap=True
     )

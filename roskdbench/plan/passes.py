@@ -1,6 +1,7 @@
 """What a model's training costs, its teachers' trainings and their banks with it, in passes of images."""
 
 from collections.abc import Mapping
+from math import fsum
 
 from roskdbench.job import Job
 
@@ -16,7 +17,7 @@ class Passes:
 
     def behind(self, job: Job) -> float:
         """Of a model, as if nothing of it were there."""
-        return sum(self._jobs[each].cost for each in self.trainings(job.fingerprint))
+        return fsum(self._jobs[each].cost for each in self.trainings(job.fingerprint))  # whatever their order
 
     def trainings(self, fingerprint: str) -> frozenset[str]:
         """The trainings and banks behind a job."""

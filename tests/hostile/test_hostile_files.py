@@ -26,7 +26,6 @@ from releases import write_medmnist
 from safetensors.torch import save_file
 
 from roskdbench import foreign
-from roskdbench.board.cells import cell_of
 from roskdbench.board.content import PREDICTIONS, PROVENANCE, README, RESULTS, read_board
 from roskdbench.board.readme import page
 from roskdbench.board.rows_file import rows_in
@@ -36,6 +35,7 @@ from roskdbench.data.labelfile import read_label_file
 from roskdbench.datasets.medmnist import PneumoniaMnist
 from roskdbench.engine.networks import load_network
 from roskdbench.errors import UserError
+from roskdbench.plan.cells import cell_of
 from roskdbench.plan.model_file import read_model_file
 from roskdbench.plugins import discover
 from roskdbench.results import COLUMNS

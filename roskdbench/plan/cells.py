@@ -1,18 +1,17 @@
-"""The cells that a board says it has, which a stranger may have written."""
+"""The cells that a record or a board says it has, which a stranger may have written."""
 
 from collections.abc import Mapping
-from types import NoneType
 from typing import Any
 
 from roskdbench import foreign
-from roskdbench.plan import Cell, Measurement
+from roskdbench.plan.graph import Cell
+from roskdbench.plan.measuring_jobs import Measurement
 
 CELL: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("experiment", "problem", "method", "registered", "student", "noise"), (str,)),
     **dict.fromkeys(("scores", "labels", "family"), (str,)),
     **dict.fromkeys(("fold", "seed", "trainings"), (int,)),
-    "overlap": (int, float),
-    "cost": (int, float, NoneType),  # boards of before do not say it
+    **dict.fromkeys(("overlap", "cost"), (int, float)),
 }
 
 
