@@ -5,15 +5,21 @@ import math
 import numpy as np
 import pytest
 from matplotlib.collections import LineCollection
-from matplotlib.colors import to_hex, to_rgba
+from matplotlib.colors import rgb_to_hsv, to_hex, to_rgb, to_rgba
 from matplotlib.figure import Figure
 
+from roskdbench.plan import plan
+from roskdbench.plugins import discover
+from roskdbench.report.figures.along_axis import along_axis
 from roskdbench.report.figures.comparison import comparison
 from roskdbench.report.figures.dark import GROUND, INK, darken
 from roskdbench.report.figures.drawing import Drawing, _save, drawing_style, on_dark
 from roskdbench.report.figures.intervals import drawn
+from roskdbench.report.figures.training import curves
 from roskdbench.report.tables.scores import score_table
 from roskdbench.results import collect
+from roskdbench.store import Store
+from roskdbench.suite import read_suite
 
 
 @pytest.mark.parametrize(
@@ -49,11 +55,23 @@ def test_bars_of_f1_are_the_intervals_of_the_table(smoke):
         assert [(bar[0][0], bar[1][0]) for bar in bars] == [(cell.low, cell.high) for cell in cells]
 
 
+def contrast(colour):
+    """With the dark ground, as WCAG 2 has it, in numbers that do not come from there."""
+
+    def luminance(shade):
+        parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in to_rgb(shade)]
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+    high, low = sorted((luminance(colour), luminance(GROUND)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
 def test_on_a_dark_page_greys_turn_and_colours_and_images_stay():
     with drawing_style():
         picture = Figure()
         panel = picture.subplots()
         black, orange = panel.plot([0, 1], [0, 1], "o-", color="black") + panel.plot([1, 0], color="#E69F00")
+        (brown,) = panel.plot([1, 1], color="#7A5230")
         image = panel.imshow(np.full((2, 2), 0.3), cmap="gray", vmin=0, vmax=1)
         before = image.to_rgba(image.get_array()).tolist()
         darken(picture)
@@ -61,6 +79,10 @@ def test_on_a_dark_page_greys_turn_and_colours_and_images_stay():
     for colour in (black.get_color(), black.get_markerfacecolor(), black.get_markeredgecolor()):
         assert to_rgba(colour) == pytest.approx(INK)
     assert to_hex(orange.get_color()) == "#e69f00"
+    assert to_rgba(brown.get_color()) != to_rgba("#7A5230")  # 2.5 times as light as the ground
+    assert all(contrast(each.get_color()) >= 4.5 for each in (black, orange, brown))
+    hues = [rgb_to_hsv(to_rgb(each))[0] for each in ("#7A5230", brown.get_color())]
+    assert hues[0] == pytest.approx(hues[1], abs=0.07)
     assert to_rgba(panel.xaxis.label.get_color()) == pytest.approx(INK)
     assert image.to_rgba(image.get_array()).tolist() == before
 
@@ -75,3 +97,20 @@ def test_a_figure_has_a_version_for_dark_pages(smoke, tmp_path):
         assert light.size == dark.size
         assert light.convert("RGB").getpixel((1, 1)) == (255, 255, 255)
         assert dark.convert("RGB").getpixel((1, 1)) == tuple(round(255 * part) for part in GROUND[:3])
+
+
+def test_a_training_that_two_methods_read_has_the_colours_of_both(smoke):
+    made, store, _ = smoke
+    drawing = Drawing(collect(made, store), store, "table1")
+    lines = {line.get_label(): line for line in curves(drawing).axes[0].lines}
+    shared = lines["Baseline V = RoS-KD"]
+    assert (shared.get_color(), shared.get_gapcolor()) == tuple(
+        drawing.palette[each] for each in ("Baseline V", "RoS-KD")
+    )
+    assert shared.is_dashed() and not lines["Baseline I"].is_dashed()
+
+
+def test_a_figure_over_noises_of_which_nothing_was_run_is_left_out(tiny, tmp_path):
+    two = "experiments.main.noise=[none, {kind: symmetric, rate: 0.3}]"
+    planned, store = plan(read_suite(tiny, [two]), discover()), Store.at(tmp_path / "store")
+    assert along_axis(Drawing(collect(planned, store), store, "main"), "noise") is None

@@ -55,6 +55,8 @@ def along_axis(drawing: Drawing, axis: str) -> Figure | None:
         panel.set_title(problem)
         panel.grid(color="#dddddd", linewidth=0.5)
         panel.set_axisbelow(True)
+    if not any(panel.has_data() for panel in panels):
+        return None  # nothing of it was run
     panels[0].set_ylabel(f"F1 ({results.plan.suite.protocol.average})")
     below(picture, panels[0], 4, SHADED if _is_number(places) else BARS)
     return picture

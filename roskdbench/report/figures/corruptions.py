@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from roskdbench.measures.corruptions import MEAN, Corruptions
 from roskdbench.report.figures.drawing import Drawing, figure
-from roskdbench.report.layout import Condition, Layout, number_of
+from roskdbench.report.figures.over_conditions import MEANS, line_over
+from roskdbench.report.layout import Condition
 from roskdbench.report.legend import below
 from roskdbench.suite.corruption import SEVERITIES
-from roskdbench.values import USUAL, Facts
+from roskdbench.values import Facts
 
 WIDTH = 2.3  # inches a panel
 ACROSS = 3  # panels
@@ -38,7 +39,10 @@ def over_severity(drawing: Drawing) -> Figure | None:
     axes: list[Axes] = list(picture.subplots(lines, ACROSS, squeeze=False, sharey=True).ravel())
     for panel, (problem, name, kind) in zip(axes, panels, strict=False):
         for method in layout.methods:
-            _curve(panel, layout, (problem, method), name, kind, drawing.palette[method])
+            conditions: dict[float, Condition] = {0: Condition(name)}
+            for each in SEVERITIES:
+                conditions[each] = Condition(name, facts=Facts(perturbation=kind, severity=each))
+            line_over(panel, layout, (problem, method), conditions, color=drawing.palette[method], label=method)
         panel.set_title(f"{problem}, {'mean of all' if kind == MEAN else kind}", fontsize=8)
         panel.set_xticks([0, *SEVERITIES])
         panel.set_xlabel("severity (0: as it is)", fontsize=7)
@@ -47,27 +51,8 @@ def over_severity(drawing: Drawing) -> Figure | None:
         panel.axis("off")
     for panel in axes[::ACROSS]:
         panel.set_ylabel(f"F1 ({drawing.results.plan.suite.protocol.average})", fontsize=7)
-    below(picture, axes[0], 3)
+    below(picture, axes[0], 3, MEANS)
     return picture
-
-
-def _curve(panel: Axes, layout: Layout, place: tuple[str, str], measure: str, kind: str, colour: str) -> None:
-    """One method's mean over rows and runs at each severity."""
-    problem, method = place
-    points: dict[int, float] = {}
-    for severity in (0, *SEVERITIES):
-        facts = Facts(perturbation=kind, severity=severity) if severity else USUAL
-        condition = Condition(measure, facts=facts)
-        found = [
-            number_of(layout.values.get((*row, problem, condition, "f1"))) for row in layout.rows if row[0] == method
-        ]
-        known = [each.mean for each in found if each is not None]
-        if known:
-            points[severity] = float(np.mean(known))
-    if len(points) > 1:
-        panel.plot(
-            list(points), list(points.values()), color=colour, label=method, linewidth=1.2, marker="o", markersize=2.5
-        )
 
 
 @figure("corrupted", caption="an image under each corruption, by severity", order=53)

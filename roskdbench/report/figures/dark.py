@@ -15,18 +15,18 @@ from numpy.typing import NDArray
 
 GROUND, INK = to_rgba("#14171b"), to_rgba("#e6e9ed")  # as the pages have them
 GREY = 0.06  # what the channels of a grey may differ by
-DARK = 0.5  # letters of a colour that is darker are hard to read on a dark ground
+READABLE = 4.5  # contrast with the ground, as WCAG reckons it
 
 
 def darken(picture: Figure) -> None:
-    """Turn what is white, black or grey, white becoming the page's ground and black its ink. Colours stay as they are,
-    since they say who is who; so do images.
+    """Turn what is white, black or grey, white becoming the page's ground and black its ink. Colours say who is who and
+    keep their hue; those too dark for the ground become lighter. Images stay as they are.
     """
     for artist in picture.findobj():
         given_all = {name: getattr(artist, f"get_{name}")() for name in _colours_of(artist)}  # some follow others
         for name, given in given_all.items():
             if given is not None and not (isinstance(given, str) and given == "none"):
-                turned = _turned(to_rgba_array(given), letters=isinstance(artist, Text))
+                turned = _turned(to_rgba_array(given))
                 getattr(artist, f"set_{name}")(turned if isinstance(artist, Collection) else tuple(turned[0]))
 
 
@@ -34,22 +34,30 @@ def _colours_of(artist: Artist) -> Iterator[str]:
     if isinstance(artist, Text):
         yield "color"
     elif isinstance(artist, Line2D):
-        yield from ("color", "markeredgecolor", "markerfacecolor")
+        yield from ("color", "markeredgecolor", "markerfacecolor", "gapcolor")
     elif isinstance(artist, Patch) or (isinstance(artist, Collection) and artist.get_array() is None):
         yield from ("facecolor", "edgecolor")
 
 
-def _turned(colours: NDArray[Any], letters: bool) -> NDArray[np.float64]:
+def _turned(colours: NDArray[Any]) -> NDArray[np.float64]:
     found = np.asarray(colours, float).copy()
     ground, ink = np.array(GROUND[:3]), np.array(INK[:3])
     for colour in found:
         shade = colour[:3]
         if np.ptp(shade) < GREY:
             colour[:3] = ink + (ground - ink) * shade.mean()
-        elif letters and _light(shade) < DARK:
-            colour[:3] = (shade + ink) / 2
+        else:
+            mixed = (shade + (ink - shade) * part for part in np.linspace(0, 1, 21))
+            colour[:3] = next(each for each in mixed if _contrast(each, ground) >= READABLE)
     return found
 
 
-def _light(shade: NDArray[Any]) -> float:
-    return float(shade @ (0.2126, 0.7152, 0.0722))
+def _contrast(one: NDArray[Any], other: NDArray[Any]) -> float:
+    """That of WCAG 2: of the two luminances, each .05 higher."""
+    darker, lighter = sorted(map(_luminance, (one, other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(shade: NDArray[Any]) -> float:
+    linear = np.where(shade <= 0.04045, shade / 12.92, ((shade + 0.055) / 1.055) ** 2.4)
+    return float(linear @ (0.2126, 0.7152, 0.0722))

@@ -10,9 +10,9 @@ from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
 from roskdbench.measures.attacks import Attacks
-from roskdbench.report.evidence import Run
 from roskdbench.report.figures.drawing import Drawing, figure
-from roskdbench.report.layout import Condition, Layout
+from roskdbench.report.figures.over_conditions import MEANS, line_over
+from roskdbench.report.layout import Condition
 from roskdbench.report.legend import below
 from roskdbench.report.tables.perturbed import curves
 from roskdbench.values import GREY_LEVELS, USUAL, Facts
@@ -47,8 +47,14 @@ def robustness_curves(drawing: Drawing) -> Figure | None:
         met = {0.0}
         for (name, shape), radii in found.items():
             if shape.norm == norm:
+                conditions = {
+                    radius * GREY_LEVELS: Condition(name, facts=facts)
+                    for radius, facts in {0.0: USUAL, **radii}.items()
+                }
+                style = STYLES[shape.perturbation]
                 for method in layout.methods:
-                    met |= _curve(panel, layout, (problem, method), name, shape, radii, drawing.palette[method])
+                    look = {"color": drawing.palette[method], "label": method if style == "-" else None}
+                    met |= {*line_over(panel, layout, (problem, method), conditions, linestyle=style, **look)}
         panel.set_title(f"{problem}, {NORMS[norm]}")
         panel.set_xlabel("radius (grey levels of 255); dashed: FGSM")
         panel.set_xscale("symlog", linthresh=1)
@@ -56,43 +62,8 @@ def robustness_curves(drawing: Drawing) -> Figure | None:
         panel.grid(color="#dddddd", linewidth=0.5)
     for panel in axes[:: len(norms)]:
         panel.set_ylabel(f"F1 ({drawing.results.plan.suite.protocol.average})")
-    below(picture, axes[0], 3)
+    below(picture, axes[0], 3, MEANS)
     return picture
-
-
-def _curve(
-    panel: Axes,
-    layout: Layout,
-    place: tuple[str, str],
-    measure: str,
-    shape: Facts,
-    radii: dict[float, Facts],
-    colour: str,
-) -> set[float]:
-    """One method's mean over rows and runs at each radius; the radii, in grey levels."""
-    problem, method = place
-    points: dict[float, list[float]] = {}
-    for radius, facts in {0.0: USUAL, **radii}.items():
-        values = _values(layout, method, problem, Condition(measure, facts=facts))
-        if values:
-            points[radius * GREY_LEVELS] = values
-    if len(points) < 2:
-        return set()
-    style = STYLES[shape.perturbation]
-    xs = sorted(points)
-    means = [float(np.mean(points[x])) for x in xs]
-    label = method if style == "-" else None
-    panel.plot(xs, means, style, color=colour, label=label, linewidth=1.2, marker="o", markersize=2.5)
-    return set(xs)
-
-
-def _values(layout: Layout, method: str, problem: str, condition: Condition) -> list[float]:
-    found: list[float] = []
-    for row in layout.rows:
-        if row[0] == method:
-            runs: dict[Run, float] = layout.values.get((*row, problem, condition, "f1"), {})
-            found += runs.values()
-    return found
 
 
 def _name_radii(panel: Axes, radii: set[float]) -> None:

@@ -16,12 +16,13 @@ from roskdbench.report.figures.drawing import Drawing, figure
 from roskdbench.report.legend import below
 
 WIDTH = 3.4  # inches a panel
+DASHES = (6, 6)  # points of a colour and of the other
 TEACHERS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#7A5230", "#56B4E9", "#E69F00", "#000000")
 
 
 @figure("training", caption="training loss, and AUC on validation", on_method_pages=True, order=40)
 def curves(drawing: Drawing) -> Figure | None:
-    """Training loss above, mean AUC on validation below; methods that share a training share a line."""
+    """Training loss above, mean AUC on validation below; methods that share a training share a line of both colours."""
     found, palette = _histories(drawing), drawing.palette
     if not found:
         return None
@@ -30,6 +31,8 @@ def curves(drawing: Drawing) -> Figure | None:
     for upper, lower, (problem, trainings) in zip(losses, scores, found.items(), strict=True):
         for titles, history in trainings:
             look: dict[str, Any] = {"color": palette[titles[0]], "label": " = ".join(titles), "linewidth": 1.2}
+            if len(titles) > 1:
+                look |= {"linestyle": (0, DASHES), "gapcolor": palette[titles[-1]]}  # of both
             epochs = range(1, len(history["loss"]) + 1)
             upper.plot(epochs, history["loss"], **look)
             lower.plot(epochs, [float("nan") if score is None else score for score in history["validation"]], **look)
