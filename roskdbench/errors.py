@@ -78,9 +78,18 @@ def nearest_three(word: str, known: Iterable[str]) -> str:
 ROMAN = {"1": "i", "2": "ii", "3": "iii", "4": "iv", "5": "v"}
 
 
+def _letters(name: str) -> str:
+    """What a name is, however it is written."""
+    return re.sub("[-_ ]", "", name.lower())
+
+
 def _closest(word: str, names: list[str], count: int) -> str:
-    counted = word[:-1] + ROMAN.get(word[-1:], "")
-    same = [name for name in names if name.lower() in (word.lower(), counted.lower()) and name != word]
-    close = same or [name for name in get_close_matches(word[:LONGEST], names, n=count, cutoff=0.6) if name != word]
+    meant = _letters(word[:-1] + ROMAN.get(word[-1:], word[-1:]))
+    same = [name for name in names if name != word and _letters(name) == meant]
+    stem = _letters(word[:-1]) if word[-1:].isdigit() else ""
+    alike = [*{_letters(name): name for name in names if stem and _letters(name).startswith(stem)}.values()]
+    # no number is nearer than another
+    close = same or (alike if 1 < len(alike) <= MOST_LISTED else get_close_matches(word[:LONGEST], names, count, 0.6))
+    close = [name for name in close if name != word]
     *others, last = map(repr, close or [""])
     return f"did you mean {', '.join(others)}{' or ' if others else ''}{last}?" if close else ""

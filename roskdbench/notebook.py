@@ -158,11 +158,13 @@ def run(
     plugins: str | Path | Iterable[str | Path] = (),
     data: Mapping[str, str | Path] | None = None,
     settings: Mapping[str, Any] | None = None,
+    pretrained: Mapping[str, str | Path] | None = None,
     executor: "ExecutorConfig | None" = None,
     progress: bool = True,
 ) -> Run:
-    """Compute what a suite asks for and the store lacks. `settings` are like --set: {"protocol.epochs": 5}. `executor`
-    stands for --executor, --devices and the like: `ExecutorConfig(kind="ray", workers=8)`. `progress` shows bars.
+    """Compute what a suite asks for and the store lacks. `settings` are like --set: {"protocol.epochs": 5}, and
+    `pretrained` like --pretrained: {"resnet18": "weights.safetensors"}. `executor` stands for --executor, --devices and
+    the like: `ExecutorConfig(kind="ray", workers=8)`. `progress` shows bars.
 
     Only scripts that guard their code with `if __name__ == "__main__"` can have more than one worker.
     """
@@ -181,6 +183,7 @@ def run(
         roots_of(data or {}),
         settings_of(settings or {}),
         executor or ExecutorConfig(workers=workers),
+        roots_of(pretrained or {}),
     )
     if progress:
         _show(session)

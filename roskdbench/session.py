@@ -21,6 +21,7 @@ from roskdbench.results import Results, collect
 from roskdbench.runs import last_located, write_record
 from roskdbench.store import Store
 from roskdbench.suite import Suite, place, read_suite
+from roskdbench.suite.beginning import begun_with
 from roskdbench.walk import Progress, Watcher
 from roskdbench.walk import run as walk
 
@@ -48,6 +49,8 @@ class Session:
     settings: Sequence[str] = ()
     """KEY=VALUE, as for --set."""
     executor: ExecutorConfig = field(default_factory=ExecutorConfig)
+    pretrained: Sequence[str] = ()
+    """MODEL=FILE, as for --pretrained."""
     watching: Callable[[Plan, Store], Watching] = lambda plan, store: nullcontext(unseen)
     """Gives the watcher of the computing."""
     decoding: Callable[[], AbstractContextManager[Decoding]] = lambda: nullcontext(lambda *progress: None)
@@ -55,7 +58,7 @@ class Session:
 
     def planned(self, registry: Registry, store: Store, located: Mapping[str, Located] | None = None) -> Plan:
         """The plan, with data as they were last prepared unless they are given. Errors say where the suite says it."""
-        declared = read_suite(self.suite, self.settings, registry)
+        declared = begun_with(read_suite(self.suite, self.settings, registry), self.pretrained, registry)
         try:
             return plan(declared, registry, self.only, located or last_located(declared, store))
         except PlacedError as error:

@@ -161,6 +161,10 @@ def test_an_unknown_method_or_parameter_is_answered_with_the_nearest(tmp_path):
     registry = discover()
     with pytest.raises(UserError, match="unknown method 'ros-dk'; did you mean 'ros-kd'"):
         make_method(registry, "ros-dk")
+    with pytest.raises(UserError, match=r"did you mean 'baseline-iii'\?"):
+        make_method(registry, "Baseline_3")
+    with pytest.raises(UserError, match=r"did you mean 'baseline-i', 'baseline-ii', .* or 'baseline-v'\?"):
+        make_method(registry, "baseline-6")  # none is nearer than another
     with pytest.raises(UserError, match="unknown parameter 'temprature'; did you mean 'temperature'"):
         make_method(registry, "ros-kd", {"temprature": 2})
     with pytest.raises(UserError, match="unknown weighting 'dirchlet'; did you mean 'dirichlet'"):

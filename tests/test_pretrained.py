@@ -15,6 +15,7 @@ from roskdbench.engine.networks import begin_with, save_weights
 from roskdbench.errors import UserError
 from roskdbench.plan import plan
 from roskdbench.plugins import discover
+from roskdbench.session import Session
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
 
@@ -107,6 +108,41 @@ def test_the_bytes_of_the_file_count_and_its_place_does_not(tmp_path):
 )
 def test_what_cannot_be_begun_with_is_one_line(tmp_path, network, said):
     done = command("plan", suite(tmp_path, **network))
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_all_networks_of_a_model_begin_with_what_the_command_line_names(tmp_path):
+    """As if the suite said it at each of them; from Python, too."""
+    timm_weights(tmp_path / "a.safetensors")
+    weights = f"resnet18={tmp_path / 'a.safetensors'}"
+    bare, written = suite(tmp_path), tmp_path / "said"
+    written.mkdir()
+    said = yaml.safe_load(bare.read_text())
+    networks = [*said["protocol"]["teachers"], *said["experiments"]["main"]["students"]]
+    for network in networks:
+        network["pretrained"] = str(tmp_path / "a.safetensors")
+    (written / "tiny.yaml").write_text(yaml.safe_dump(said))
+    wanted = plan(read_suite(written / "tiny.yaml"), discover()).jobs.keys()
+    session = Session(bare, tmp_path / "store", pretrained=[weights])
+    assert session.planned(discover(), Store(tmp_path / "store")).jobs.keys() == wanted
+    assert wanted != plan(read_suite(bare), discover()).jobs.keys()
+    assert command("plan", bare, "--pretrained", weights).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("resnet18", "say MODEL=FILE"),
+        ("resnet18=", "say MODEL=FILE"),
+        ("resnet81=a.safetensors", "the suite has no network of resnet81; did you mean 'resnet18'?"),
+        ("resnet18=gone.safetensors", "there is no file"),
+        ("resnet18=weights.pth", "others could run code, and are not read"),
+    ],
+)
+def test_weights_of_the_command_line_that_cannot_be_are_one_line(tmp_path, given, said):
+    done = command("plan", suite(tmp_path), "--pretrained", given)
     assert done.returncode == 2
     assert said in done.stderr
     assert done.stderr.count("\n") == 1

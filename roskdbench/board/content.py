@@ -5,6 +5,7 @@ split, the labels they are measured against; groups are numbers.
 """
 
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +27,7 @@ from roskdbench.plan import Cell, Measurement, Plan, plan
 from roskdbench.plan.cells import cell_of
 from roskdbench.plan.shown import measures_of
 from roskdbench.plugins import Registry, bundled_registry
-from roskdbench.results import COLUMNS, Results, typed
+from roskdbench.results import COLUMNS, Results, grid_key, typed
 from roskdbench.runs import Stated
 from roskdbench.statistics.bootstrap import measure_draws
 from roskdbench.suite import Suite
@@ -177,6 +178,8 @@ def read_board(folder: Path, registry: Registry | None = None) -> Board:
             )
         suite = Suite.model_validate(provenance["suite"], context={"registry": registry})
         cells = [cell_of(each) for each in provenance["cells"]]
+        if twice := [each for each, times in Counter(map(grid_key, cells)).items() if times > 1]:
+            raise ValueError(f"it has the cell {', '.join(map(str, twice[0]))} twice")
         made, contents, entries, rates = (provenance[name] for name in ("made", "contents", "entries", "noise"))
         stated = {str(name): Stated.of(each) for name, each in provenance.get("stated", {}).items()}
         for facts in provenance["contents"].values():

@@ -1,9 +1,8 @@
 """What several commands take, and how they print."""
 
-from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,23 +17,21 @@ STORE = Path("roskdbench-store")
 
 
 def keys_of_suite(context: typer.Context, incomplete: str) -> list[str]:
-    """For the shell: keys of the suite that stands on the line, or of quick, that begin so."""
+    """For the shell: keys of the suite that stands on the line, or of quick, that begin so; after a key and its sign
+    what it may be, as far as that can be listed, and what it is.
+    """
     from contextlib import suppress
 
     from roskdbench.errors import UserError
     from roskdbench.suite import read_suite
+    from roskdbench.suite.completion import keys, values
 
     with suppress(UserError):
-        said = read_suite(str(context.params.get("suite") or "quick")).model_dump(mode="json")
-        return [f"{key}=" for key in _keys(said, "") if key.startswith(incomplete)]
+        suite = read_suite(str(context.params.get("suite") or "quick"))
+        key, sign, _ = incomplete.partition("=")
+        every = [f"{key}={value}" for value in values(suite, key)] if sign else [f"{each}=" for each in keys(suite)]
+        return [each for each in every if each.startswith(incomplete)]
     return []
-
-
-def _keys(said: dict[str, Any], before: str) -> Iterator[str]:
-    for key, value in said.items():
-        yield f"{before}{key}"
-        if isinstance(value, dict):
-            yield from _keys(value, f"{before}{key}.")
 
 
 SuiteName = Annotated[str, typer.Argument(help="A suite file, or the name of a bundled suite such as quick.")]
@@ -133,6 +130,15 @@ Data = Annotated[
         "--data",
         metavar="PROBLEM=DIR",
         help="Where a problem's data are, such as lesion=/data/isic2019. Before the suite's root. Repeatable.",
+    ),
+]
+Pretrained = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--pretrained",
+        metavar="MODEL=FILE",
+        help="Weights that all networks of a model begin with: a safetensors file, or a folder as `export` writes it, "
+        "such as resnet18=weights.safetensors. Repeatable.",
     ),
 ]
 

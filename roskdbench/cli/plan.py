@@ -4,7 +4,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roskdbench.cli.options import STORE, Folders, Only, Settings, StoreFolder, SuiteName, console, registry_found
+from roskdbench.cli.options import (
+    STORE,
+    Folders,
+    Only,
+    Pretrained,
+    Settings,
+    StoreFolder,
+    SuiteName,
+    console,
+    registry_found,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,6 +26,7 @@ if TYPE_CHECKING:
 def plan(
     suite: SuiteName,
     only: Only = None,
+    pretrained: Pretrained = None,
     settings: Settings = None,
     folders: Folders = None,
     store: StoreFolder = STORE,
@@ -29,7 +40,7 @@ def plan(
     from roskdbench.session import Session
     from roskdbench.store import Store
 
-    session = Session(suite, store, folders or [], only or [], settings=settings or [])
+    session = Session(suite, store, folders or [], only or [], settings=settings or [], pretrained=pretrained or [])
     planned = session.planned(registry_found(folders), Store(store))
     print_plan(planned, console(), Store(store))
     _print_hours(planned, console(), Store(store), measure)

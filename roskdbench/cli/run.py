@@ -15,6 +15,7 @@ from roskdbench.cli.options import (
     ExecutorKind,
     Folders,
     Only,
+    Pretrained,
     Settings,
     SlurmOptions,
     StoreFolder,
@@ -43,6 +44,7 @@ def run(
     deterministic_cpu: DeterministicCpu = False,
     only: Only = None,
     data: Data = None,
+    pretrained: Pretrained = None,
     settings: Settings = None,
     folders: Folders = None,
     store: StoreFolder = STORE,
@@ -73,7 +75,9 @@ def run(
         _pairs("--slurm", slurm or []),
         deterministic_cpu,
     )
-    session = Session(suite, store, folders or [], only or [], data or [], settings or [], config)
+    session = Session(
+        suite, store, folders or [], only or [], data or [], settings or [], config, pretrained=pretrained or []
+    )
     registry = registry_found(folders)
     if dry_run:
         from roskdbench.cli.plan import print_plan

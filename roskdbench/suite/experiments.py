@@ -76,9 +76,11 @@ MOST_SEEDS = 1000
 
 def _counted(value: object) -> object:
     """A number of seeds as the first so many."""
+    if isinstance(value, list | tuple):
+        return value
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOST_SEEDS:
         return list(range(value))
-    return value
+    raise ValueError(f"give seeds such as [0, 1, 2], or how many there are, from 1 to {MOST_SEEDS:,}")
 
 
 Seeds = Annotated[

@@ -282,6 +282,7 @@ def board(tmp_path):
 
 PROVENANCES = {
     "no version": lambda facts: facts.pop("version"),
+    "a cell that is there twice": lambda facts: facts["cells"].append(facts["cells"][0]),
     "cells that are a word": lambda facts: facts.update(cells="all"),
     "a cell that is a number": lambda facts: facts["cells"].append(1),
     "a cell without scores": lambda facts: facts["cells"][0].pop("scores"),

@@ -93,7 +93,7 @@ def _notes(found: Sequence[ClaimFound]) -> list[str]:
         "one-sided tests put the effect within the margin. Cannot tell: neither. Each claim is judged by itself, by "
         "the t over its runs together with draws of the test part's patients; variances are not moderated over rows.",
         "Effect: with its own 95 % interval, not widened; p: after Holm's steps. Could see: the smallest effect, or "
-        "for `==` the smallest margin, that this design finds four times in five. Runs to settle: with how many an "
+        "for == the smallest margin, that this design finds four times in five. Runs to settle: with how many an "
         "effect as the one found would be decided four times in five.",
     ]
     if several:

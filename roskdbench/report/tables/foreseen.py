@@ -47,7 +47,7 @@ def foreseen_table(planned: Plan, store: Store) -> Table | None:
 def _note(planned: Plan, named: str) -> str:
     if named:
         return (
-            f"Could see: the smallest effect, or for `==` the smallest margin, that would be found four times in five, "
+            f"Could see: the smallest effect, or for == the smallest margin, that would be found four times in five, "
             f"by the spread of the run {named}; test parts of another size move it."
         )
     name = planned.suite.suite
