@@ -27,6 +27,7 @@ PLUGIN_FILES = "roskdbench_plugins"  # what modules made of plugin files are cal
 LONGEST = 300  # letters of a message
 MOST_LISTED = 20  # names
 LONGEST_NAME = 60  # letters
+MOST_ALIKE = 8  # names that begin as a word does, but for its number
 
 
 def one_line(error: BaseException) -> str:
@@ -86,10 +87,10 @@ def _letters(name: str) -> str:
 def _closest(word: str, names: list[str], count: int) -> str:
     meant = _letters(word[:-1] + ROMAN.get(word[-1:], word[-1:]))
     same = [name for name in names if name != word and _letters(name) == meant]
-    stem = _letters(word[:-1]) if word[-1:].isdigit() else ""
+    stem = _letters(word[:-1]) if re.search("[^0-9][0-9]$", word) else ""
     alike = [*{_letters(name): name for name in names if stem and _letters(name).startswith(stem)}.values()]
     # no number is nearer than another
-    close = same or (alike if 1 < len(alike) <= MOST_LISTED else get_close_matches(word[:LONGEST], names, count, 0.6))
+    close = same or (alike if 1 < len(alike) <= MOST_ALIKE else get_close_matches(word[:LONGEST], names, count, 0.6))
     close = [name for name in close if name != word]
     *others, last = map(repr, close or [""])
     return f"did you mean {', '.join(others)}{' or ' if others else ''}{last}?" if close else ""

@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import re
+import subprocess
 import sys
 import threading
 import time
@@ -419,3 +420,28 @@ def test_one_instruction_set_is_for_the_processors_of_this_machine(monkeypatch):
     monkeypatch.setattr("platform.machine", lambda: "arm64")
     with pytest.raises(UserError, match="for x86-64 processors, and this is arm64"):
         variables()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_no_yielding")
+@pytest.mark.parametrize("executor", ["ray", "slurm"])
+def test_workers_elsewhere_import_nothing_from_the_folder_of_the_command(tiny, tmp_path, executor, ray_folder):
+    """Of modules that workers import; one that the command itself had imported would not show it."""
+    pytest.importorskip({"ray": "ray", "slurm": "submitit"}[executor])
+    folder = tmp_path / "downloads"
+    folder.mkdir()
+    for name in ("numpy", "torch", "timm", "multiprocessing", "sitecustomize"):
+        (folder / f"{name}.py").write_text(f"from pathlib import Path\nPath({str(tmp_path / name)!r}).touch()\n")
+    options = ["--slurm", "cluster=local"] if executor == "slurm" else []
+    line = ["run", tiny, "--store", tmp_path / "store", "--executor", executor, "--workers", 2, *options]
+    done = subprocess.run(
+        [sys.executable, "-m", "roskdbench", *map(str, line)],
+        cwd=folder,
+        env={**os.environ, "RAY_TMPDIR": ray_folder},
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {path.name for path in tmp_path.iterdir()} - {"store", "store-slurm"} == {"downloads", tiny.name}
