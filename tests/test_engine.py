@@ -473,7 +473,7 @@ class TestCompiling:
                     raise TorchDynamoException("no compiler")
                 return taken[str(form)]
 
-            monkeypatch.setattr(precision, "_step_seconds", step_seconds)
+            monkeypatch.setattr(precision, "step_seconds", step_seconds)
             form, seconds = choose(Case({}, 28, 8, torch.device("cpu")), steps)
             return str(form), "compiled" in " ".join(seconds)
 
@@ -573,7 +573,7 @@ def test_a_first_step_that_loads_kernels_does_not_rule_a_form_out(monkeypatch, c
     clock, steps = iter([0.0, 0.8, 1.0, 1.01, 2.0, 2.02, 3.0, 3.02]), []
     monkeypatch.setattr(precision.time, "perf_counter", lambda: next(clock))
     monkeypatch.setattr(precision, "training_step", lambda *given: lambda: steps.append(1))
-    assert precision._step_seconds(ComputeConfig(), Case({}, 28, 8, cpu), enough=0.18) == pytest.approx(0.01)
+    assert precision.step_seconds(ComputeConfig(), Case({}, 28, 8, cpu), enough=0.18) == pytest.approx(0.01)
     assert len(steps) == precision.STEPS
 
 

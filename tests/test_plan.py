@@ -1,5 +1,6 @@
 """What cells have in common is planned once, and what does not fit is said before anything is computed."""
 
+import math
 import os
 import re
 import subprocess
@@ -12,9 +13,11 @@ from conftest import TINY, command
 from scipy import special, stats
 from sklearn import metrics
 
+from roskdbench import trial
 from roskdbench.errors import UserError
 from roskdbench.job import Job
 from roskdbench.jobs.context import JobContext
+from roskdbench.jobs.execution import environment
 from roskdbench.jobs.trajectory import method_of
 from roskdbench.method import make_method
 from roskdbench.plan import plan
@@ -305,6 +308,41 @@ def test_hours_come_from_the_nearest_thing_that_is_known():
     assert speed.seconds(job("teacher", "unheard of")) == pytest.approx(60 * 30.5 / 1401)
     assert speed.hours([job("teacher", "small")] * 600) == pytest.approx(1)
     assert not Speed("another").known
+
+
+def test_a_network_that_no_job_has_told_of_is_tried_and_one_that_is_known_is_not(tiny, monkeypatch):
+    """By hand: a training of so many steps takes as many times what a step took."""
+    made = planned(tiny, "experiments.main.methods=[baseline-i, baseline-iii]")
+    tried = []
+
+    def step_seconds(config, case):
+        tried.append((case.architecture["options"]["channels"][-1], case.size, case.batch, config.precision))
+        return 0.1
+
+    monkeypatch.setattr(trial, "step_seconds", step_seconds)
+    student, other = (of_kind(made, kind)[place] for kind, place in (("trajectory", 0), ("teacher", 1)))
+    known = Speed(environment()["device"])
+    known.learn("teacher", student.network, 100.0, 10.0)
+    elsewhere = Speed("another")
+    speed, last = trial.with_trials([elsewhere, known], made, discover())
+    assert (speed, last) == (known, elsewhere)
+    assert tried == [(16, 28, 16, "float32")]  # the second teacher alone
+    assert speed.knows(other.network) and not elsewhere.knows(other.network)
+    steps = 4 * math.floor(128 * 0.7) / 16
+    assert speed.seconds(other) == pytest.approx(0.1 * steps, rel=0.05)
+
+
+def test_hours_say_when_they_are_a_guess(tiny, tmp_path):
+    store = Store.at(tmp_path / "store")
+    made_on = {"device": environment()["device"]}
+    record = {"kind": "teacher", "network": "another", "cost": 100.0, "seconds": 10.0, "environment": made_on}
+    with store.writing("ab" * 32, record):
+        pass
+    words = ("plan", tiny, "--store", store.root)
+    said = command(*words).stdout
+    assert "That is a guess: of 2 of its 2 networks (resnet18) nothing is known there; --measure tries them" in said
+    measured = command(*words, "--measure").stdout
+    assert "a few steps of other networks" in measured and "guess" not in measured
 
 
 def test_the_hours_of_a_gpu_that_workers_share_are_counted_once(tmp_path):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from roskdbench.plan import Plan
+    from roskdbench.plugins import Registry
     from roskdbench.store import Store
 
 
@@ -31,7 +32,10 @@ def plan(
     folders: Folders = None,
     store: StoreFolder = STORE,
     measure: Annotated[
-        bool, typer.Option("--measure", help="Time a few training steps here, to say how long the suite would take.")
+        bool,
+        typer.Option(
+            "--measure", help="Time a few training steps of each network here, to say how long the suite would take."
+        ),
     ] = False,
 ) -> None:
     """Show what a suite comes to: jobs by kind, what sharing saves, what is in the store, how long the rest takes, and
@@ -41,9 +45,10 @@ def plan(
     from roskdbench.store import Store
 
     session = Session(suite, store, folders or [], only or [], settings=settings or [], pretrained=pretrained or [])
-    planned = session.planned(registry_found(folders), Store(store))
+    registry = registry_found(folders)
+    planned = session.planned(registry, Store(store))
     print_plan(planned, console(), Store(store))
-    _print_hours(planned, console(), Store(store), measure)
+    _print_hours(planned, console(), Store(store), registry if measure else None)
     if planned.suite.claims:
         from roskdbench.report.tables.foreseen import foreseen_table
         from roskdbench.report.terminal import terminal_table
@@ -52,30 +57,37 @@ def plan(
             console().print(terminal_table(table))
 
 
-def _print_hours(planned: "Plan", screen: "Console", store: "Store", measure: bool) -> None:
-    from roskdbench.plan.estimate import Speed, alone, speeds
-    from roskdbench.plan.factory import BACKWARD
+def _print_hours(planned: "Plan", screen: "Console", store: "Store", measuring: "Registry | None") -> None:
+    """On each device that is known. With a registry to build them by, networks that this machine does not know are
+    tried.
+    """
+    from roskdbench.plan.estimate import alone, speeds, trainings_by_network
 
     found = speeds(store)
-    if measure:
-        from roskdbench.engine.device import prepare
-        from roskdbench.engine.precision import TRIED, step_seconds
-        from roskdbench.jobs.execution import environment
+    trained = trainings_by_network(planned)
+    if measuring is not None:
+        from roskdbench.trial import with_trials
 
-        device = prepare()
-        steps = 1000  # as if so many had been taken
-        found = [Speed(environment()["device"])]
-        found[0].learn("", "", steps * BACKWARD * TRIED, steps * step_seconds(device))
+        found = with_trials(found, planned, measuring)
     left = list(planned.needed(each for each in planned.jobs if each in store).values())
     for each in found:
         unit = "GPU-hours" if each.is_gpu else "hours of one core"
         whole, separate = each.hours(planned.jobs.values()), each.hours(alone(planned))
-        how = "a few steps of a ResNet-18" if measure else "jobs in this store"
+        how = "jobs in this store" + (" and a few steps of other networks" if measuring and each is found[0] else "")
         text = (
             f"On {each.device}, by the speed of {how}: {_hours(each.hours(left))} {unit} to do, {_hours(whole)} from "
             f"an empty store. Scripts that share nothing would take {_hours(separate)}: {separate / whole:.1f} times."
         )
         screen.print(text, soft_wrap=True, markup=False)
+        if new := [job for network, job in trained.items() if not each.knows(network)]:
+            names = sorted({job.spec["architecture"]["model"] for job in new})
+            screen.print(
+                f"That is a guess: of {len(new)} of its {len(trained)} networks ({', '.join(names)}) nothing is known "
+                "there; --measure tries them here.",
+                style="dim",
+                soft_wrap=True,
+                markup=False,
+            )
     if not found:
         screen.print("How long it will take is not known yet: add --measure.", style="dim")
 

@@ -16,7 +16,6 @@ from roskdbench.plugins import Registry
 
 FORMS = [ComputeConfig("float32", True), ComputeConfig("float32", False), ComputeConfig("bf16", True)]
 STEPS = 4
-TRIED = 32  # images
 HOPELESS = 3.0  # times the fastest form so far: not worth another step
 MARGIN = 0.9  # another form than the first must need less than this share of its time
 LONG = 300.0  # seconds that a training takes at least, for compiling to be worth a try
@@ -44,7 +43,7 @@ def choose(case: Case, steps: float = 0) -> tuple[ComputeConfig, dict[str, float
     seconds: dict[str, float] = {}
 
     def tried(config: ComputeConfig, enough: float = inf) -> float:
-        seconds[str(config)] = found = _step_seconds(config, case, enough)
+        seconds[str(config)] = found = step_seconds(config, case, enough)
         return found
 
     best, *others = FORMS
@@ -62,12 +61,7 @@ def choose(case: Case, steps: float = 0) -> tuple[ComputeConfig, dict[str, float
     return best, seconds
 
 
-def step_seconds(device: torch.device) -> float:
-    """What a training step of TRIED images of 64 pixels costs a ResNet-18 here, in the usual config."""
-    return _step_seconds(ComputeConfig(), Case({"model": "resnet18", "options": {}}, 64, TRIED, device))
-
-
-def _step_seconds(config: ComputeConfig, case: Case, enough: float = inf) -> float:
+def step_seconds(config: ComputeConfig, case: Case, enough: float = inf) -> float:
     """The fastest of some steps; there are no more if two took `enough`. The first has kernels to load."""
     step, fastest = training_step(config, case), inf
     for number in range(STEPS):

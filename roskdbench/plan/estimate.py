@@ -29,6 +29,10 @@ class Speed:
             self._work[key] += work
             self._seconds[key] += seconds
 
+    def knows(self, network: str) -> bool:
+        """Whether jobs have said how fast this network is."""
+        return self._seconds["", network] >= ENOUGH and self._work["", network] > 0
+
     def seconds(self, job: Job) -> float:
         """How long a job is likely to take."""
         network = job.network
@@ -69,6 +73,15 @@ def speeds(store: Store) -> list[Speed]:
             found.setdefault(device, Speed(device)).learn(kind, network, work, seconds)
     known = [each for each in found.values() if each.known]
     return sorted(known, key=lambda each: -each._seconds["", ""])
+
+
+def trainings_by_network(plan: Plan) -> dict[str, Job]:
+    """A training of each network that is planned, by what its speed is known by: the one of largest images."""
+    found: dict[str, Job] = {}
+    for job in plan.jobs.values():
+        if job.trains and (job.network not in found or job.pass_cost > found[job.network].pass_cost):
+            found[job.network] = job
+    return found
 
 
 def alone(plan: Plan) -> list[Job]:
