@@ -19,11 +19,8 @@ from roskdbench.suite.described import described
 
 ROOT = Path(__file__).parent.parent
 PICTURES = (
-    *(
-        f"quick/{name}"
-        for name in ("run", "table", "page", "turned", "overlap", "figure4-landscape", "table1-training")
-    ),
-    *("quick/examples-lesion", "quick/examples-cardio", "ham10000/table1-f1", "site"),
+    *(f"quick/{name}" for name in ("run", "table", "page", "turned", "examples-lesion", "examples-cardio")),
+    *("ham10000/table1-f1", "site", "export"),
 )
 LONGEST = 60  # letters of a default that stands in a table
 

@@ -166,3 +166,14 @@ def test_commands_on_a_page_are_there_with_their_options(page):
         known = {option for each in node.params for option in (*each.opts, *each.secondary_opts)}
         for word in words:
             assert not word.startswith("--") or word in known, (line, word)
+
+
+def test_the_gallery_has_a_picture_of_every_figure_and_its_suite_draws_them():
+    text = (DOCS / "gallery.md").read_text("utf-8")
+    pictures = re.findall(r"\]\(figures/([\w-]+)\.png\)", text)
+    suite = read_suite(DOCS / "gallery.yaml")
+    places = [(name, each) for each in pictures for name in suite.experiments if each.startswith(f"{name}-")]
+    shown = {each.removeprefix(f"{name}-") for name, each in places}
+    assert shown == set(discover().of("figure"))
+    assert all((DOCS / "figures" / f"{each}.png").stat().st_size < 400_000 for each in pictures)
+    assert all(f"`{name}`" in text for name in shown)

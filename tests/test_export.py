@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,10 +20,14 @@ from tiny import tiny_network
 import roskdbench as rb
 from roskdbench.data.problem import Problem
 from roskdbench.engine.networks import begin_with
-from roskdbench.exporting import every_model, the_model
+from roskdbench.exporting import Model, every_model, the_model
+from roskdbench.exporting.card import of_one
 from roskdbench.exporting.timm_folder import write_network
+from roskdbench.plan import plan
 from roskdbench.plan.model_file import read_model_file
 from roskdbench.plugins import bundled_registry
+from roskdbench.report.tables.notes import notes
+from roskdbench.results import collect
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
 
@@ -171,6 +176,23 @@ def test_the_card_says_what_the_run_says(smoke, ran, folders):
     assert "cardio" not in card
     assert card.startswith("---\nlibrary_name: timm\n")
     yaml.safe_load(card.split("---")[1])
+
+
+def test_the_card_speaks_of_the_one_run_of_several_that_the_model_is_of(tmp_path):
+    """Seed 1 of three with two folds each."""
+    more = {"seeds": 3, "folds": 2, "methods": ["ros-kd"], "noise": ["own", "none"]}
+    settings = [f"experiments.table1.{key}={json.dumps(value)}" for key, value in more.items()]
+    planned, store = plan(read_suite("smoke", settings), bundled_registry()), Store.at(tmp_path / "store")
+    cell = next(each for each in planned.cells if (each.seed, each.fold, each.problem) == (1, 1, "lesion"))
+    scores = planned.jobs[cell.scores]
+    predictions = planned.jobs[scores.inputs["predictions"]]
+    model = Model(cell, planned.jobs[predictions.inputs["model"]], "averaged")
+    results = replace(collect(planned, store), noise={("table1", "lesion", each): 0.2 for each in ("own", "none")})
+    alone = of_one(results, model)
+    assert list(alone.noise) == [("table1", "lesion", cell.noise)]
+    assert notes(alone, "table1")[0] == "One run: no spread. Averages over classes: macro."
+    assert not any(line.startswith("Bold") for line in notes(alone, "table1"))
+    assert alone.plan.cells == [cell]
 
 
 def test_the_suite_beside_it_is_the_one_that_made_it(smoke, folders, tmp_path):

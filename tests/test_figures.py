@@ -1,9 +1,11 @@
 """Figures say what their bars are, draw no interval that says nothing, and have a version for dark pages."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import yaml
 from matplotlib.collections import LineCollection
 from matplotlib.colors import rgb_to_hsv, to_hex, to_rgb, to_rgba
 from matplotlib.figure import Figure
@@ -18,6 +20,7 @@ from roskdbench.report.figures.intervals import drawn
 from roskdbench.report.figures.training import curves
 from roskdbench.report.tables.scores import score_table
 from roskdbench.results import collect
+from roskdbench.session import Session
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
 
@@ -114,3 +117,31 @@ def test_a_figure_over_noises_of_which_nothing_was_run_is_left_out(tiny, tmp_pat
     two = "experiments.main.noise=[none, {kind: symmetric, rate: 0.3}]"
     planned, store = plan(read_suite(tiny, [two]), discover()), Store.at(tmp_path / "store")
     assert along_axis(Drawing(collect(planned, store), store, "main"), "noise") is None
+
+
+def test_a_figure_without_bars_does_not_speak_of_bars(tiny, tmp_path):
+    """Over noises, of two networks together: their mean has no interval. Of one network it has."""
+    declared = yaml.safe_load(tiny.read_text())
+    declared["protocol"]["epochs"] = 2
+    main = declared["experiments"]["main"]
+    main |= {"methods": ["baseline-i"], "noise": ["none", "own"]}
+    main["students"].append(
+        {**main["students"][0], "title": "B", "options": declared["protocol"]["teachers"][1]["options"]}
+    )
+    tiny.write_text(yaml.safe_dump(declared))
+    results, _ = Session(tiny, tmp_path / "store").run()
+    notes = []
+    for each in (results, only_first_student(results)):
+        figure = along_axis(Drawing(each, Store(tmp_path / "store"), "main"), "noise")
+        notes.append(figure.legends[0].get_title().get_text())
+    assert notes == ["means over runs; no intervals", "bars: 95 % intervals"]
+
+
+def only_first_student(results):
+    first = results.plan.cells[0].student
+    cells = [cell for cell in results.plan.cells if cell.student == first]
+    return replace(
+        results,
+        plan=replace(results.plan, cells=cells),
+        frame=results.frame[results.frame["student"] == first],
+    )

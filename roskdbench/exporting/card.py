@@ -134,11 +134,16 @@ class Card:
 
 
 def of_one(results: Results, model: Model) -> Results:
-    """The results of one cell alone."""
+    """The results of one cell alone: one run, whatever others its experiment has."""
     cell, frame = model.cell, results.frame
     same = (frame[list(GRID)] == grid_key(cell)).all(axis=1)
     suite = results.plan.suite
-    declared = suite.experiments[cell.experiment].model_copy(update={"problems": [cell.problem]})
+    one_run = {"problems": [cell.problem], "seeds": [cell.seed], "folds": 1}
+    declared = suite.experiments[cell.experiment].model_copy(update=one_run)
     one = {"suite": f"{suite.suite}, one model", "experiments": {**suite.experiments, cell.experiment: declared}}
     alone = suite.model_copy(update=one)
-    return replace(results, plan=replace(results.plan, suite=alone, cells=[cell]), frame=frame[same], gaps=[])
+    noise = {
+        place: rate for place, rate in results.noise.items() if place == (cell.experiment, cell.problem, cell.noise)
+    }
+    planned = replace(results.plan, suite=alone, cells=[cell])
+    return replace(results, plan=planned, frame=frame[same], gaps=[], noise=noise)

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from roskdbench.plan import Cell
 from roskdbench.report.figures.drawing import Drawing, figure
-from roskdbench.report.figures.intervals import BARS, SHADED, drawn
+from roskdbench.report.figures.intervals import BARS, MEANS, SHADED, drawn
 from roskdbench.report.layout import CLEAN, Layout, layout_of, number_of
 from roskdbench.report.legend import below
 from roskdbench.report.table import Estimate
@@ -58,7 +59,8 @@ def along_axis(drawing: Drawing, axis: str) -> Figure | None:
     if not any(panel.has_data() for panel in panels):
         return None  # nothing of it was run
     panels[0].set_ylabel(f"F1 ({results.plan.suite.protocol.average})")
-    below(picture, panels[0], 4, SHADED if _is_number(places) else BARS)
+    bars = SHADED if _is_number(places) else BARS
+    below(picture, panels[0], 4, bars if any(_has_bars(panel) for panel in panels) else MEANS)
     return picture
 
 
@@ -94,6 +96,10 @@ def _curve(
         panel.fill_between(places_found, low, high, color=colour, alpha=0.12, linewidth=0)
     else:
         panel.vlines(places_found, low, high, color=colour, linewidth=0.9)
+
+
+def _has_bars(panel: Axes) -> bool:
+    return any(np.isfinite(path.vertices).all(axis=1).any() for each in panel.collections for path in each.get_paths())
 
 
 def _is_number(places: Sequence[object]) -> bool:

@@ -3,6 +3,7 @@
 import math
 
 SHADED, BARS = "shaded: 95 % intervals", "bars: 95 % intervals"
+MEANS = "means over runs; no intervals"
 ROUNDING = 0.0005
 """As tables round."""
 

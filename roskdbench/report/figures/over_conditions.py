@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from roskdbench.report.layout import Condition, Layout, number_of
 
 METRIC = "f1"
-MEANS = "means over runs; no intervals"
 
 
 def line_over(

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from roskdbench.measures.attacks import Attacks
 from roskdbench.report.figures.drawing import Drawing, figure
-from roskdbench.report.figures.over_conditions import MEANS, line_over
+from roskdbench.report.figures.intervals import MEANS
+from roskdbench.report.figures.over_conditions import line_over
 from roskdbench.report.layout import Condition
 from roskdbench.report.legend import below
 from roskdbench.report.tables.perturbed import curves
