@@ -191,6 +191,8 @@ def test_the_data_and_trainings_done_again_speak_for_an_honest_board(board, npz)
     code, said = verified(board, *(["--data", f"lesion={npz}"] if real else []), "--retrain", 1)
     assert code == 0, said
     assert "Trained again: Baseline I on lesion (seed 0): the same bytes" in said
+    assert "the images" not in said  # drawn, or held against the data
+    assert ("the images" in verified(board)[1]) == real
 
 
 def test_a_training_done_again_speaks_against_logits_that_were_made_up(copy, npz):

@@ -3,7 +3,7 @@ list of tested images can be another. Drawn problems are drawn again; of data on
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,12 +47,13 @@ def unbound(board: Board) -> list[str]:
     return [name for name in real if name in used and f"data/{name}/facts" not in board.arrays]
 
 
-def on_trust(board: Board) -> str:
-    """What nobody can tell from the board alone, for a sentence."""
+def on_trust(board: Board, held: Collection[str] = ()) -> str:
+    """What nobody can tell from the board, for a sentence. `held` are problems whose data it was held against."""
     labels = [f"the labels of {' and '.join(names)}"] if (names := unbound(board)) else []
     described = any("/attributes/" in key for key in board.arrays)
     labels += ["whom attributes say that images are of"] if described else []
-    images = [] if all(isinstance(each, DrawnDataset) for each in board.suite.problems.values()) else ["the images"]
+    real = {name for name, each in board.suite.problems.items() if not isinstance(each, DrawnDataset)}
+    images = ["the images"] if real - set(held) else []
     return ", ".join(
         [
             *labels,

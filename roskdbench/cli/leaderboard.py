@@ -117,7 +117,8 @@ def verify(
     verdict.objections[:0] = objections
     screen.print(f"{verdict.recomputed:,} numbers computed again from predictions, {verdict.trusted:,} taken on trust "
                  "(they need the model: landscapes, memorisation, checks of attacks).", soft_wrap=True)  # fmt: skip
-    screen.print(f"On trust, too: {on_trust(read)}.", markup=False, soft_wrap=True)
+    held = {each.partition("=")[0] for each in data or []}
+    screen.print(f"On trust, too: {on_trust(read, held)}.", markup=False, soft_wrap=True)
     if changed := departures(read.suite):
         screen.print(f"Not the bundled suite {read.suite.suite}: {changed}.", markup=False, soft_wrap=True)
     for line in verdict.objections[:20]:
