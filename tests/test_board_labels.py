@@ -22,7 +22,8 @@ from roskdbench.session import Session
 from roskdbench.store import Store
 
 SUITE = (
-    TINY.replace("lesion: {dataset: phantom-lesion, size: 28, samples: 128}", "PROBLEM")
+    TINY.replace("lesion: {dataset: phantom-lesion, size: 28, samples: 128}", "PROBLEM\n  unused: {dataset: isic2019}")
+    .replace("    title: A tiny table\n", "    title: A tiny table\n    problems: [lesion]\n")
     .replace("epochs: 4", "epochs: 2")
     .replace("[3]", "[1]")
     .replace("[baseline-i, baseline-v, ros-kd]", "[baseline-i]")

@@ -74,14 +74,15 @@ def trained_again(
     board: Board, registry: Registry, located: Mapping[str, Located], store: Store, number: int, seed: int | None = None
 ) -> Sequence[Again]:
     """Some cells of the board, drawn at random, trained once more in a store of their own."""
+    planned = plan(board.suite, registry, located=located)
     lacking = [
         name
-        for name, spec in board.suite.problems.items()
-        if not isinstance(spec, DrawnDataset) and (name not in located or located[name].root is None)
+        for name in planned.problems
+        if not isinstance(board.suite.problems[name], DrawnDataset)
+        and (name not in located or located[name].root is None)
     ]
     if lacking:
         raise UserError(f"training again takes the data: add --data {lacking[0]}=DIR")
-    planned = plan(board.suite, registry, located=located)
     wanted = {cell.scores for cell in planned.cells}
     there = [cell for cell in board.cells if cell.scores in wanted]
     chosen = Random(seed).sample(there, min(number, len(there)))

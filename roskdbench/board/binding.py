@@ -52,8 +52,7 @@ def on_trust(board: Board, held: Collection[str] = ()) -> str:
     labels = [f"the labels of {' and '.join(names)}"] if (names := unbound(board)) else []
     described = any("/attributes/" in key for key in board.arrays)
     labels += ["whom attributes say that images are of"] if described else []
-    real = {name for name, each in board.suite.problems.items() if not isinstance(each, DrawnDataset)}
-    images = ["the images"] if real - set(held) else []
+    images = ["the images"] if board.contents.keys() - set(held) else []
     return ", ".join(
         [
             *labels,

@@ -110,8 +110,8 @@ def _print_tables(results: "Results", store: "Store", folders: "Sequence[Path]",
         screen.print(terminal_table(table))
     options = [f"--store {store.root}"] * (store.root != STORE) + [f"--plugins {folder}" for folder in folders]
     suite = results.plan.suite
-    repeats = any(each.paper for each in suite.experiments.values())
-    drawn = any(isinstance(each, DrawnDataset) for each in suite.problems.values())
+    repeats = any(suite.experiments[name].paper for name in results.plan.experiments)
+    drawn = any(isinstance(suite.problems[name], DrawnDataset) for name in results.plan.problems)
     options += ["--compare paper"] * (repeats and not drawn)
     screen.print(
         f"More: roskdbench report {' '.join([results.name, *options])} --out DIR", markup=False, soft_wrap=True
