@@ -46,6 +46,7 @@ def _look_away_from_the_current_folder() -> None:
 
 def _command_line() -> None:
     from roskdbench.cli import app
+    from roskdbench.cli.bash_words import whole_words
     from roskdbench.errors import UserError, one_line, refusal
 
     for stream in (sys.stdout, sys.stderr):
@@ -53,7 +54,8 @@ def _command_line() -> None:
             stream.reconfigure(errors="backslashreplace")  # not every terminal has all letters
     try:
         try:
-            app(prog_name="roskdbench")
+            with whole_words():
+                app(prog_name="roskdbench")
         finally:
             sys.stdout.flush()  # a reader that is gone is found out here, and not when nobody can say so any more
     except UserError as error:

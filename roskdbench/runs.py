@@ -14,13 +14,14 @@ from roskdbench.data.content import Content, Located
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import fingerprint
 from roskdbench.plan import Plan, plan
-from roskdbench.plan.written import read_again, written
+from roskdbench.plan.written import lacks_methods, read_again, written
 from roskdbench.plugins import Registry
 from roskdbench.store import Store
 from roskdbench.suite import Suite
 from roskdbench.suite.claims import Claim
 from roskdbench.suite.problems import LOCATION_KEYS, RealProblem
 
+BROKEN = (ValueError, KeyError, TypeError, AttributeError, ImportError, OverflowError, IndexError, RecursionError)
 RUN = re.compile(r".+-[0-9a-f]{8}")
 
 
@@ -127,23 +128,32 @@ def planned_again(path: Path, registry: Registry) -> Plan:
     try:
         suite = Suite.model_validate(record["suite"], context={"registry": registry})
         located = {problem: Located(Content.of(facts)) for problem, facts in record["contents"].items()}
-        try:
-            return plan(suite, registry, [str(name) for name in record["experiments"]], located)
-        except UserError:
-            if "plan" not in record:
-                raise
-            return read_again(record["plan"], suite, registry, located)
-    except (ValueError, KeyError, TypeError, AttributeError, ImportError, UserError) as error:
-        if folders := _plugin_folders(record):
-            raise UserError(
-                f"the run {path.stem} was made with plugins, and reading a store runs none: if you trust them, add "
-                f"{' '.join(f'--plugins {quote(folder)}' for folder in folders)}"
-            ) from None
-        if isinstance(error, UserError):
-            raise
-        raise UserError(
-            f"the run {path.stem} was made by another version of roskdbench: run its suite again, or delete {path}"
-        ) from None
+        experiments = [str(name) for name in record["experiments"]]
+        if "plan" not in record or not lacks_methods(suite, experiments, registry):
+            return plan(suite, registry, experiments, located)
+    except (ValueError, KeyError, TypeError, AttributeError, UserError) as error:
+        raise _not_planned(path, record, error) from None
+    try:
+        return read_again(record["plan"], suite, experiments, registry, located)
+    except UserError as error:
+        raise _not_planned(path, record, error) from None
+    except BROKEN as error:
+        reason = " ".join(str(error).split())[:100]
+        raise UserError(f"the record {path} does not hold together ({reason}); run its suite again") from None
+
+
+def _not_planned(path: Path, record: dict[str, Any], error: Exception) -> UserError:
+    """What to say of a run that cannot be planned here."""
+    if folders := _plugin_folders(record):
+        return UserError(
+            f"the run {path.stem} was made with plugins, and reading a store runs none: if you trust them, add "
+            f"{' '.join(f'--plugins {quote(folder)}' for folder in folders)}"
+        )
+    if isinstance(error, UserError):
+        return error
+    return UserError(
+        f"the run {path.stem} was made by another version of roskdbench: run its suite again, or delete {path}"
+    )
 
 
 def _plugin_folders(record: dict[str, Any]) -> list[str]:

@@ -21,7 +21,7 @@ from roskdbench.results import Results, collect
 from roskdbench.runs import last_located, write_record
 from roskdbench.store import Store
 from roskdbench.suite import Suite, place, read_suite
-from roskdbench.suite.beginning import begun_with
+from roskdbench.suite.beginning import begun_with, models_without_weights
 from roskdbench.walk import Progress, Watcher
 from roskdbench.walk import run as walk
 
@@ -72,6 +72,7 @@ class Session:
         store = Store.at(self.store)
         if roots:
             planned = self.planned(registry, store, self.prepared(planned.suite, roots, store))
+        _refuse_without_weights(planned, store)
         write_record(planned, store, registry, tuple(self.plugins), {})
         results, progress = self.computed(planned, store)
         write_record(planned, store, registry, tuple(self.plugins), progress.reasons)
@@ -93,6 +94,17 @@ class Session:
             if progress.reasons or not any(gap.state == "missing" for gap in results.gaps):
                 break
         return results, progress
+
+
+def _refuse_without_weights(planned: Plan, store: Store) -> None:
+    """A UserError where trainings that are to do begin with weights that nobody has named a file of."""
+    lacking = models_without_weights(planned.suite)
+    for job in planned.needed(each for each in planned.jobs if each in store).values() if lacking else ():
+        model = job.spec.get("model") or job.spec.get("architecture", {}).get("model")
+        if model in lacking and (job.trains or job.kind == "model_file"):
+            raise UserError(
+                f"{job.label}: of its weights the suite knows the bytes alone; add --pretrained {model}=FILE"
+            )
 
 
 def settings_of(given: Mapping[str, Any]) -> list[str]:

@@ -9,11 +9,12 @@ from roskdbench.engine.precision import Case, step_seconds
 from roskdbench.job import Job
 from roskdbench.jobs.execution import environment
 from roskdbench.plan import Plan
-from roskdbench.plan.estimate import Speed, trainings_by_network
+from roskdbench.plan.estimate import ENOUGH, Speed, trainings_by_network
 from roskdbench.plan.factory import BACKWARD
 from roskdbench.plugins import Registry
 
 COLOURS = 3
+MOST_WORK = 64  # of a step: passes of a ResNet-18 at 64 pixels; more take as much longer
 STEPS = 1000  # as if so many had been taken: more than any job has said of it
 
 
@@ -25,8 +26,8 @@ def with_trials(known: Iterable[Speed], planned: Plan, registry: Registry) -> li
     own = next((each for each in known if each.device == own_name), Speed(own_name))
     for network, job in trainings_by_network(planned).items():
         if not own.knows(network):
-            batch = planned.suite.protocol.batch
-            seconds = step_seconds(_config(job), _case(planned, job, batch, device, registry))
+            batch = max(1, min(planned.suite.protocol.batch, round(MOST_WORK / job.pass_cost)))
+            seconds = step_seconds(_config(job), _case(planned, job, batch, device, registry), ENOUGH)
             own.learn("", network, STEPS * BACKWARD * batch * job.pass_cost, STEPS * seconds)
     return [own, *others]
 

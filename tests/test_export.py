@@ -12,9 +12,9 @@ import pytest
 import timm
 import torch
 import yaml
-from conftest import ROOT, command
+from conftest import ROOT, TINY, command
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from tiny import tiny_network
 
 import roskdbench as rb
@@ -193,6 +193,30 @@ def test_the_card_speaks_of_the_one_run_of_several_that_the_model_is_of(tmp_path
     assert notes(alone, "table1")[0] == "One run: no spread. Averages over classes: macro."
     assert not any(line.startswith("Bold") for line in notes(alone, "table1"))
     assert alone.plan.cells == [cell]
+
+
+def test_the_card_names_the_row_where_a_method_has_several_and_the_weights_that_it_takes(tmp_path):
+    timm_file = tmp_path / "a.safetensors"
+    declared = yaml.safe_load(TINY)
+    declared["protocol"] |= {
+        "epochs": 2,
+        "optimiser": {"lr": 0.05, "milestones": [1]},
+        "teachers": declared["protocol"]["teachers"][:1],
+    }
+    declared["experiments"]["main"]["methods"] = [
+        "baseline-i",
+        {"method": "baseline-iii", "temperature": {"axis": [1, 2]}},
+    ]
+    declared["experiments"]["main"]["noise"] = ["none"]
+    network = timm.create_model("resnet18", num_classes=8, channels=[8] * 4, layers=[1] * 4)
+    save_file(network.state_dict(), timm_file)
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(declared))
+    run = rb.run(tmp_path / "tiny.yaml", tmp_path / "store", pretrained={"resnet18": timm_file}, progress=False)
+    card = (run.export("Baseline III, temperature 2", tmp_path / "out") / "README.md").read_text()
+    assert "roskdbench run suite.yaml --only main --pretrained resnet18=FILE\n" in card
+    assert "roskdbench export 'Baseline III, temperature 2' --suite suite.yaml" in card
+    assert "- Label noise: none was added." in card
+    assert "export baseline-i --suite" in (run.export("baseline-i", tmp_path / "other") / "README.md").read_text()
 
 
 def test_the_suite_beside_it_is_the_one_that_made_it(smoke, folders, tmp_path):

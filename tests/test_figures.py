@@ -134,7 +134,7 @@ def test_a_figure_without_bars_does_not_speak_of_bars(tiny, tmp_path):
     for each in (results, only_first_student(results)):
         figure = along_axis(Drawing(each, Store(tmp_path / "store"), "main"), "noise")
         notes.append(figure.legends[0].get_title().get_text())
-    assert notes == ["means over runs; no intervals", "bars: 95 % intervals"]
+    assert notes == ["means over runs and students; no intervals", "bars: 95 % intervals"]
 
 
 def only_first_student(results):

@@ -1,6 +1,7 @@
 """From Python, a run is what the command line makes of it."""
 
 import pytest
+from conftest import command
 
 import roskdbench as rb
 from roskdbench import UserError
@@ -133,3 +134,10 @@ def test_parquet_is_the_frame_and_the_same_bytes_again(smoke, ran):
     for name in back.columns:
         one, other = back[name], ran.results[name]
         assert ((one == other) | (one.isna() & other.isna())).all(), name
+
+
+def test_parquet_goes_into_the_folder_that_is_named(smoke, tmp_path):
+    pytest.importorskip("pyarrow")
+    done = command("report", "--store", smoke[1].root, "--format", "parquet", "--out", tmp_path / "out")
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert (tmp_path / "out" / "results.parquet").read_bytes()[:4] == b"PAR1"

@@ -315,7 +315,7 @@ def test_a_network_that_no_job_has_told_of_is_tried_and_one_that_is_known_is_not
     made = planned(tiny, "experiments.main.methods=[baseline-i, baseline-iii]")
     tried = []
 
-    def step_seconds(config, case):
+    def step_seconds(config, case, enough):
         tried.append((case.architecture["options"]["channels"][-1], case.size, case.batch, config.precision))
         return 0.1
 
@@ -342,7 +342,7 @@ def test_hours_say_when_they_are_a_guess(tiny, tmp_path):
     said = command(*words).stdout
     assert "That is a guess: of 2 of its 2 networks (resnet18) nothing is known there; --measure tries them" in said
     measured = command(*words, "--measure").stdout
-    assert "a few steps of other networks" in measured and "guess" not in measured
+    assert "a few steps of its networks" in measured and "guess" not in measured
 
 
 def test_the_hours_of_a_gpu_that_workers_share_are_counted_once(tmp_path):

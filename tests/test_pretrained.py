@@ -13,6 +13,7 @@ from torch.nn import functional
 from roskdbench.board.content import Board, read_board, write_board
 from roskdbench.engine.networks import begin_with, save_weights
 from roskdbench.errors import UserError
+from roskdbench.fingerprint import file_digest
 from roskdbench.plan import plan
 from roskdbench.plugins import discover
 from roskdbench.session import Session
@@ -138,14 +139,33 @@ def test_all_networks_of_a_model_begin_with_what_the_command_line_names(tmp_path
         ("resnet18=", "say MODEL=FILE"),
         ("resnet81=a.safetensors", "the suite has no network of resnet81; did you mean 'resnet18'?"),
         ("resnet18=gone.safetensors", "there is no file"),
+        ("resnet18=/nowhere", "there is no file or folder '/nowhere'"),
+        ("resnet18=junk.safetensors", "junk.safetensors is no safetensors file"),
         ("resnet18=weights.pth", "others could run code, and are not read"),
     ],
 )
 def test_weights_of_the_command_line_that_cannot_be_are_one_line(tmp_path, given, said):
-    done = command("plan", suite(tmp_path), "--pretrained", given)
+    (tmp_path / "junk.safetensors").write_bytes(b"junk" * 100)
+    done = command("plan", suite(tmp_path), "--pretrained", given, cwd=tmp_path)
     assert done.returncode == 2
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_suite_that_knows_weights_by_their_bytes_asks_for_the_file_and_takes_no_other(tmp_path):
+    timm_weights(tmp_path / "a.safetensors")
+    timm_weights(tmp_path / "c.safetensors", seed=2)
+    digest = file_digest(tmp_path / "a.safetensors")
+    known = suite(tmp_path, pretrained={"sha256": digest})
+    lines = " ".join(command("suites", "check", known).stdout.split())
+    assert "It takes --pretrained resnet18=FILE: of these weights the bytes alone are known." in lines
+    words = ("run", known, "--store", tmp_path / "store", "--only", "main")
+    done = command(*words)
+    assert (done.returncode, "add --pretrained resnet18=FILE" in done.stderr) == (2, True)
+    other = command(*words, "--pretrained", f"resnet18={tmp_path / 'c.safetensors'}")
+    assert (other.returncode, "is not the file that the suite means" in other.stderr) == (2, True)
+    twice = command("plan", known, "--pretrained", "resnet18=a", "--pretrained", "resnet18=b")
+    assert (twice.returncode, "it is there 2 times" in twice.stderr) == (2, True)
 
 
 def test_another_file_than_the_one_that_was_meant_is_refused(tmp_path):

@@ -212,6 +212,24 @@ def test_boards_follow_the_schema_and_others_do_not(name):
         assert not validator.is_valid({**provenance, **spoil})
 
 
+def test_over_an_earlier_site_it_is_the_same_files_and_what_is_not_ours_stays(boards, tmp_path):
+    one = tmp_path / "one"
+    shutil.copytree(boards / "nih1000", one / "nih1000")
+    write_site(boards, tmp_path / "site", bundled_registry())
+    (tmp_path / "site" / "boards" / "notes.txt").write_text("mine")
+    write_site(one, tmp_path / "site", bundled_registry())
+    write_site(one, tmp_path / "fresh", bundled_registry())
+    names = [{str(path.relative_to(tmp_path / top)) for path in (tmp_path / top).rglob("*") if path.is_file()}
+             for top in ("site", "fresh")]  # fmt: skip
+    assert names[0] - names[1] == {"boards/notes.txt"} and not names[1] - names[0]
+    other = tmp_path / "other"
+    (other / "boards" / "x").mkdir(parents=True)
+    for name in ("board-mine.html", "boards/x/README.md"):
+        (other / name).write_text("somebody's")
+    write_site(one, other, bundled_registry())
+    assert (other / "board-mine.html").exists() and (other / "boards" / "x" / "README.md").exists()
+
+
 def test_a_folder_without_boards_is_one_line(tmp_path):
     with pytest.raises(UserError, match="no board in"):
         write_site(tmp_path, tmp_path / "out", bundled_registry())

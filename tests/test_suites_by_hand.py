@@ -1,6 +1,9 @@
 """Suites are begun, shown and checked from the command line."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -134,3 +137,28 @@ def test_the_shell_completes_what_a_setting_may_be_and_what_it_is(typed, values)
     assert set(found) == {f"{typed.partition('=')[0]}={value}" for value in values}
     for each in found:
         read_suite("smoke", [each])
+
+
+@pytest.mark.parametrize(
+    ("words", "place", "said"),
+    [
+        ("roskdbench run smoke --set protocol.precision =", 5, {"float32", "bf16", "auto"}),
+        ("roskdbench run smoke --set protocol.precision = b", 6, {"bf16"}),
+        ("roskdbench run smoke --set protocol.precision=b", 4, {"bf16"}),
+        ("roskdbench plan smoke --set protocol.epochs =", 5, {"3"}),  # of the suite on the line
+        ("roskdbench run smoke --set protocol.epochs = 5 --set protocol.optimiser.kind = a", 10, {"adamw"}),
+        ("roskdbench rep", 1, {"report"}),
+    ],
+)
+@pytest.mark.parametrize("between", [" ", "\n"])
+def test_bash_takes_a_setting_for_three_words_and_is_given_the_last(words, place, said, between):
+    """What stands before the sign stays on the line: bash puts the answer in place of what follows it."""
+    asked = {"COMP_WORDS": words.replace(" ", between), "COMP_CWORD": place, "_ROSKDBENCH_COMPLETE": "complete_bash"}
+    done = subprocess.run(
+        [sys.executable, "-m", "roskdbench"],
+        env={**os.environ, **{name: str(value) for name, value in asked.items()}},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert set(done.stdout.split()) == said, done.stderr

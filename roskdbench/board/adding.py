@@ -40,6 +40,11 @@ def board_of(results: Results, store: Store, who: str, registry: Registry) -> Bo
             f"the run {results.name} leaves out {', '.join(sorted(left_out))}, and a board is of a whole suite; "
             "run it without --only"
         )
+    methods = registry.of("method")
+    if absent := sorted({cell.method for cell in results.plan.cells if cell.registered not in methods}):
+        raise UserError(
+            f"the methods of {', '.join(absent)} are not here, and a board goes with them: add --plugins DIR"
+        )
     rows = [tuple(row) for row in results.frame.itertuples(index=False)]
     board = Board(results.plan.suite, list(results.plan.cells), rows, {}, {}, registry=registry)
     try:

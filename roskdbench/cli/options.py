@@ -1,5 +1,7 @@
 """What several commands take, and how they print."""
 
+import os
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -27,11 +29,17 @@ def keys_of_suite(context: typer.Context, incomplete: str) -> list[str]:
     from roskdbench.suite.completion import keys, values
 
     with suppress(UserError):
-        suite = read_suite(str(context.params.get("suite") or "quick"))
+        suite = read_suite(str(context.params.get("suite") or _first_word(os.environ) or "quick"))
         key, sign, _ = incomplete.partition("=")
         every = [f"{key}={value}" for value in values(suite, key)] if sign else [f"{each}=" for each in keys(suite)]
         return [each for each in every if each.startswith(incomplete)]
     return []
+
+
+def _first_word(environment: Mapping[str, str]) -> str:
+    """The one behind the command on the line that a shell asks about: the parser does not know it yet."""
+    words = (environment.get("COMP_WORDS") or environment.get("_TYPER_COMPLETE_ARGS") or "").split()[2:]
+    return words[0] if words and not words[0].startswith("-") else ""
 
 
 SuiteName = Annotated[str, typer.Argument(help="A suite file, or the name of a bundled suite such as quick.")]

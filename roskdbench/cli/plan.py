@@ -64,6 +64,7 @@ def _print_hours(planned: "Plan", screen: "Console", store: "Store", measuring: 
     from roskdbench.plan.estimate import alone, speeds, trainings_by_network
 
     found = speeds(store)
+    told = {each.device for each in found}
     trained = trainings_by_network(planned)
     if measuring is not None:
         from roskdbench.trial import with_trials
@@ -73,7 +74,8 @@ def _print_hours(planned: "Plan", screen: "Console", store: "Store", measuring: 
     for each in found:
         unit = "GPU-hours" if each.is_gpu else "hours of one core"
         whole, separate = each.hours(planned.jobs.values()), each.hours(alone(planned))
-        how = "jobs in this store" + (" and a few steps of other networks" if measuring and each is found[0] else "")
+        tried = ["a few steps of its networks"] if measuring and each is found[0] else []
+        how = " and ".join([*(["jobs in this store"] if each.device in told else []), *tried])
         text = (
             f"On {each.device}, by the speed of {how}: {_hours(each.hours(left))} {unit} to do, {_hours(whole)} from "
             f"an empty store. Scripts that share nothing would take {_hours(separate)}: {separate / whole:.1f} times."
@@ -129,6 +131,7 @@ def print_plan(planned: "Plan", screen: "Console", store: "Store") -> None:
 def remarks(planned: "Plan") -> list[str]:
     """What is to be known of a plan before it is computed, a line each."""
     from roskdbench.report.tables.notes import schedule_remarks, undefined, ungrouped
+    from roskdbench.suite.beginning import models_without_weights
 
     problems = planned.suite.problems
     guessed = [
@@ -136,6 +139,8 @@ def remarks(planned: "Plan") -> list[str]:
     ]
     lines = [f"Until its data have been run, a guess: {', '.join(guessed)}."] if guessed else []
     lines += ungrouped(planned.suite, planned.problems)
+    lines += [f"It takes --pretrained {model}=FILE: of these weights the bytes alone are known." for model in
+              models_without_weights(planned.suite)]  # fmt: skip
     lines += schedule_remarks(planned.suite.protocol)
     for experiment in planned.experiments:
         lines += [f"{experiment}, {line}" for line in (*undefined(planned, experiment), *planned.remarks[experiment])]

@@ -83,16 +83,24 @@ def report(
             screen.print(terminal_table(one))
     else:
         chosen = registry.find("format", STANDALONE if standalone else form).thing
-        made = chosen.write(contents.every, results)
-        if isinstance(made, bytes) and sys.stdout.isatty():
-            raise UserError(
-                f"{form} is no text for a terminal; write it to a file: roskdbench report … > results.{form}"
-            )
-        typer.echo(made, nl=False)
+        written += _given_out(chosen.write(contents.every, results), form, out)
     for path in written:
         typer.echo(f"wrote {path}", err=True)
     if written:
         say_what_is_withheld(results, images)
+
+
+def _given_out(made: str | bytes, form: str, out: Path | None) -> list[Path]:
+    """Print it; what is no text goes into the folder if there is one."""
+    from roskdbench.errors import UserError
+
+    if isinstance(made, bytes) and out is not None:
+        (out / f"results.{form}").write_bytes(made)
+        return [out / f"results.{form}"]
+    if isinstance(made, bytes) and sys.stdout.isatty():
+        raise UserError(f"{form} is no text for a terminal; write it to a file: roskdbench report … > results.{form}")
+    typer.echo(made, nl=False)
+    return []
 
 
 def say_what_is_withheld(results: "Results", images: bool) -> None:

@@ -49,10 +49,11 @@ def run(
     folders: Folders = None,
     store: StoreFolder = STORE,
     track: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             metavar="tensorboard|wandb|mlflow|MODULE:NAME",
-            help="Tell a tracker of every training, score, table and picture; its files go into STORE/tracking.",
+            help="Tell a tracker of every training, score, table and picture; its files go into STORE/tracking. "
+            "Repeatable.",
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be computed, and stop.")] = False,
@@ -84,7 +85,7 @@ def run(
 
         print_plan(session.planned(registry, Store(store)), screen, Store(store))
         return
-    results, progress = watched(session, screen, track)
+    results, progress = watched(session, screen, track or [])
     if not progress.state:
         screen.print("Nothing to do: everything this suite asks for is in the store.")
     _print_tables(results, Store(store), folders or [], screen)

@@ -1,12 +1,12 @@
 """A session as the command line shows it: bars and lines, and an end that is well when it is interrupted."""
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rich.console import Console
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from roskdbench.walk import Progress, Watcher
 
 
-def shown(session: "Session", screen: "Console", track: str | None = None) -> None:
-    """Let a session be seen on a screen, and told to a tracker."""
+def shown(session: "Session", screen: "Console", trackers: "Sequence[str]" = ()) -> None:
+    """Let a session be seen on a screen, and told to trackers."""
     from roskdbench.live import decoding_for, view_for
     from roskdbench.plugins import discover
     from roskdbench.tracking import tracked
@@ -27,19 +27,18 @@ def shown(session: "Session", screen: "Console", track: str | None = None) -> No
 
     @contextmanager
     def watching(planned: "Plan", store: "Store") -> "Iterator[Watcher]":
-        with view_for(screen) as view:
-            if track is None:
-                yield view
-            else:
-                with tracked(track, planned, store, view, registry) as watch:
-                    yield watch
+        with ExitStack() as open_ones:
+            watch: Watcher = open_ones.enter_context(view_for(screen))
+            for each in dict.fromkeys(trackers):
+                watch = open_ones.enter_context(tracked(each, planned, store, watch, registry))
+            yield watch
 
     session.watching, session.decoding = watching, lambda: decoding_for(screen)
 
 
-def watched(session: "Session", screen: "Console", track: str | None = None) -> "tuple[Results, Progress]":
+def watched(session: "Session", screen: "Console", trackers: "Sequence[str]" = ()) -> "tuple[Results, Progress]":
     """The session run, as far as it could be."""
-    shown(session, screen, track)
+    shown(session, screen, trackers)
     try:
         return session.run()
     except KeyboardInterrupt:

@@ -29,7 +29,7 @@ class Folder(RealProblem):
     """
 
     card: ClassVar[Card] = Card(
-        "Your own images", "yours", "yours", "a CSV with a path and labels a row, or a folder a class"
+        "Your own images", "not known here", "not known here", "a CSV with a path and labels a row, or a folder a class"
     )
 
     csv: str | None = None

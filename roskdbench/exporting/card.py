@@ -13,7 +13,9 @@ from roskdbench.report.tables import tables_of
 from roskdbench.results import GRID, Results, grid_key
 from roskdbench.run_facts import made_with
 from roskdbench.store import Store
+from roskdbench.suite.beginning import models_begun_with
 from roskdbench.suite.departures import departures
+from roskdbench.suite.noise import NO_NOISE
 from roskdbench.suite.problems import Dataset, DrawnDataset
 
 CARD, SUITE = "README.md", "suite.yaml"
@@ -95,9 +97,10 @@ class Card:
         data = Data.load(self.store.open(self.results.plan.pixels(cell.problem)).path)
         noise = self.results.noise.get((cell.experiment, cell.problem, cell.noise))
         flipped = "" if noise is None else f"; {noise:.1%} of the training labels are wrong"
+        added = "none was added" if cell.noise == NO_NOISE.name else escape_markdown(cell.noise)
         lines = [
             f"- Data: {escape_markdown(problem.dataset)}, {len(data.images):,} images before they were split.",
-            f"- Label noise: {escape_markdown(cell.noise)}{flipped}.",
+            f"- Label noise: {added}{flipped}.",
             f"- Classes: {escape_markdown(', '.join(data.labels.classes))}.",
             f"- Licence of the data: {escape_markdown(data.licence)}.",
             f"- Cite the data as: {escape_markdown(data.citation)}",
@@ -110,6 +113,7 @@ class Card:
         row = " ".join(f"--{name} {quote(str(getattr(cell, name)))}" for name in PLACE)
         real = [name for name in self.results.plan.problems if not self._problem(name).is_drawn]
         needs = "".join(f" --data {quote(name)}=DIR" for name in real) + (" --plugins DIR" if self._own() else "")
+        needs += "".join(f" --pretrained {quote(name)}=FILE" for name in models_begun_with(self.results.plan.suite))
         changed, suite = departures(self.results.plan.suite), self.results.plan.suite.suite
         lines = [
             f"- Fingerprint of the training: `{training.fingerprint}`, its {READINGS[self.model.reading]}.",
@@ -117,7 +121,8 @@ class Card:
             *([f"- Not the bundled suite {suite}: {escape_markdown(changed)}."] if changed else []),
             f"- [suite.yaml]({SUITE}) is the whole experiment. To make it again:",
         ]
-        method = cell.registered or cell.method
+        rows = {each.method for each in self.results.plan.cells if each.registered == cell.registered}
+        method = cell.registered if len(rows) == 1 and cell.registered else cell.method
         again = [
             f"roskdbench run {SUITE} --only {quote(cell.experiment)}{needs}",
             f"roskdbench export {quote(method)} --suite {SUITE} {row}{' --plugins DIR' * self._own()} --to again",

@@ -20,6 +20,7 @@ from roskdbench.report.contents import contents_of
 from roskdbench.report.formats.text import plain_number
 from roskdbench.report.page.shaping import part, shaped, templates
 from roskdbench.results import Results
+from roskdbench.site.before import remove_what_is_gone
 from roskdbench.site.prose import prose
 from roskdbench.site.standings import Standing, standings
 from roskdbench.statistics.comparison import FEWEST_RUNS
@@ -59,6 +60,7 @@ def write_site(boards: Path, folder: Path, registry: Registry) -> list[Path]:
     pages[SCHEMA] = json.dumps(board_schema(registry), indent=2) + "\n"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        remove_what_is_gone(folder, pages.keys(), {each.name for each in found}, FILES)
         for name, text in pages.items():
             (folder / name).write_text(text, "utf-8")
         for each in found:

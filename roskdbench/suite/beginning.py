@@ -1,5 +1,6 @@
 """Weights that all networks of a model begin with, from the command line or Python."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -18,6 +19,9 @@ def begun_with(suite: Suite, given: Sequence[str], registry: Registry) -> Suite:
     if not given:
         return suite
     said = suite.model_dump(mode="json")
+    for model, times in Counter(each.partition("=")[0] for each in given).items():
+        if times > 1:
+            raise UserError(f"--pretrained {model}=…: it is there {times} times")
     for each in given:
         model, sign, file = each.partition("=")
         if not (model and sign and file):
@@ -27,11 +31,24 @@ def begun_with(suite: Suite, given: Sequence[str], registry: Registry) -> Suite:
             known = {network["model"] for network in _networks(said)}
             raise UserError(f"--pretrained {each}: the suite has no network of {model}; {nearest(model, known)}")
         for network in of_model:
-            network[KEY] = file
+            before = network.get(KEY) or {}
+            meant = {} if before.get("file") else {"sha256": before.get("sha256")}
+            network[KEY] = {"file": file, **meant}
     try:
         return Suite.model_validate(said, context={"registry": registry})
     except ValidationError as error:
         raise UserError(f"--pretrained: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
+
+
+def models_begun_with(suite: Suite) -> list[str]:
+    """Models of which the suite has networks that begin with weights from elsewhere."""
+    return list(dict.fromkeys(each["model"] for each in _networks(suite.model_dump(mode="json")) if each[KEY]))
+
+
+def models_without_weights(suite: Suite) -> list[str]:
+    """Those of which only the bytes are known that they begin with, as in a suite that came with an export."""
+    networks = [each for each in _networks(suite.model_dump(mode="json")) if each[KEY] and not each[KEY]["file"]]
+    return list(dict.fromkeys(each["model"] for each in networks))
 
 
 def _networks(said: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import file_digest
+from roskdbench.foreign import weights_head
 from roskdbench.suite.declared import Declared
 
 KEY = "pretrained"
@@ -26,6 +27,8 @@ class _Pretrained(Declared):
     def _says_which(self) -> "_Pretrained":
         if self.file is None and self.sha256 is None:
             raise ValueError("name a safetensors file")
+        if self.file is not None and not Path(self.file).suffix and not Path(self.file).exists():
+            raise ValueError(f"there is no file or folder '{self.file}'")
         if self.file is not None and Path(self.file).suffix != ".safetensors":
             raise ValueError(f"'{self.file}' is no safetensors file; others could run code, and are not read")
         return self
@@ -38,6 +41,7 @@ class _Pretrained(Declared):
         path = Path(self.file)
         if not path.is_file():
             raise UserError(f"there is no file {path}, which a network is to begin with")
+        weights_head(path)
         stat = path.stat()
         found = _digest(str(path.resolve()), stat.st_mtime_ns, stat.st_size)
         if self.sha256 not in (None, found):

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from roskdbench.plan import Cell
 from roskdbench.report.figures.drawing import Drawing, figure
-from roskdbench.report.figures.intervals import BARS, MEANS, SHADED, drawn
+from roskdbench.report.figures.intervals import BARS, SHADED, drawn, means_over
 from roskdbench.report.layout import CLEAN, Layout, layout_of, number_of
 from roskdbench.report.legend import below
 from roskdbench.report.table import Estimate
@@ -60,7 +60,8 @@ def along_axis(drawing: Drawing, axis: str) -> Figure | None:
         return None  # nothing of it was run
     panels[0].set_ylabel(f"F1 ({results.plan.suite.protocol.average})")
     bars = SHADED if _is_number(places) else BARS
-    below(picture, panels[0], 4, bars if any(_has_bars(panel) for panel in panels) else MEANS)
+    others = [axis, *(each for each in drawing.layout.labels[1:] if each != axis)]
+    below(picture, panels[0], 4, bars if any(_has_bars(panel) for panel in panels) else means_over(others))
     return picture
 
 

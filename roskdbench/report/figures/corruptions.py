@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from roskdbench.measures.corruptions import MEAN, Corruptions
 from roskdbench.report.figures.drawing import Drawing, figure
-from roskdbench.report.figures.intervals import MEANS
+from roskdbench.report.figures.intervals import means_over
 from roskdbench.report.figures.over_conditions import line_over
 from roskdbench.report.layout import Condition
 from roskdbench.report.legend import below
@@ -52,7 +52,7 @@ def over_severity(drawing: Drawing) -> Figure | None:
         panel.axis("off")
     for panel in axes[::ACROSS]:
         panel.set_ylabel(f"F1 ({drawing.results.plan.suite.protocol.average})", fontsize=7)
-    below(picture, axes[0], 3, MEANS)
+    below(picture, axes[0], 3, means_over(layout.labels))
     return picture
 
 

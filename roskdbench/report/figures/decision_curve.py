@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from roskdbench.measures.decision_curve import MODEL, PREVALENCE, DecisionCurve, at
 from roskdbench.measuring.decision_curve import CURVE
 from roskdbench.report.figures.drawing import Drawing, figure
+from roskdbench.report.figures.intervals import means_over
 from roskdbench.report.legend import below
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def decision_curves(drawing: Drawing) -> Figure | None:
         for panel in axes[place + len(classes) : end]:
             panel.axis("off")
         place = end
-    below(picture, axes[0], 4)
+    below(picture, axes[0], 4, means_over(drawing.layout.labels))
     return picture
 
 

@@ -1,11 +1,19 @@
 """Intervals as figures draw them: 95 % of them all, and said beside them."""
 
 import math
+from collections.abc import Sequence
 
 SHADED, BARS = "shaded: 95 % intervals", "bars: 95 % intervals"
-MEANS = "means over runs; no intervals"
 ROUNDING = 0.0005
 """As tables round."""
+
+
+def means_over(labels: Sequence[str]) -> str:
+    """What lines without intervals are: means over runs, and over what else rows of a method differ in."""
+    others = " and ".join(
+        ["runs", *({"noise": "noises", "student": "students"}.get(each, each) for each in labels[1:])]
+    )
+    return f"means over {others}; no intervals"
 
 
 def drawn(between: tuple[float | None, float | None] | None) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from roskdbench.measures.attacks import Attacks
 from roskdbench.report.figures.drawing import Drawing, figure
-from roskdbench.report.figures.intervals import MEANS
+from roskdbench.report.figures.intervals import means_over
 from roskdbench.report.figures.over_conditions import line_over
 from roskdbench.report.layout import Condition
 from roskdbench.report.legend import below
@@ -45,7 +45,7 @@ def robustness_curves(drawing: Drawing) -> Figure | None:
     picture = Figure(figsize=(WIDTH * len(norms), 2.3 * lines + 0.5), layout="constrained")
     axes: list[Axes] = list(picture.subplots(lines, len(norms), squeeze=False).ravel())
     for panel, (problem, norm) in zip(axes, panels, strict=True):
-        met = {0.0}
+        met, named = {0.0}, set[str]()
         for (name, shape), radii in found.items():
             if shape.norm == norm:
                 conditions = {
@@ -54,8 +54,10 @@ def robustness_curves(drawing: Drawing) -> Figure | None:
                 }
                 style = STYLES[shape.perturbation]
                 for method in layout.methods:
-                    look = {"color": drawing.palette[method], "label": method if style == "-" else None}
-                    met |= {*line_over(panel, layout, (problem, method), conditions, linestyle=style, **look)}
+                    look = {"color": drawing.palette[method], "label": None if method in named else method}
+                    reached = line_over(panel, layout, (problem, method), conditions, linestyle=style, **look)
+                    met |= {*reached}
+                    named |= {method} if reached else set()
         panel.set_title(f"{problem}, {NORMS[norm]}")
         panel.set_xlabel("radius (grey levels of 255); dashed: FGSM")
         panel.set_xscale("symlog", linthresh=1)
@@ -63,7 +65,7 @@ def robustness_curves(drawing: Drawing) -> Figure | None:
         panel.grid(color="#dddddd", linewidth=0.5)
     for panel in axes[:: len(norms)]:
         panel.set_ylabel(f"F1 ({drawing.results.plan.suite.protocol.average})")
-    below(picture, axes[0], 3, MEANS)
+    below(picture, axes[0], 3, means_over(layout.labels))
     return picture
 
 

@@ -16,6 +16,7 @@ from roskdbench.report.figures.drawing import Drawing, figure
 from roskdbench.report.legend import below
 
 WIDTH = 3.4  # inches a panel
+DEVIATION = "shaded: one standard deviation over the steps of an epoch"
 DASHES = (6, 6)  # points of a colour and of the other
 TEACHERS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#7A5230", "#56B4E9", "#E69F00", "#000000")
 
@@ -79,7 +80,7 @@ def weights(drawing: Drawing) -> Figure | None:
                 _draw(panel, training[1])
                 panel.set_title(f"{problem}: {' = '.join(training[0])}", fontsize=7)
         line[0].set_ylabel("weight of a teacher")
-    below(picture, max(panels.ravel(), key=lambda panel: len(panel.get_legend_handles_labels()[1])), 5)
+    below(picture, max(panels.ravel(), key=lambda panel: len(panel.get_legend_handles_labels()[1])), 5, DEVIATION)
     return picture
 
 
