@@ -148,11 +148,16 @@ def _refuse_unlike(cell: Cell, known: Cell, jobs: Mapping[str, Job], again: Plan
             raise ValueError("a measurement is none")
     if not all(isinstance(axis, str) and isinstance(at, str | int | float) for axis, at in cell.points):
         raise ValueError("a row stands nowhere")
+    _refuse_gaps(cell, jobs)
+
+
+def _refuse_gaps(cell: Cell, jobs: Mapping[str, Job]) -> None:
+    """A KeyError where a job that the cell rests on is not there."""
     waiting, seen = [each.fingerprint for each in cell.measurements], set[str]()
     while waiting:
-        if (each_one := waiting.pop()) not in seen:
-            seen.add(each_one)
-            waiting += jobs[each_one].inputs.values()
+        if (fingerprint := waiting.pop()) not in seen:
+            seen.add(fingerprint)
+            waiting += jobs[fingerprint].inputs.values()
 
 
 def _refuse_one_training_for_several_runs(cells: Iterable[Cell]) -> None:
