@@ -657,6 +657,32 @@ def test_bf16_trains_to_about_the_same_loss(cpu):
     assert next(rounded.network.parameters()).dtype == torch.float32
 
 
+def test_depthwise_convolutions_stay_in_float32_where_a_cpu_trains_in_bf16(cpu):
+    """The numbers are those of float32, gradients with them; a copy goes by weights of its own, as averaging wants."""
+    exact = nn.Sequential(nn.Conv2d(8, 8, 3, groups=8), nn.Conv2d(8, 4, 1), nn.Conv2d(4, 4, 1, groups=2))
+    network = copy.deepcopy(exact)
+    config = ComputeConfig("bf16").lay_out(network)
+    images = config.images(torch.randn(4, 8, 6, 6))
+    with config.computing(cpu):
+        filtered = network[0](images)
+        assert [network[0](images).dtype, network[1](images).dtype, network(images).dtype] == [
+            torch.float32,
+            torch.bfloat16,
+            torch.bfloat16,
+        ]
+    expected = exact[0](images)
+    assert torch.equal(filtered, expected)
+    filtered.square().sum().backward()
+    expected.square().sum().backward()
+    assert torch.equal(network[0].weight.grad, exact[0].weight.grad)
+    copied = copy.deepcopy(network)
+    with torch.no_grad():
+        copied[0].weight.zero_()
+        copied[0].bias.zero_()
+        assert not copied[0](images).any()
+        assert torch.equal(network[0](images), expected)
+
+
 def test_methods_say_which_weights_stand_for_them():
     assert LastWeights().reading == "last"
     assert RunningMean().reading == "averaged"
