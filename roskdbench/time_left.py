@@ -3,11 +3,21 @@
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from roskdbench.executors import Event, Finished, Progressed
 from roskdbench.job import Job
 from roskdbench.plan.estimate import ENOUGH
 from roskdbench.walk import UNDONE, Progress
+
+
+@dataclass
+class _Beginning:
+    """When this run began a job, and the share of it that an earlier run had done."""
+
+    at: float
+    done: float = 0.0
+
 
 LIGHT = {"landscape": 0.6}
 """Groups of jobs whose work is lighter than its passes say, until some were done: these go forward only, over few
@@ -22,7 +32,7 @@ class TimeLeft:
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
-        self._began: dict[str, float] = {}
+        self._began: dict[str, _Beginning] = {}
         self._seconds, self._cost = defaultdict[str, float](float), defaultdict[str, float](float)
         self._at_once = 1
 
@@ -33,20 +43,22 @@ class TimeLeft:
             return
         each = event.fingerprint
         if isinstance(event, Progressed):
-            self._began.setdefault(each, self._now())
-        elif (began := self._began.pop(each, None)) is not None and isinstance(event, Finished):
+            began = self._began.setdefault(each, _Beginning(self._now()))
+            if not event.note:
+                began.done = event.done
+        elif (ended := self._began.pop(each, None)) is not None and isinstance(event, Finished):
             job = progress.plan.jobs[each]
-            self._seconds[job.group] += self._now() - began
-            self._cost[job.group] += job.cost
+            self._seconds[job.group] += self._now() - ended.at
+            self._cost[job.group] += job.cost * (1 - ended.done)
 
     def seconds(self, progress: Progress) -> float | None:
         """What is left; None while too little is known."""
         jobs, now = progress.plan.jobs, self._now()
         seconds, cost = self._seconds.copy(), self._cost.copy()
         for each, step in list(progress.running.items()):
-            if each in self._began and step.done > 0:
-                seconds[jobs[each].group] += now - self._began[each]
-                cost[jobs[each].group] += jobs[each].cost * step.done
+            if each in self._began and step.done > self._began[each].done:
+                seconds[jobs[each].group] += now - self._began[each].at
+                cost[jobs[each].group] += jobs[each].cost * (step.done - self._began[each].done)
         known = sum(seconds.values())
         if known < ENOUGH:
             return None
@@ -61,10 +73,12 @@ class TimeLeft:
         for each, state in list(progress.state.items()):
             if state in UNDONE:
                 whole, at = expected(jobs[each]), progress.running.get(each)
-                if at is None or each not in self._began:
+                began = self._began.get(each)
+                if at is None or began is None:
                     left.append(whole)
                 else:
-                    left.append(whole * (1 - at.done) if at.done else max(0.0, whole - now + self._began[each]))
+                    still = whole * (1 - at.done)
+                    left.append(still if at.done > began.done else max(0.0, still - now + began.at))
         return max(sum(left) / self._at_once, *left) if len(left) > 1 else 0.0
 
 

@@ -332,10 +332,15 @@ def test_a_resumed_training_ends_in_the_same_weights_to_the_bit(stopped, tmp_pat
     resumed = training(method=Distilled(), bank=banks, network=tiny_network(seed=99), **kept)
     if stopped == 1:  # nothing was kept yet: it starts from its own weights
         resumed.network.load_state_dict(tiny_network().state_dict())
+    told = []
+    resumed.report = lambda done, note: told.append((done, bool(note)))
     resumed.run()
     assert_same(weights(whole.network), weights(resumed.network))
     assert_same(weights(whole.averaged), weights(resumed.averaged))
     assert whole.history == resumed.history
+    done = stopped - 1  # it was stopped before its last epoch was kept
+    begins = [(done / 4, False)] if done else []
+    assert told == begins + [(epoch / 4, True) for epoch in range(done + 1, 5)]
 
 
 def test_an_unreadable_checkpoint_is_as_good_as_none(tmp_path):
@@ -564,7 +569,7 @@ class TestCompiling:
             **compiled,
         )
         resumed.run()
-        assert done == [1.0]
+        assert done == [0.75, 1.0]
         assert_same(weights(whole.network), weights(resumed.network))
         assert_same(weights(whole.averaged), weights(resumed.averaged))
 

@@ -18,9 +18,9 @@ def jobs_of(group, count, cost):
     return [Job(kind, {**spec, "number": number}, label=f"{group} {number}", cost=cost) for number in range(count)]
 
 
-def run(lots, workers, tells=True):
+def run(lots, workers, tells=True, kept=0.0):
     """Jobs of each lot (group, count, cost, seconds of one) on workers, one lot after the other: at every moment what
-    is said to be left, and what was.
+    is said to be left, and what was. Of the first jobs, one a worker, an earlier run has `kept` a share.
     """
     clock = [0.0]
     jobs = [job for group, count, cost, _ in lots for job in jobs_of(group, count, cost)]
@@ -44,15 +44,19 @@ def run(lots, workers, tells=True):
     while waiting or running:
         while waiting and len(running) < workers:
             each = waiting.pop(0)
-            running[each] = (clock[0], clock[0] + seconds[each] * draw.uniform(0.8, 1.2))
+            whole = seconds[each] * draw.uniform(0.8, 1.2)
+            begun = kept if clock[0] == 0 else 0.0
+            running[each] = (clock[0] - whole * begun, clock[0] + whole * (1 - begun))
             tell(Progressed(each, 0.0, ""))
+            if begun:
+                tell(Progressed(each, begun, ""))
         clock[0] += TICK
         for each, (began, end) in list(running.items()):
             if end <= clock[0]:
                 del running[each]
                 tell(Finished(each))
             elif tells:
-                tell(Progressed(each, (clock[0] - began) / (end - began), ""))
+                tell(Progressed(each, (clock[0] - began) / (end - began), "loss 0.7"))
         said.append((clock[0], left.seconds(progress)))
     return [(at, guess, clock[0] - at) for at, guess in said], clock[0]
 
@@ -85,6 +89,15 @@ def test_nothing_is_said_before_anything_is_known_and_nothing_is_left_at_the_end
     told, _ = run([("teacher", 4, 1.0, 0.5)], 1, tells=False)
     assert told[0][1] is None
     assert told[-1][1] == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_an_earlier_run_had_done_does_not_count_as_fast(workers):
+    told, whole = run([("teacher", 12, 40.0, 40.0)], workers, kept=0.9)
+    early = [(guess, true) for at, guess, true in told if 2.5 < at < whole / 4]
+    assert len(early) > 20
+    for guess, true in early:
+        assert guess == pytest.approx(true, rel=0.35)
 
 
 def test_a_group_keeps_its_own_speed():

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from roskdbench.engine.epoch_views import EpochViews, as_shares
 from roskdbench.engine.examples import Examples, balanced_order, epoch_order, rarities
+from roskdbench.engine.method_results import refuse_selection
 from roskdbench.engine.recipe import Recipe, Seeds
-from roskdbench.engine.selected import refuse_selection
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import seed_for
 from roskdbench.method import Selection

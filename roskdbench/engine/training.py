@@ -20,12 +20,12 @@ from roskdbench.engine.device import ComputeConfig
 from roskdbench.engine.draws import drawing_from
 from roskdbench.engine.examples import Examples, batches
 from roskdbench.engine.lessons import Lesson, Lessons, Step
+from roskdbench.engine.method_results import one_number
 from roskdbench.engine.networks import Classifier
 from roskdbench.engine.optimiser import kept_state, make_optimiser, take_up
 from roskdbench.engine.prediction import predict_samples
 from roskdbench.engine.recipe import Recipe, Seeds
 from roskdbench.engine.validation import ValidationSet
-from roskdbench.errors import UserError
 from roskdbench.fingerprint import seed_for
 from roskdbench.method import Batch, Descent, Epoch, Mean, Method
 from roskdbench.suite.problems import Task
@@ -148,7 +148,7 @@ class Training:
 
         def loss() -> Tensor:
             made.append(self._batch(at, lesson, images, learns))
-            return _one_number(self.method.loss(made[-1]), self.method.name, learns)
+            return one_number(self.method.loss(made[-1]), self.method.name, learns)
 
         if learns:
             self.optimiser.zero_grad(set_to_none=True)
@@ -275,25 +275,14 @@ class Training:
             self.averaged = self.mean.begin(deepcopy(self.network))
             self.averaged.load_state_dict(parts["averaged"])
         self.history = facts["history"]
-        return int(facts["epochs_done"])
+        done = int(facts["epochs_done"])
+        self.report(done / self.recipe.epochs, "")
+        return done
 
 
 def _finite(network: nn.Module) -> bool:
     """Asked once of all weights, so that a GPU is waited for once."""
     return bool(torch.stack([value.isfinite().all() for value in network.state_dict().values()]).all())
-
-
-def _one_number(loss: Any, method: str, learns: bool) -> Tensor:
-    """The loss; a UserError if it cannot be one."""
-    if isinstance(loss, Tensor) and loss.ndim == 0:
-        if learns and not loss.requires_grad:
-            raise UserError(
-                f"the loss of '{method}' has no gradient: build it from batch.student_logits or batch.ask(images), and "
-                "detach nothing of these"
-            )
-        return loss
-    found = f"a tensor of shape {list(loss.shape)}; return its mean" if isinstance(loss, Tensor) else f"{loss!r:.60}"
-    raise UserError(f"the loss of '{method}' has to be one number, and is {found}")
 
 
 def _rounded(values: Tensor) -> list[float]:

@@ -8,7 +8,9 @@ from roskdbench.job import Job
 
 @dataclass(frozen=True)
 class Progressed:
-    """The job is under way: the share that is done, and a note such as the loss."""
+    """The job is under way: the share that is done, and a note such as the loss. Without a note it says where an
+    attempt begins: beyond nothing where it takes up a checkpoint.
+    """
 
     fingerprint: str
     done: float

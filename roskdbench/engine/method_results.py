@@ -1,4 +1,6 @@
-"""Whether what a method chose for an epoch can be learnt from."""
+"""Whether what a method gives can be learnt from: what it chose for an epoch, and its loss."""
+
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,6 +18,19 @@ def refuse_selection(chosen: Selection, samples: int, task: Task, classes: int) 
         wrong = _of_targets(targets, samples, task, classes)
     if wrong:
         raise UserError(f"the method's `before_epoch` chose {wrong}")
+
+
+def one_number(loss: Any, method: str, learns: bool) -> Tensor:
+    """The loss; a UserError if it cannot be one."""
+    if isinstance(loss, Tensor) and loss.ndim == 0:
+        if learns and not loss.requires_grad:
+            raise UserError(
+                f"the loss of '{method}' has no gradient: build it from batch.student_logits or batch.ask(images), and "
+                "detach nothing of these"
+            )
+        return loss
+    found = f"a tensor of shape {list(loss.shape)}; return its mean" if isinstance(loss, Tensor) else f"{loss!r:.60}"
+    raise UserError(f"the loss of '{method}' has to be one number, and is {found}")
 
 
 def _of_positions(positions: Tensor, samples: int) -> str | None:
