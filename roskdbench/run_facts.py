@@ -51,7 +51,7 @@ def sizes_of_test_parts(plan: Plan, store: Store) -> dict[str, tuple[int, int]]:
 
 
 def training_seconds(plan: Plan, store: Store) -> dict[str, float]:
-    """Of the cells of experiments whose tables show them. What a training took when it was resumed is its last part."""
+    """Of the cells of experiments whose tables show them."""
     shown = {name for name, experiment in plan.suite.experiments.items() if "seconds" in experiment.beside}
     passes, known, found = Passes(plan.jobs), dict[str, float](), dict[str, float]()
     for cell in plan.cells:

@@ -357,6 +357,25 @@ def test_an_unreadable_checkpoint_is_as_good_as_none(tmp_path):
     assert checkpoint.load(torch.device("cpu"))[0] == {"a": 1}
 
 
+def test_the_seconds_of_all_attempts_are_kept_up_to_the_last_checkpoint(tmp_path, monkeypatch, cpu):
+    """Two attempts that were killed after 10 and 40 seconds; what they did after their last checkpoint is not behind
+    the result.
+    """
+    clock = [100.0]
+    monkeypatch.setattr("roskdbench.engine.checkpoint.time.monotonic", lambda: clock[0])
+    for earlier, kept_after, killed_after in ((0.0, 8.0, 10.0), (8.0, 30.0, 40.0)):
+        attempt = Checkpoint(tmp_path)
+        attempt._began = clock[0]
+        attempt.load(cpu)
+        assert attempt.earlier == earlier
+        clock[0] += kept_after
+        attempt.save({}, {"part": {"x": torch.ones(3)}})
+        clock[0] += killed_after - kept_after
+    last = Checkpoint(tmp_path)
+    last.load(cpu)
+    assert last.earlier == 38.0
+
+
 def test_a_checkpoint_of_another_version_is_not_gone_on_with(tmp_path, monkeypatch):
     checkpoint = Checkpoint(tmp_path)
     checkpoint.save({"a": 1}, {"part": {"x": torch.ones(3)}})

@@ -178,6 +178,9 @@ def test_a_kill_in_the_middle_of_an_epoch_changes_no_byte(undisturbed, tmp_path)
     assert list((folder / "partial").glob("*/checkpoint.safetensors"))
     assert command(*arguments).returncode == 0
     assert payloads(Store(folder), made) == payloads(store, made)
+    records = [Store(folder).open(each).record for each in made.jobs]
+    (resumed,) = [each for each in records if "earlier_seconds" in each]
+    assert resumed["seconds"] > resumed["earlier_seconds"] > 0
 
 
 @pytest.mark.slow

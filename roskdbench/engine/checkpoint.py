@@ -22,10 +22,13 @@ LONGEST = 300.0  # seconds without one, even where keeping it is slow
 
 @dataclass
 class Checkpoint:
-    """A file that is replaced as a whole. The same training state gives the same file content."""
+    """A file that is replaced as a whole."""
 
     folder: Path
     share: float = 0.05  # of a training's time, that keeping its state may take
+    earlier: float = field(default=0.0, init=False)
+    """Seconds that earlier attempts took up to what was kept last."""
+    _began: float = field(default_factory=time.monotonic, init=False)
     _took: float = field(default=0.0, init=False)
     _ended: float = field(default_factory=time.monotonic, init=False)
 
@@ -47,7 +50,8 @@ class Checkpoint:
             for part, state in parts.items()
             for name, value in state.items()
         }
-        kept = {"facts": facts, "made_with": made_with(), "digest": _digest(tensors)}
+        seconds = round(self.earlier + started - self._began, 3)
+        kept = {"facts": facts, "made_with": made_with(), "digest": _digest(tensors), "seconds": seconds}
         draft = self._file.with_suffix(".draft")
         save_file(tensors, draft, metadata={METADATA: canonical_json(kept)})
         draft.replace(self._file)
@@ -64,6 +68,7 @@ class Checkpoint:
             tensors = load_file(self._file)
             if kept["made_with"] != made_with() or kept["digest"] != _digest(tensors):
                 return None
+            self.earlier = float(kept.get("seconds", 0.0))
         except (OSError, SafetensorError, ValueError, KeyError, TypeError):
             return None
         parts: dict[str, dict[str, Tensor]] = {}

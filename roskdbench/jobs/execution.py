@@ -52,7 +52,7 @@ def execute(
                 (folder / DIVERGED).write_text(canonical_json({"reason": reason}), "utf-8")
             record |= context.notes
             record["environment"] = environment()
-            record["seconds"] = round(time.perf_counter() - started, 3)
+            record["seconds"] = round(time.perf_counter() - started + record.get("earlier_seconds", 0.0), 3)
             record["process_peak_memory_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         return reason
 

@@ -110,12 +110,13 @@ def train(context: JobContext, training: Training, described: Mapping[str, Any])
     """Train and write last.safetensors, averaged.safetensors (where averaging started) and history.json; or return
     why the training diverged.
     """
-    if context.partial.is_dir():
-        context.notes["resumed"] = True
     try:
         training.run()
     except DivergedError as error:
         return str(error)
+    finally:
+        if training.checkpoint is not None and training.checkpoint.earlier:
+            context.notes["earlier_seconds"] = training.checkpoint.earlier
     networks.save_weights(training.network, context.folder / LAST, described)
     if training.averaged is not None:
         networks.save_weights(training.averaged.module, context.folder / AVERAGED, described)

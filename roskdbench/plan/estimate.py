@@ -66,10 +66,9 @@ def speeds(store: Store) -> list[Speed]:
             kind = group_of(record["kind"], record.get("spec", {}))
             work, seconds = float(record["cost"]), float(record["seconds"])
             seconds /= max(1, int(record["environment"].get("sharing", 1)))
-            whole = not record.get("resumed")
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
-        if network and whole:
+        if network:
             found.setdefault(device, Speed(device)).learn(kind, network, work, seconds)
     known = [each for each in found.values() if each.known]
     return sorted(known, key=lambda each: -each._seconds["", ""])

@@ -48,7 +48,7 @@ def notes(results: Results, experiment: str) -> list[str]:
     if "seconds" in declared.beside:
         lines.append(
             "Seconds: what these trainings and banks took, beside whatever else the machine did. A process's first "
-            "training carries its start; one that was resumed counts from there."
+            "training carries its start."
         )
     for name, measure in layout.measures.items():
         numbers = layout.numbers_of(name)
