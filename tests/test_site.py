@@ -133,7 +133,9 @@ def test_numbers_of_the_boards_stand_on_their_pages(site, nih):
 
 @pytest.mark.slow
 def test_it_is_the_same_bytes_again_and_has_no_path_and_loads_nothing(boards, site, tmp_path):
-    write_site(boards, tmp_path, bundled_registry())
+    told = []
+    write_site(boards, tmp_path, bundled_registry(), told.append)
+    assert told == [f"{doing} {name}" for doing in ("reading", "the page of") for name in BOARDS]
     for path in site.rglob("*"):
         if path.is_file():
             assert path.read_bytes() == (tmp_path / path.relative_to(site)).read_bytes(), path

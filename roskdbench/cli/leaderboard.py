@@ -72,7 +72,8 @@ def site(
     from roskdbench.site import write_site
 
     there = boards if boards.is_dir() or boards != BOARDS else bundled("leaderboards")
-    pages = write_site(there, folder, registry_found(folders))
+    with console().status("") as status:
+        pages = write_site(there, folder, registry_found(folders), status.update)
     typer.echo(f"wrote {pages[0]} and {len(pages) - 1} more pages")
 
 

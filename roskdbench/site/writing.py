@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from inspect import cleandoc
 from pathlib import Path
@@ -45,17 +45,25 @@ class _Shown:
         return self.board.suite.title or self.board.suite.suite
 
 
-def write_site(boards: Path, folder: Path, registry: Registry) -> list[Path]:
+def write_site(
+    boards: Path, folder: Path, registry: Registry, begins: Callable[[str], None] = lambda doing: None
+) -> list[Path]:
     """Write the site over the boards that are folders of `boards`; its pages, the index first. The same boards give the
-    same bytes. A UserError where one cannot be read.
+    same bytes. `begins` takes what is being done, of which board. A UserError where one cannot be read.
     """
     if not boards.is_dir():
         raise UserError(f"there is no folder {boards}")
-    found = [_shown(each, registry) for each in sorted(boards.iterdir()) if (each / FILES[0]).is_file()]
+    found = []
+    for path in sorted(boards.iterdir()):
+        if (path / FILES[0]).is_file():
+            begins(f"reading {path.name}")
+            found.append(_shown(path, registry))
     if not found:
         raise UserError(f"there is no board in {boards}; make one with: roskdbench leaderboard add RUN")
     pages = {"index.html": _index(found, registry), "submit.html": _render("submit.html", "Submit a board", "submit")}
-    pages |= {f"board-{each.name}.html": _board_page(each, registry) for each in found}
+    for each in found:
+        begins(f"the page of {each.name}")
+        pages[f"board-{each.name}.html"] = _board_page(each, registry)
     pages |= _method_pages(found, registry)
     pages[SCHEMA] = json.dumps(board_schema(registry), indent=2) + "\n"
     try:
