@@ -1,7 +1,7 @@
 """Reading what somebody else may have written: suites, label files, boards, weights, records of a store.
 
 Only regular files are read, as far as a bound goes, and whatever goes wrong is a UserError of one line that names the
-file. All bounds stand here.
+file. All bounds on files stand here.
 """
 
 import gzip

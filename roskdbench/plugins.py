@@ -23,8 +23,8 @@ from typing import Any, TypeVar
 from roskdbench.bundled import bundled
 from roskdbench.errors import PLUGIN_FILES, UserError, nearest, one_line
 
-VARIABLES = ("ROSKDBENCH_PLUGINS", "ROSKDBENCH_METHODS")
-GROUPS = ("roskdbench.plugins", "roskdbench.methods")
+VARIABLE = "ROSKDBENCH_PLUGINS"
+GROUP = "roskdbench.plugins"
 
 
 @dataclass(frozen=True)
@@ -134,8 +134,7 @@ def register(name: str) -> Callable[[type[Thing]], type[Thing]]:
 
 def named_folders() -> list[Path]:
     """The folders of plugins that the environment names."""
-    texts = [os.environ.get(variable, "") for variable in VARIABLES]
-    return [Path(part) for text in texts for part in text.split(os.pathsep) if part]
+    return [Path(part) for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part]
 
 
 def discover(directories: Iterable[Path] = ()) -> Registry:
@@ -173,7 +172,7 @@ def bundled_registry() -> Registry:
 
 def _entry_points() -> list[EntryPoint]:
     """What installed packages offer. Asked for once: it takes longer than all the rest."""
-    return [point for group in GROUPS for point in _every_entry_point(tuple(sys.path)).select(group=group)]
+    return list(_every_entry_point(tuple(sys.path)).select(group=GROUP))
 
 
 @cache

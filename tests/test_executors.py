@@ -289,7 +289,7 @@ def test_method_files_arrive_as_they_were(tmp_path, monkeypatch):
     for folder, text in ((named, "one = 1\n"), (given, "two = 'zwei'\n")):
         folder.mkdir()
         (folder / "method.py").write_text(text)
-    monkeypatch.setenv("ROSKDBENCH_METHODS", str(named))
+    monkeypatch.setenv("ROSKDBENCH_PLUGINS", str(named))
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr("tempfile.tempdir", None)
@@ -297,7 +297,7 @@ def test_method_files_arrive_as_they_were(tmp_path, monkeypatch):
     places = unpacked(shipped)
     assert [(place / "method.py").read_text() for place in places] == ["one = 1\n", "two = 'zwei'\n"]
     assert unpacked(shipped) == places
-    assert "ROSKDBENCH_METHODS" not in os.environ
+    assert "ROSKDBENCH_PLUGINS" not in os.environ
     monkeypatch.setattr("tempfile.tempdir", None)
 
 

@@ -117,22 +117,18 @@ def test_methods_of_a_folder_are_found_and_a_broken_one_hides_no_other(tmp_path,
     assert "unparsable.py: SyntaxError" in registry.broken[1]
     assert all("\n" not in line for line in registry.broken)
     assert "half" not in discover().of("method")
-    monkeypatch.setenv("ROSKDBENCH_METHODS", str(tmp_path))
-    assert "half" in discover().of("method")
-    monkeypatch.delenv("ROSKDBENCH_METHODS")
     monkeypatch.setenv("ROSKDBENCH_PLUGINS", str(tmp_path))
     assert "half" in discover().of("method")
 
 
-@pytest.mark.parametrize("group", ["roskdbench.plugins", "roskdbench.methods"])
-def test_entry_points_of_installed_packages_are_loaded(tmp_path, monkeypatch, group):
+def test_entry_points_of_installed_packages_are_loaded(tmp_path, monkeypatch):
     package = tmp_path / "their_methods"
     package.mkdir()
     (package / "__init__.py").write_text(HALF.replace("half", "theirs"))
     info = tmp_path / "their_methods-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: their-methods\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[{group}]\ntheirs = their_methods\nbad = no_such_module\n")
+    (info / "entry_points.txt").write_text("[roskdbench.plugins]\ntheirs = their_methods\nbad = no_such_module\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "their_methods", raising=False)
     registry = discover()

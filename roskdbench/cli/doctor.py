@@ -14,11 +14,15 @@ Finding = tuple[State, str, str]
 
 MARKS = {"ok": "[green]ok  [/]", "note": "[yellow]note[/]", "no": "[red]no  [/]"}
 OPTIONAL = {
-    "tensorboard": ("--track tensorboard", "tensorboard"),
-    "mlflow": ("--track mlflow", "mlflow"),
-    "wandb": ("--track wandb", "wandb"),
-    "ray": ("--executor ray", "ray"),
-    "submitit": ("--executor slurm", "slurm"),
+    "tensorboard": ("--track tensorboard", "'roskdbench[tensorboard]'"),
+    "mlflow": ("--track mlflow", "'roskdbench[mlflow]'"),
+    "wandb": ("--track wandb", "'roskdbench[wandb]'"),
+    "ray": ("--executor ray", "'roskdbench[ray]'"),
+    "submitit": ("--executor slurm", "'roskdbench[slurm]'"),
+    "pyarrow": ("report --format parquet", "'roskdbench[parquet]'"),
+    "pydicom": ("images that are DICOM files", "'roskdbench[dicom]'"),
+    "onnxruntime": ("export --onnx", "'roskdbench[onnx]'"),
+    "torchattacks": ("attack: torchattacks", "--no-deps torchattacks==3.5.1"),
 }
 PROGRAMS = {
     "g++": "with precision: auto, to compile networks that train for minutes",
@@ -159,11 +163,11 @@ def _parts() -> Iterator[Finding]:
     import shutil
     from importlib.util import find_spec
 
-    for module, (use, extra) in OPTIONAL.items():
+    for module, (use, given) in OPTIONAL.items():
         if find_spec(module):
             yield "ok", module, f"installed, for {use}"
         else:
-            yield "note", module, f"not installed; for {use}: pip install 'roskdbench[{extra}]'"
+            yield "note", module, f"not installed; for {use}: pip install {given}"
     for program, use in PROGRAMS.items():
         place = shutil.which(program)
         yield ("ok", program, place) if place else ("note", program, f"not found; {use}")

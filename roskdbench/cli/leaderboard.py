@@ -117,7 +117,8 @@ def verify(
     verdict = verify_board(read, registry)
     verdict.objections[:0] = objections
     screen.print(f"{verdict.recomputed:,} numbers computed again from predictions, {verdict.trusted:,} taken on trust "
-                 "(they need the model: landscapes, memorisation, checks of attacks).", soft_wrap=True)  # fmt: skip
+                 "(they need the model: landscapes, memorisation, fidelity, checks of attacks).",
+                 soft_wrap=True)  # fmt: skip
     held = {each.partition("=")[0] for each in data or []}
     screen.print(f"On trust, too: {on_trust(read, held)}.", markup=False, soft_wrap=True)
     if changed := departures(read.suite):

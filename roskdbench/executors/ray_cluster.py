@@ -17,7 +17,7 @@ from roskdbench.executors.events import Event, Failed, Lost
 from roskdbench.executors.processes import ONE_THREAD
 from roskdbench.executors.shipping import Shipped, packed, unpacked
 from roskdbench.job import Job, kind_of
-from roskdbench.plugins import VARIABLES
+from roskdbench.plugins import VARIABLE
 from roskdbench.store import Store
 
 PAUSE = 0.1  # seconds between two looks
@@ -38,7 +38,7 @@ class RayExecutor:
             raise UserError("Ray is not installed: pip install 'roskdbench[ray]'") from None
         self._ray, self._store_root, self._shipped = ray, store.root.resolve(), packed(plugin_folders)
         settings: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
-        variables = {**dict.fromkeys(ONE_THREAD, "1"), **dict.fromkeys(VARIABLES, "")}
+        variables = {**dict.fromkeys(ONE_THREAD, "1"), VARIABLE: ""}
         if address is None:
             address = "local"  # of its own, whatever else runs or has left its address on this machine
             settings |= {"num_cpus": workers, "include_dashboard": False}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from roskdbench.errors import UserError, refusal
 from roskdbench.fingerprint import fingerprint
-from roskdbench.plugins import VARIABLES, named_folders
+from roskdbench.plugins import VARIABLE, named_folders
 
 BYTES = "latin-1"  # every byte is a letter, whatever the file's own encoding
 Shipped = tuple[Mapping[str, str], ...]
@@ -40,8 +40,7 @@ def _files(folder: Path) -> dict[str, str]:
 
 def unpacked(shipped: Shipped) -> tuple[Path, ...]:
     """Folders with these files, written once for each content and user of this machine."""
-    for variable in VARIABLES:
-        os.environ.pop(variable, None)  # what it named there has come along
+    os.environ.pop(VARIABLE, None)  # what it named there has come along
     top = Path(tempfile.gettempdir()) / f"roskdbench-plugins-{os.getuid()}"
     make_private(top)
     places = []
