@@ -54,10 +54,9 @@ def write_site(
     if not boards.is_dir():
         raise UserError(f"there is no folder {boards}")
     found = []
-    for path in sorted(boards.iterdir()):
-        if (path / FILES[0]).is_file():
-            begins(f"reading {path.name}")
-            found.append(_shown(path, registry))
+    for path in sorted(each.parent for each in boards.glob(f"*/{FILES[0]}")):
+        begins(f"reading {path.name}")
+        found.append(_shown(path, registry))
     if not found:
         raise UserError(f"there is no board in {boards}; make one with: roskdbench leaderboard add RUN")
     pages = {"index.html": _index(found, registry), "submit.html": _render("submit.html", "Submit a board", "submit")}
