@@ -175,6 +175,27 @@ def test_a_bank_row_is_what_the_teacher_says_of_the_students_view(task, cpu):
     assert all(asked)
 
 
+def test_a_bank_in_bf16_is_of_the_views_as_training_draws_them(cpu):
+    """To the bit, with weights that are rounded once a view; views are drawn in float32, also where they are turned."""
+    config = ComputeConfig("bf16")
+    teacher, (examples, _) = tiny_network(3, seed=5), tiny_examples("single-label")
+    recipe = replace(RECIPE, augmentation=PRESETS["paper"])
+    bank = np.zeros((recipe.view_count, len(examples), 8), np.float32)
+    fill(bank, teacher, examples, recipe, SEEDS, config, lambda done, note: None)
+    asked = []
+
+    class Spy(Method):
+        """Spy: compares."""
+
+        def loss(self, batch):
+            with torch.no_grad(), config.computing(cpu):
+                asked.append(torch.equal(teacher(batch.images).float(), batch.teacher_logits[0]))
+            return batch.hard_loss()
+
+    training("single-label", Spy(), [bank], recipe=recipe, config=config).run()
+    assert asked == [True] * 4 * 5
+
+
 @pytest.mark.parametrize("matching", [EachTeacher(), Mixture()])
 def test_with_or_without_a_bank_a_student_ends_in_the_same_weights(matching, cpu):
     teachers = [tiny_network(seed=seed) for seed in (5, 6)]

@@ -34,13 +34,17 @@ def fill(
 def logits_of_view(
     network: Classifier, examples: Examples, recipe: Recipe, seeds: Seeds, view: int, config: ComputeConfig
 ) -> NDArray[np.float32]:
-    """What a network in eval mode, laid out for the config, says of a view of every example, in their order. [n, C]"""
+    """What a network in eval mode, laid out for the config, says of a view of every example, in their order. [n, C]
+
+    Its weights are brought to the config's precision once for the whole view.
+    """
     device, seen = examples.device, EpochViews(examples, recipe, seeds.views, view)
     order = epoch_order(len(examples), view, seeds.order)
     logits = []
-    for positions in batches(order.to(device, non_blocking=True), recipe.batch):
-        images = config.images(seen.images(positions))
-        with torch.no_grad(), config.computing(device):
+    with torch.no_grad(), config.computing(device):
+        for positions in batches(order.to(device, non_blocking=True), recipe.batch):
+            with torch.autocast(device.type, enabled=False):
+                images = config.images(seen.images(positions))
             logits.append(network(images).float())
     together = torch.cat(logits).cpu().numpy()
     found = np.empty_like(together)
