@@ -2,10 +2,10 @@
 
 x_0 = x + noise;  x_(i+1) = P(x_i + step sign(grad L(x_i))), where P cuts back to the ball around x and to [0, 1].
 
-What is adaptation: the papers' radius is 8/255 and their ascent has 10 steps of 2/255, for CIFAR. This benchmark
-attacks X-rays and lesions at up to 4/255, so the methods here train at 4/255, with 5 steps. A step is 2.5 radius /
-steps unless given, by which the papers' radius and number of steps have the papers' step. The student is attacked as
-it would be used: in eval mode.
+What is adaptation: the papers' radius is 8/255 and their ascent has 10 steps of 2/255, for CIFAR (Madry et al. have 7
+of them, TRADES 10 of .007 within .031). This benchmark attacks X-rays and lesions at up to 4/255, so the methods here
+train at 4/255, with 5 steps. A step is 2.5 radius / steps unless given, by which the papers' radius and number of steps
+have the papers' step. The student is attacked as it would be used: in eval mode.
 """
 
 from collections.abc import Callable

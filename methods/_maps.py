@@ -22,10 +22,12 @@ def smaller_size(one: Tensor, other: Tensor) -> tuple[int, int]:
 
 
 def new_regressor(channels: int, wanted: int) -> Module:
-    """From a student's feature map to one like a teacher's: a 1x1 convolution, BatchNorm and ReLU."""
+    """From a student's feature map to one like a teacher's: a 1x1 convolution and BatchNorm. Without the ReLU of other
+    code: of some of timm's networks, maps are taken before it, and half of what they say is negative.
+    """
     from torch import nn
 
-    return nn.Sequential(nn.Conv2d(channels, wanted, 1), nn.BatchNorm2d(wanted), nn.ReLU())
+    return nn.Sequential(nn.Conv2d(channels, wanted, 1), nn.BatchNorm2d(wanted))
 
 
 def _along(maps: Tensor, old: int, new: int) -> Tensor:

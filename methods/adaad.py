@@ -6,9 +6,10 @@ no temperature, and x' by ascent of KL(teacher(x') || student(x')) from x + .001
 networks: x' is where the two differ most.
 
 What is adaptation: radius and steps (see `_inner_attack.py`); the teacher is not robust, as the paper's is. The
-authors' code has the mean over classes where the formula, and this file, have the sum. For several findings
-divergences are those of Bernoulli variables. A temperature other than 1 divides logits, and the loss is multiplied by
-its square.
+authors' code has the mean over classes for CIFAR-10 where the formula, this file, and their code for CIFAR-100 have the
+sum; and it shows the student the clean images, too, for the statistics of BatchNorm, which is left out here. For
+several findings divergences are those of Bernoulli variables. A temperature other than 1 divides logits, and the loss
+is multiplied by its square.
 """
 
 from typing import Annotated

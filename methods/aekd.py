@@ -7,8 +7,9 @@ In every step teachers are weighted so that the direction they agree on is as sh
     loss = CE + a t^2 sum_m w_m KL(q_m || p),
 
 where g_m is the gradient of KL(q_m || p) at the student's logits, its mean over the batch, as in the authors' code.
-With C = 1 a step makes, to first order, no teacher's loss worse; a smaller C keeps more teachers in, and at 1/K all of
-them count the same. Defaults are those of their code (C = 0.6, a = 0.9, t = 4, gradients not scaled to length one).
+With C = 1 a step would, to first order, make no teacher's loss worse, if it moved all logits of the batch alike and
+labels had no part in it; a smaller C keeps more teachers in, and at 1/K all of them count the same. Defaults are those
+of their code (C = 0.6, a = 0.9, t = 4, gradients not scaled to length one).
 
 What is adaptation: they solve the quadratic programme as the dual of a one-class SVM; here the same problem is solved
 by trades between pairs of weights in float64. Several findings at once: the gradient is that of the divergence over

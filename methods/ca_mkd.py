@@ -2,7 +2,7 @@
 (arXiv 2201.00007).
 
 A teacher counts the more on an example the nearer it is to the label there, in what it predicts and in the last feature
-map F_m that the student is to imitate by a regressor r_m of its own (1x1 convolution, BatchNorm, ReLU):
+map F_m that the student is to imitate by a regressor r_m of its own (1x1 convolution, BatchNorm):
 
     w_m = (1 - softmax_m(CE_m)) / (K - 1),    CE_m the cross-entropy of teacher m with the label,
     loss = CE + 1/K sum_m w_m (a t^2 KL(q_m || p) + b |F_m - r_m(F)|^2 / |F_m has so many entries|).
@@ -12,8 +12,10 @@ leaves hints out of the first epoch, which the paper does not say, and we do not
 
 What is adaptation: the paper weighs hints by the loss of the teacher's own classifier on r_m(F). A method here does not
 see a teacher's classifier, so hints have the weights of predictions. Where a teacher's map has another size, the
-student's is brought to it before the regressor, as in their code. With labels that are noisy, w_m favours teachers that
-have learnt the noise. Several findings at once: CE_m is the binary cross-entropy over findings that are known.
+student's is brought to it before the regressor, as in their code, whose regressors end in a ReLU: behind it maps that
+are taken before one, as MobileNet's, could not be reached. With labels that are noisy, w_m favours teachers that have
+learnt the noise. Several findings at once: CE_m is the sum of binary cross-entropies over findings that are known,
+minus the log of the chance that the teacher gives to them all, whichever way the suite's soft loss takes them together.
 """
 
 from typing import Any, ClassVar
@@ -22,6 +24,7 @@ from pydantic import NonNegativeFloat, PositiveFloat
 
 from roskdbench import Batch, Method, Module, OnAllData, Setting, Tensor, TrainingFacts, Weigher, Weighting, register
 
+from ._findings import as_sums
 from ._maps import new_regressor, resized
 
 
@@ -38,7 +41,7 @@ class ConfidenceWeigher(Weigher):
 
     def weights(self, batch: Batch) -> Tensor:
         """Weights [K, B] that sum to 1, none above 1/(K - 1)."""
-        shares = 1 - batch.hard_losses(batch.teacher_logits).softmax(0) + 1e-12
+        shares = 1 - as_sums(batch, batch.hard_losses(batch.teacher_logits)).softmax(0) + 1e-12
         return shares / shares.sum(0)
 
 

@@ -7,11 +7,12 @@ other one learns from them:
     R(T) = 1 - min(T / T_k, 1) rate
 
 in epoch T, counted from 0. The rate is that of the noise, which the paper takes for known; .2 and T_k = 10 epochs are
-the defaults of the authors' code.
+the defaults of the authors' code, which is there an epoch sooner and divides its losses by how many it picked once
+more.
 
 What is adaptation: both losses are added up and both networks learn in one step of one optimiser, which is the same as
-two steps unless gradients are clipped. The student is the first network. With several findings an example's loss is the
-mean over those that are known, and examples are picked as a whole.
+two steps unless gradients are clipped. The student is the first network. With several findings examples are picked as a
+whole, by the mean of their losses over the findings that are known.
 """
 
 from typing import Annotated
@@ -19,6 +20,8 @@ from typing import Annotated
 from pydantic import Field, NonNegativeInt
 
 from roskdbench import Batch, Method, Module, Tensor, TrainingFacts, register
+
+from ._findings import as_means
 
 
 @register("co-teaching")
@@ -44,7 +47,8 @@ class CoTeaching(Method):
         ours = batch.hard_losses()
         theirs = batch.hard_losses(batch.state(batch.images).to(ours.dtype))
         kept = max(1, int((1 - self.forgotten(batch.epoch)) * len(ours)))
-        return ours[theirs.argsort()[:kept]].mean() + theirs[ours.argsort()[:kept]].mean()
+        our_picks, their_picks = (as_means(batch, each).argsort()[:kept] for each in (ours, theirs))
+        return ours[their_picks].mean() + theirs[our_picks].mean()
 
     def forgotten(self, epoch: int) -> float:
         """The share that is left out in an epoch."""

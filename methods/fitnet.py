@@ -9,8 +9,9 @@ the mean being over examples, channels and positions.
 What is adaptation: the paper first trains the lower half of the student on the hint alone, and then the whole of it by
 distillation. Here both parts of the loss are learnt at once, in one stage, as in most code that compares methods; the
 weight 100 and the stage before the last come from there (Tian, Krishnan and Isola 2020, ICLR, arXiv 1910.10699, and
-their code), and so does the regressor, a convolution of 1x1, BatchNorm and ReLU, which learns with the student: with a
-bare convolution the loss did not stay finite at a learning rate of .1. Stages are counted from the coarsest backwards,
+their code), and so does the regressor, a convolution of 1x1 and BatchNorm, which learns with the student: with a bare
+convolution the loss did not stay finite at a learning rate of .1. Theirs ends in a ReLU, behind which it could not
+reach maps that are taken before one, as MobileNet's and DenseNet's are. Stages are counted from the coarsest backwards,
 and where two maps differ in size the larger one is pooled to the smaller by its means.
 """
 

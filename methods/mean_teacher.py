@@ -7,12 +7,12 @@ in the end. w(T) rises to `consistency` as exp(-5 (1 - T / ramp)^2). Against noi
 was learnt early, before wrong labels are memorised. All samples are labelled and take part in both terms, as in the
 authors' run on all labels of CIFAR-10, whose weight of 100 and ramp of 40 of 150 thousand steps are the defaults.
 
-What is adaptation: the decay is .99, the paper's while w rises, and stays: .999 is for 150 thousand steps, and short
-trainings would keep to their beginnings. As in the authors' code it is the plain mean until that forgets as slowly. The
-mean is asked with averaged BatchNorm statistics and no dropout. There is one set of logits, no second head. Several
-findings are Bernoulli variables, compared whether or not they are labelled, and taken together as CE is. A protocol's
-own `mixup` mixes x and x' alike. In trainings of a thousand steps the weight of 100 holds the student where it began;
-lower it there.
+What is adaptation: the decay is .99, the default of the authors' code, whose runs on CIFAR-10 have .999: that is for
+150 thousand steps, and short trainings would keep to their beginnings. As in the authors' code it is the plain mean
+until that forgets as slowly. The mean is asked with averaged BatchNorm statistics and no dropout. There is one set of
+logits, no second head. Several findings are Bernoulli variables, compared whether or not they are labelled, and taken
+together as CE is. A protocol's own `mixup` mixes x and x' alike. In trainings of a thousand steps the weight of 100
+holds the student where it began; lower it there.
 """
 
 from math import exp

@@ -5,8 +5,9 @@
 Partners are the batch in another order, and s is drawn for each batch, both as in the authors' code; a = 1 is theirs
 for CIFAR-10. Against noisy labels the paper has a = 8 and more.
 
-What is adaptation: with several findings CE is the mean of the binary cross-entropies of the known ones. A protocol's
-own `mixup` mixes views before a method sees them; this one then mixes them once more, so leave that at 0.
+What is adaptation: with several findings CE is the binary cross-entropies of the known ones, taken together as the
+suite's soft loss says. A protocol's own `mixup` mixes views before a method sees them; this one then mixes them once
+more, so leave that at 0.
 """
 
 from dataclasses import replace

@@ -11,14 +11,17 @@ the cosine of F_m and r_m(F), both pooled. It learns to lower -R (log w_m + log 
 examples. R is minus the example's loss, less its mean in the batch, over its deviation there, and cut to [0, 1].
 
 This and the defaults are those of the authors' code (t = 4, b = 5, 128 hidden units, every weight 1 in the first epoch,
-thirds that stay); how the paper prints it was not at hand. Their reward is the same for all teachers, so that it only
-draws w and v towards equal weights. `reward: each-teacher` is a reading of ours under which the agent can tell them
-apart: R_m = -(CE + t^2 KL_m + b |F_m - r_m(F)|^2 / ...), standardised over teachers and examples.
+thirds that stay, the default of two: `--dynamic` learns them, and their table has either ahead, by network); how the
+paper prints it was not at hand. Their reward is the same for all teachers, so that it only draws w and v towards equal
+weights. `reward: each-teacher` is a reading of ours under which the agent can tell them apart: R_m = -(CE + t^2 KL_m +
+b |F_m - r_m(F)|^2 / ...), standardised over teachers and examples.
 
 What is adaptation: the agent learns in every step by the student's optimiser, and this part is in the loss that is
 noted; theirs takes plain steps of 0.1, for 1000 batches at a time. It sees a teacher's pooled map in place of an
-embedding. Several findings at once: CE is binary, over those that are known, and KL as the suite's soft loss reads it.
-With noisy labels, CE_m favours teachers that have learnt the noise.
+embedding, and regressors have no ReLU at their end, behind which maps that are taken before one could not be reached.
+Where the protocol clips gradients, the agent's is clipped together with the student's. Several findings at once: CE is
+binary, over those that are known, and CE_m their sum; KL is as the suite's soft loss reads it. With noisy labels, CE_m
+favours teachers that have learnt the noise.
 """
 
 from typing import Any, ClassVar, Literal, cast
@@ -27,6 +30,7 @@ from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat
 
 from roskdbench import Batch, Method, Module, OnAllData, Setting, Tensor, TrainingFacts, Weigher, Weighting, register
 
+from ._findings import as_sums
 from ._maps import new_regressor, resized
 
 
@@ -84,7 +88,7 @@ class MTKDRL(Method):
         errors, alike, pooled = hints(batch)
         hard, far = batch.hard_losses(), self.hint_weight * batch.hard_parts * errors
         with torch.no_grad():
-            surprise = batch.hard_losses(batch.teacher_logits)
+            surprise = as_sums(batch, batch.hard_losses(batch.teacher_logits))
             sure = 1 - surprise.softmax(0) + 1e-12
             given = sure / sure.sum(0) + torch.stack([apart.softmax(0), alike.softmax(0)])  # [2, K, B]
             seen = torch.cat([pooled, *batch.teacher_logits, alike.mT, apart.mT, surprise.mT], 1)  # [B, S]

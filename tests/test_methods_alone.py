@@ -492,6 +492,18 @@ class TestCoTeaching:
         assert set(ours.grad.abs().sum(-1).nonzero()[:, 0].tolist()) == set(smallest[1])
         assert set(theirs.grad.abs().sum(-1).nonzero()[:, 0].tolist()) == set(smallest[0])
 
+    @pytest.mark.parametrize("kind", ["bernoulli-mean", "bernoulli-sum"])
+    def test_examples_of_which_little_is_known_do_not_look_clean(self, kind):
+        """Of two alike but for what is known, a sum would rank the one with a single label first."""
+        method = make("co-teaching", forget_rate=0.5, gradual=0, soft_loss={"kind": kind})
+        ours = torch.zeros(2, CLASSES, dtype=torch.float64).requires_grad_()
+        theirs = torch.tensor([[0.0] * CLASSES, [0.1] * CLASSES], dtype=torch.float64)
+        targets = torch.ones(2, CLASSES, dtype=torch.float64)
+        targets[0, 1:] = torch.nan
+        one = batch("multi-label", ours, targets, state=lambda images: theirs, soft_loss=method.soft_loss)
+        method.loss(one).backward()
+        assert ours.grad.abs().sum(1).nonzero()[:, 0].tolist() == [1]
+
     def test_nothing_is_left_out_at_first(self):
         ours, theirs, one = self.networks(epoch=0)
         expected = cross_entropies(ours, one.targets).mean() + cross_entropies(theirs, one.targets).mean()

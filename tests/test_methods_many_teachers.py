@@ -248,20 +248,28 @@ class TestCAMKD:
 
     @staticmethod
     def regressed(regressor, maps):
-        """The convolution as a sum over channels, BatchNorm by its definition, ReLU."""
-        convolution, norm, _ = regressor
+        """The convolution as a sum over channels, BatchNorm by its definition."""
+        convolution, norm = regressor
         weight, bias = array(convolution.weight)[..., 0, 0], array(convolution.bias)
         through = np.einsum("oc,bchw->bohw", weight, maps) + bias[:, None, None]
         mean, variance = (f((0, 2, 3), keepdims=True) for f in (through.mean, through.var))
         scale, shift = (array(each)[:, None, None] for each in (norm.weight, norm.bias))
-        return np.maximum(scale * (through - mean) / np.sqrt(variance + norm.eps) + shift, 0)
+        return scale * (through - mean) / np.sqrt(variance + norm.eps) + shift
+
+    def test_teachers_weigh_the_same_whether_findings_are_summed_or_not(self, make):
+        """By the log of the chance that they give to all known labels, which is no matter of the suite's reading."""
+        readings = [make("ca-mkd", soft_loss={"kind": kind}) for kind in ("bernoulli-mean", "bernoulli-sum")]
+        mean, summed = (array(self.batch(method, "multi-label").weights) for method in readings)
+        assert mean == pytest.approx(summed, rel=1e-12)
+        assert np.ptp(mean) > 0.1
 
     @pytest.mark.parametrize("task", TASKS)
     def test_the_loss_is_the_formula(self, make, task):
         method = make("ca-mkd")
         one = self.batch(method, task)
         losses = np.stack([label_losses_by_hand(task, row, one.targets.numpy()) for row in array(one.teacher_logits)])
-        weights = (1 - softmax(losses, 0)) / 2
+        known = 1 if task == "single-label" else (~one.targets.isnan()).sum(1).numpy()
+        weights = (1 - softmax(losses * known, 0)) / 2
         hard, divergences = parts_by_hand(one, 4)
         errors = []
         for regressor, teacher in zip(one.state, one.teacher_outputs, strict=True):

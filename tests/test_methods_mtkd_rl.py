@@ -104,7 +104,7 @@ def label_losses_by_hand(one, logits):
 def maps_by_hand(one):
     """Squared errors and cosines [K, B], and the teachers' pooled maps, [B, channels of all]."""
     errors, cosines, pooled = [], [], []
-    for (convolution, norm, _), teacher in zip(one.state.regressors, one.teacher_outputs, strict=True):
+    for (convolution, norm), teacher in zip(one.state.regressors, one.teacher_outputs, strict=True):
         wanted = array(teacher.maps[-1])
         height, width = wanted.shape[2:]
         own = functional.adaptive_avg_pool2d(one.maps[-1], (min(height, 4), min(width, 4)))
@@ -112,7 +112,7 @@ def maps_by_hand(one):
         own = np.einsum("oc,bchw->bohw", array(convolution.weight)[..., 0, 0], own)
         own = own + array(convolution.bias)[:, None, None]
         mean, variance = own.mean((0, 2, 3), keepdims=True), own.var((0, 2, 3), keepdims=True)
-        own = np.maximum((own - mean) / np.sqrt(variance + norm.eps), 0)
+        own = (own - mean) / np.sqrt(variance + norm.eps)
         errors.append(((own - wanted) ** 2).mean((1, 2, 3)))
         a, b = own.mean((2, 3)), wanted.mean((2, 3))
         cosines.append((a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1))
@@ -131,7 +131,8 @@ def agent_by_hand(layers, seen, given):
 def by_hand(one, layers, reward="loss"):
     """The weights, the reward, what the agent saw, and the loss with and without the agent's part."""
     near, hard = divergences_by_hand(one), label_losses_by_hand(one, one.student_logits)
-    surprise = np.stack([label_losses_by_hand(one, each) for each in one.teacher_logits])
+    known = 1 if one.task == "single-label" else (~one.targets.isnan()).sum(1).clamp(min=1).numpy()
+    surprise = known * np.stack([label_losses_by_hand(one, each) for each in one.teacher_logits])
     errors, cosines, pooled = maps_by_hand(one)
     seen = np.concatenate([pooled, *array(one.teacher_logits), cosines.T, near.T, surprise.T], 1)
     sure = (1 - softmax(surprise, 0)) / (len(near) - 1)

@@ -56,7 +56,8 @@ class Plain(Stepping):
 
 class Sharpness(Stepping):
     """The gradient where the loss is worst within rho, to first order (SAM: Foret et al. 2021; adaptive: Kwon et al.
-    2021): grad L(w + rho g / |g|), with |w| g in place of g and w^2 g / ||w| g| as direction if adaptive.
+    2021): grad L(w + rho g / |g|), with w^2 g / ||w| g| in place of g / |g| if adaptive. That is for all weights alike,
+    biases too, and wants a rho about ten times as large.
     """
 
     rho: Annotated[float, Field(gt=0)] = 0.05
