@@ -13,6 +13,8 @@ from releases import truncate, write_chestxray, write_csv, write_isic, write_med
 from roskdbench.data.datasets import catalogue
 from roskdbench.datasets import isic2019
 from roskdbench.datasets.folder import Folder
+from roskdbench.statistics.draws_file import FILE as DRAWS
+from roskdbench.statistics.draws_file import read_draws
 
 PROTOCOL = """
 protocol:
@@ -199,6 +201,26 @@ def test_an_npz_goes_all_the_way(tmp_path):
     assert "RoS-KD" in step(tmp_path, "run", "lungs.yaml", "--data", "lungs=pneumoniamnist.npz")
     again = step(tmp_path, "run", "lungs.yaml", ROSKDBENCH_DATA=str(tmp_path))
     assert "Nothing to do" in again
+
+
+def test_runs_on_one_official_test_part_draw_the_same_patients(tmp_path):
+    """How many of each draw have the finding follows from who was drawn, whatever was trained and whatever the seed."""
+    write_medmnist(tmp_path / "pneumoniamnist.npz")
+    (tmp_path / "lungs.yaml").write_text(PNEUMONIA)
+    changes = ("protocol.split.per_seed=true", "experiments.main.seeds=2", "protocol.shown=[f1, prevalence]")
+    several = [word for each in changes for word in ("--set", each)]
+    step(tmp_path, "run", "lungs.yaml", "--data", "lungs=pneumoniamnist.npz", *several)
+    records = [path for path in (tmp_path / "store").glob("??/*/job.json") if (path.parent / DRAWS).is_file()]
+    splits, drawn = set(), []
+    for path in records:
+        found = read_draws(path.parent / DRAWS)
+        if prevalence := [name for name in found if name.startswith("prevalence")]:
+            splits.add(json.loads(path.read_text())["inputs"]["split"])
+            drawn.append(found[max(prevalence)])
+    assert len(splits) == 2
+    assert len(drawn) == 4
+    assert np.ptp(drawn[0]) > 0
+    assert all(np.array_equal(each, drawn[0], equal_nan=True) for each in drawn)
 
 
 def test_a_folder_with_uncertain_and_corrected_labels_goes_all_the_way(tmp_path):

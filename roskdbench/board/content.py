@@ -32,7 +32,7 @@ from roskdbench.runs import Stated
 from roskdbench.statistics.bootstrap import measure_draws
 from roskdbench.suite import Suite
 from roskdbench.suite.pretrained import without_places
-from roskdbench.suite.problems import LOCATION_KEYS
+from roskdbench.suite.problems import LOCATION_KEYS, OFFICIAL
 
 RESULTS, PREDICTIONS, PROVENANCE, README = "results.csv", "predictions.npz", "provenance.json", "README.md"
 FILES = (RESULTS, PREDICTIONS, PROVENANCE, README)
@@ -103,7 +103,8 @@ class Board:
         if "predictions" not in measure.reads:
             return {}
         predictions = replace(self.predictions(cell), kept=self.kept(fingerprint))
-        return measure_draws(measure, predictions, seed_for("bootstrap", self.split(cell)))
+        test_part = OFFICIAL if self.suite.problems[cell.problem].keeps_test_part else self.split(cell)
+        return measure_draws(measure, predictions, seed_for("bootstrap", test_part))
 
     @cached_property
     def _jobs(self) -> dict[str, tuple[Cell, Measurement]]:

@@ -188,8 +188,7 @@ def measure(context: JobContext) -> None:
         from roskdbench.statistics.draws_file import write_draws
 
         kept = declared.kept(context.folder, case.split["test"])
-        drawn = measure_draws(
-            declared, replace(case.predictions, kept=kept), seed_for("bootstrap", context.job.inputs["split"])
-        )
+        test_part = context.spec.get("test", context.job.inputs["split"])
+        drawn = measure_draws(declared, replace(case.predictions, kept=kept), seed_for("bootstrap", test_part))
         if drawn:
             write_draws(context.folder, drawn)

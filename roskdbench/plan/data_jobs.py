@@ -94,7 +94,7 @@ def split(factory: JobFactory, problem: str, images: Job, seed: int, fold: int, 
     shares, spec = factory.protocol.split, factory.suite.problems[problem]
     if folds > 1:
         parts: dict[str, Any] = {"folds": folds, "fold": fold, "validation": shares.validation}
-    elif isinstance(spec, RealProblem) and spec.split == "official":
+    elif spec.keeps_test_part:
         parts = {"folds": 1, "official": True, "validation": shares.validation / (shares.train + shares.validation)}
     else:
         parts = {"folds": 1, "train": shares.train, "validation": shares.validation, "test": shares.test}

@@ -11,6 +11,7 @@ from roskdbench.plan.data_jobs import Base, attributes, pixels, split
 from roskdbench.plan.factory import JobFactory, job, memoised
 from roskdbench.plan.training_jobs import Model, ensemble, predictions
 from roskdbench.suite.measure import Measure
+from roskdbench.suite.problems import OFFICIAL
 from roskdbench.values import CORRECTED, STUDENT
 
 
@@ -58,6 +59,8 @@ def measurement(
     if "predictions" in reads and subject.predictions is not None:
         inputs["predictions"] = subject.predictions
         spec |= {"average": protocol.average, "threshold": protocol.threshold}
+        if factory.suite.problems[base.problem].keeps_test_part:
+            spec["test"] = OFFICIAL
     for number, (other, their_part) in enumerate(measure.other_problems()):
         inputs |= dict(_elsewhere(factory, base.problem, other, their_part, number, seed))
     if "attributes" in reads:

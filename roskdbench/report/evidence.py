@@ -70,8 +70,8 @@ class Evidence:
         """
         if self.folds > 1:
             return (1 / self.folds) / (1 - 1 / self.folds - self._split.validation)
-        official = getattr(self._problems[str(row[-1])], "split", "ours") == "official"
-        return self._split.test / self._split.train if self._split.per_seed and not official else 0.0
+        own = self._split.per_seed and not self._problems[str(row[-1])].keeps_test_part
+        return self._split.test / self._split.train if own else 0.0
 
     def interval(self, row: Key, values: Values, source: Source) -> tuple[float, float] | None:
         """Where the mean over the row's runs lies. `source` says where the metric's draws are."""

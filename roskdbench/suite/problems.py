@@ -48,6 +48,10 @@ class Published:
     """How many images its data had; where a run has others, its tables say so."""
 
 
+OFFICIAL = "official"
+"""The test part that data come with."""
+
+
 class Dataset(Plugged):
     """Images with labels. Fields are what a suite can set; a subclass draws them or lists what is on disk."""
 
@@ -73,6 +77,11 @@ class Dataset(Plugged):
     def image_size(self) -> int | None:
         """Width and height of the images, in pixels; None where the data have to be asked."""
         raise NotImplementedError
+
+    @property
+    def keeps_test_part(self) -> bool:
+        """Whether the test part is the one that the data come with, whatever the seed."""
+        return False
 
     @property
     def published(self) -> Sequence[Published]:
@@ -142,6 +151,11 @@ class RealProblem(Dataset):
     """The share of images that may be unreadable; they are left out everywhere and counted in the tables' notes."""
     corrected: Path | None = None
     """A second, better label set for all or some of the images, written like the dataset's own: scored as well."""
+
+    @property
+    def keeps_test_part(self) -> bool:
+        """By `split: official`."""
+        return self.split == OFFICIAL
 
     def image_count(self) -> int:
         """A guess."""

@@ -9,7 +9,7 @@ from roskdbench.suite.claims import Claim
 from roskdbench.suite.declared import Declared
 from roskdbench.suite.experiments import Experiment
 from roskdbench.suite.noise import Annotators
-from roskdbench.suite.problems import Dataset, ProblemSpec, RealProblem
+from roskdbench.suite.problems import Dataset, ProblemSpec
 from roskdbench.suite.protocol import Protocol
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
@@ -59,7 +59,7 @@ def _objection(experiment: Experiment, problem: Dataset) -> str | None:
             return f"is {problem.task}; {objection}"
         if isinstance(noise, Annotators) and noise.of_the_data and not problem.has_votes:
             return "does not know what several annotators said, which annotators with source: data are about"
-    if experiment.folds > 1 and isinstance(problem, RealProblem) and problem.split == "official":
+    if experiment.folds > 1 and problem.keeps_test_part:
         other = "; say split: ours" if "ours" in get_args(type(problem).model_fields["split"].annotation) else ""
         return f"keeps its official split, which has no {experiment.folds} folds{other}"
     return None
