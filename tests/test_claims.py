@@ -17,6 +17,7 @@ from roskdbench.errors import UserError
 from roskdbench.executors import ExecutorConfig
 from roskdbench.plan import plan
 from roskdbench.plugins import bundled_registry
+from roskdbench.report import claims
 from roskdbench.report.claims import claims_of
 from roskdbench.report.contents import contents_of
 from roskdbench.report.table import Word
@@ -186,6 +187,34 @@ def test_so_many_runs_settle_it_and_one_fewer_does_not():
     assert shares[1] > POWER - 0.02
 
 
+def test_an_effect_on_several_contrasts_is_found_on_all_of_them_four_times_in_five():
+    random = np.random.default_rng(4)
+    effect = smallest_effect(ClaimEvidence((OverRuns(0.0, 5, 0.02**2, 4.0),) * 2))
+    tries, found = 4000, 0
+    for _ in range(tries):
+        contrasts = tuple(over_runs(random.normal(effect, 0.02, 5)) for _ in range(2))
+        found += only(ClaimEvidence(contrasts)).verdict == "supported"
+    assert POWER - 0.02 < found / tries < POWER + 0.05
+
+
+def test_one_contrast_that_is_against_a_claim_settles_it():
+    small, against = over_runs([0.0005, 0.002, -0.001]), over_runs([-0.05, -0.02, -0.08])
+    alone = runs_to_settle(ClaimEvidence((against,)), level=0.025)  # it is tested twice as hard beside another
+    assert runs_to_settle(ClaimEvidence((small, against))) == alone < 20
+    assert runs_to_settle(ClaimEvidence((small,))) > 50
+
+
+def test_claims_that_cannot_be_judged_yet_count_in_holms_steps():
+    """A verdict does not go when the others' runs are done."""
+    claim = ClaimEvidence((over_runs([0.02, 0.03, 0.03, 0.02, 0.05]),))
+    (alone,), (among,) = judged([claim]), judged([claim], others=15)
+    assert alone.verdict == "supported"
+    assert among.p == pytest.approx(min(1, 16 * alone.p))
+    done = judged([claim, *[ClaimEvidence((over_runs([0.1, -0.1, 0.0, 0.05, -0.05]),))] * 15])
+    assert done[0].p == pytest.approx(among.p)
+    assert done[0].smallest == pytest.approx(among.smallest)
+
+
 def test_what_two_runs_would_settle_takes_three():
     assert runs_to_settle(ClaimEvidence((OverRuns(1.0, 5, 1e-12, 4.0),))) == 3
 
@@ -193,6 +222,8 @@ def test_what_two_runs_would_settle_takes_three():
 def test_where_the_test_part_is_too_small_no_number_of_runs_will_do():
     assert runs_to_settle(ClaimEvidence((OverRuns(0.02, 5, 0.01**2, 4.0, fixed=0.02**2),))) is None
     assert runs_to_settle(ClaimEvidence((OverRuns(0.02, 5, 0.01**2, 4.0, fixed=0.002**2),))) is not None
+    assert runs_to_settle(ClaimEvidence((OverRuns(0.002, 5, 0.01**2, 4.0, shared=0.286),))) is None
+    assert runs_to_settle(ClaimEvidence((OverRuns(0.0002, 5, 0.01**2, 4.0),))) == np.inf
 
 
 # From a suite to a verdict
@@ -225,6 +256,26 @@ def claimed(tmp_path_factory):
 def verdict_of(results, name):
     (found,) = (each for each in claims_of(results) if each.at.name == name)
     return found
+
+
+@pytest.mark.parametrize(
+    ("mean", "reason"), [(0.0, "both sides have the same numbers"), (0.01, "the effect is the same number")]
+)
+def test_runs_that_all_say_the_same_are_no_evidence(claimed, monkeypatch, mean, reason):
+    """Two students that never say yes have the same F1 in every run, and a coarse metric may have one difference."""
+    _, results = claimed
+    monkeypatch.setattr(claims, "contrast_of", lambda *given: (OverRuns(mean, 3, 0.0, 2.0), True))
+    for found in claims._judged(results):
+        assert found.judged is None
+        assert found.reason == f"{reason} in every run, which says nothing of the next"
+
+
+def test_a_run_without_the_number_is_not_left_out_of_the_evidence(claimed, monkeypatch):
+    _, results = claimed
+    whole, there = claims._values, {(0, 0), (0, 2)}
+    monkeypatch.setattr(claims, "_values", lambda *given: {run: whole(*given)[run] for run in there})
+    (even,) = (each for each in claims._judged(results) if each.at.name == "even")
+    assert even.reason == "F1 is not defined in 1 of 3 runs"
 
 
 def test_effect_and_p_follow_from_the_stored_predictions(claimed):
@@ -360,7 +411,7 @@ def test_a_plan_says_what_the_design_could_see(claimed, tmp_path):
     assert done.returncode == 0, done.stderr
     assert f"by the spread of the run {results.name}" in " ".join(done.stdout.split())
     found = verdict_of(results, "both").tested.contrasts[0]
-    wanted = smallest_effect(ClaimEvidence((found.of(9),)), 0.05 / 4)
+    wanted = smallest_effect(ClaimEvidence((found.of(9),)), 0.05 / 5)  # a claim of likeness makes two tests
     assert f"{wanted:.3f}".removeprefix("0") in done.stdout
     empty = command("plan", path, "--store", tmp_path / "empty")
     assert "is not known before there is a spread" in " ".join(empty.stdout.split())

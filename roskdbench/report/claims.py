@@ -1,6 +1,6 @@
 """What the numbers say of a suite's claims: each at each of its places, judged together."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from roskdbench.plan.claims import KEPT, LOST, ClaimAt, Key, Metric, Unplaced, placed
@@ -27,21 +27,21 @@ class ClaimFound:
 
 def claims_of(results: Results) -> list[ClaimFound]:
     """The verdicts on all claims, Holm's correction over them."""
-    made: list[ClaimFound] = results.once(
-        "claims", lambda: _judged([_found(results, each) for each in _there(results)])
-    )
+    made: list[ClaimFound] = results.once("claims", lambda: _there(results, _judged(results)))
     return made
 
 
-def _there(results: Results) -> Iterable[ClaimAt | Unplaced]:
+def _there(results: Results, found: Sequence[ClaimFound]) -> list[ClaimFound]:
     """Claims of experiments that are not in these results are left out."""
     whole = set(results.plan.experiments) == set(results.plan.suite.experiments)
-    return (each for each in placed(results.plan) if whole or isinstance(each, ClaimAt))
+    return [each for each in found if whole or isinstance(each.at, ClaimAt)]
 
 
-def _judged(found: Sequence[ClaimFound]) -> list[ClaimFound]:
+def _judged(results: Results) -> list[ClaimFound]:
+    found = [_found(results, each) for each in placed(results.plan)]
     tested = [each.tested for each in found if each.tested is not None]
-    verdicts = iter(judged(tested))
+    others = sum(each.at.claim.statement.tests for each in found if each.tested is None)
+    verdicts = iter(judged(tested, others))
     return [
         each if each.tested is None else ClaimFound(each.at, each.tested, next(verdicts), whole=each.whole)
         for each in found
@@ -59,8 +59,9 @@ def _found(results: Results, at: ClaimAt | Unplaced) -> ClaimFound:
         contrast, known = (None, True) if reason else contrast_of(layout, at, right)
         if contrast is None:
             return ClaimFound(at, reason=reason or "its numbers are not defined")
-        if contrast.error == 0 and contrast.mean == 0 and said.relation == ">":
-            return ClaimFound(at, reason="both sides have the same numbers in every run")
+        if contrast.error == 0:
+            same = "both sides have the same numbers" if contrast.mean == 0 else "the effect is the same number"
+            return ClaimFound(at, reason=f"{same} in every run, which says nothing of the next")
         whole = whole and known
         contrasts.append(contrast)
     return ClaimFound(at, ClaimEvidence(tuple(contrasts), said.by, said.within, said.relation == "=="), whole=whole)
@@ -80,6 +81,9 @@ def _lacking(layout: Layout, at: ClaimAt, right: Key | float) -> str:
     if not runs:
         lacking = next((row for row, each in zip(rows, values, strict=True) if not each), rows[0])
         return f"{lacking[0]} has no {at.metric.heading}"
+    planned = set.intersection(*(layout.evidence.runs(row) for row in rows))
+    if runs < planned:
+        return f"{at.metric.heading} is not defined in {len(planned - runs)} of {len(planned)} runs"
     judged_over = len({fold for fold, _ in runs}) if layout.evidence.folds > 1 else len(runs)
     if judged_over < FEWEST_RUNS:
         says = "run says" if judged_over == 1 else "runs say"

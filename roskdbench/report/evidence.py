@@ -144,6 +144,10 @@ class Evidence:
             return over_runs(of_runs, self.shared(one))
         return self._over_runs(one, of_runs, draws, ALONE)
 
+    def runs(self, row: Key) -> set[Run]:
+        """Those that are planned."""
+        return set(self._cells.get(row, {}))
+
     def has_draws(self, row: Key, source: Source) -> bool:
         """Whether it is known of a row's metric how far the test part moves it."""
         return self._draws(row, sorted(self._cells.get(row, {})), source) is not None

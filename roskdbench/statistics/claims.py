@@ -13,6 +13,7 @@ from roskdbench.statistics.comparison import FEWEST_RUNS, SMALL, OverRuns, holm
 
 POWER = 0.8
 MOST_RUNS = 1000
+ENDLESS = 10**9  # runs
 
 Verdict = Literal["supported", "contradicted", "equivalent", "cannot tell"]
 
@@ -32,6 +33,15 @@ class ClaimEvidence:
         """The contrast that says least for it."""
         key: Callable[[OverRuns], float] = (lambda each: -abs(each.mean)) if self.alike else (lambda each: each.mean)
         return min(self.contrasts, key=key)
+
+    @property
+    def power_of_each(self) -> float:
+        """With which each contrast is to be seen, for all of them to be seen with a power of .8."""
+        return 1 - (1 - POWER) / len(self.contrasts)
+
+    def borne_out_by(self, effect: float) -> bool:
+        """Whether a contrast of this size, were it known, would be for the claim."""
+        return abs(effect) < self.within if self.alike and self.within is not None else effect > self.by
 
     @property
     def tests(self) -> dict[Verdict, float]:
@@ -60,13 +70,16 @@ class Judged:
     """Of the verdict, after Holm over all claims; of the likeliest one where it cannot be told."""
     smallest: float
     """The smallest effect, or for alike the smallest margin, that the design sees with a power of .8."""
-    runs: int | None
-    """With how many an effect as the one found is seen with that power; None where no number of them will do."""
+    runs: float | None
+    """With how many effects as those found are seen with that power; inf where it is too many, None where no number of
+    them will do.
+    """
 
 
-def judged(claims: Sequence[ClaimEvidence]) -> list[Judged]:
+def judged(claims: Sequence[ClaimEvidence], others: int = 0) -> list[Judged]:
     """The verdicts, with Holm's correction over the tests of all claims: that one is above its bound or below it is one
-    test, and that it is within its margin another.
+    test, and that it is within its margin another. `others` are tests of claims that cannot be judged yet: they count,
+    so that no verdict goes once they can.
     """
     entries: list[tuple[int, tuple[Verdict, ...], float]] = []
     for number, each in enumerate(claims):
@@ -74,13 +87,13 @@ def judged(claims: Sequence[ClaimEvidence]) -> list[Judged]:
             known = [each.tests[name] for name in names if name in each.tests]
             if known:
                 entries.append((number, names, min(known)))
-    adjusted = holm([p for _, _, p in entries])
+    adjusted = holm([*(p for _, _, p in entries), *[1.0] * others])
     found = []
     for number, each in enumerate(claims):
         verdict, least = _verdict(
-            each, [(names, p) for (n, names, _), p in zip(entries, adjusted, strict=True) if n == number]
+            each, [(names, p) for (n, names, _), p in zip(entries, adjusted, strict=False) if n == number]
         )
-        level = SMALL / max(1, len(entries))
+        level = SMALL / max(1, len(entries) + others)
         found.append(Judged(verdict, least, smallest_effect(each, level), runs_to_settle(each, level)))
     return found
 
@@ -97,20 +110,28 @@ def _verdict(claim: ClaimEvidence, answers: Sequence[tuple[tuple[Verdict, ...], 
 
 
 def smallest_effect(claim: ClaimEvidence, level: float = SMALL) -> float:
-    """What a test at this level sees with a power of .8: an effect beyond the bound, or a margin around none."""
-    return max(_seen(each, claim.alike, level) for each in claim.contrasts)
-
-
-def runs_to_settle(claim: ClaimEvidence, level: float = SMALL) -> int | None:
-    """How many runs show an effect as large as the one found with a power of .8; None where the test part is too small
-    for any number of them, or it would take more than a thousand.
+    """What a test at this level sees with a power of .8: an effect beyond the bound, or a margin around none; of all
+    contrasts at once.
     """
+    return max(_seen(each, claim.alike, level, claim.power_of_each) for each in claim.contrasts)
+
+
+def runs_to_settle(claim: ClaimEvidence, level: float = SMALL) -> float | None:
+    """How many runs show effects as large as those found with a power of .8: that all of a claim's contrasts bear it
+    out, or that one is against it. None where no number of them will do, as the test part, or the data that runs share,
+    are too small; inf where it is more than a thousand.
+    """
+    against = [each for each in claim.contrasts if not claim.borne_out_by(each.mean)]
 
     def settled(runs: int) -> bool:
-        return all(_power(each.of(runs), each.mean, claim, level) >= POWER for each in claim.contrasts)
+        if against:
+            count = len(claim.contrasts)
+            return any(_power(each.of(runs), each.mean, claim, level / count) >= POWER for each in against)
+        wanted = claim.power_of_each
+        return all(_power(each.of(runs), each.mean, claim, level) >= wanted for each in claim.contrasts)
 
     if not settled(MOST_RUNS):
-        return None
+        return math.inf if settled(ENDLESS) else None
     low, high = FEWEST_RUNS - 1, MOST_RUNS  # the first is too few to be judged, the second enough
     while high - low > 1:
         middle = (low + high) // 2
@@ -132,12 +153,12 @@ def _power(found: OverRuns, effect: float, claim: ClaimEvidence, level: float) -
     return _exceeds(freedom, beyond / error, _quantile(freedom, 1 - level / 2))
 
 
-def _seen(found: OverRuns, alike: bool, level: float) -> float:
+def _seen(found: OverRuns, alike: bool, level: float, power: float) -> float:
     error, freedom = found.error, found.freedom
     if error == 0:
         return 0.0
     critical = _quantile(freedom, 1 - level if alike else 1 - level / 2)
-    wanted = (1 + POWER) / 2 if alike else POWER  # both of two one-sided tests have to succeed
+    wanted = (1 + power) / 2 if alike else power  # both of two one-sided tests have to succeed
     low, high = 0.0, 2 * critical + 20
     for _ in range(60):
         middle = (low + high) / 2

@@ -53,6 +53,11 @@ class Statement:
         """The methods that it names."""
         return [self.left, *([self.right] if isinstance(self.right, str) else [])]
 
+    @property
+    def tests(self) -> int:
+        """How many it takes at a place: one of the bound, and one of the margin if there is one."""
+        return 1 if self.within is None else 2
+
 
 class _Claim(Declared):
     """A claim, and what is known of it beside."""

@@ -74,7 +74,9 @@ def _smallest(tested: ClaimEvidence, judged: Judged) -> Value:
 def _runs(tested: ClaimEvidence, judged: Judged) -> Value:
     if judged.verdict != "cannot tell":
         return None
-    return Word(f"over {MOST_RUNS:,}" if judged.runs is None else f"{judged.runs:,}")
+    if judged.runs is None:
+        return Word("no number")
+    return Word(f"over {MOST_RUNS:,}" if judged.runs > MOST_RUNS else f"{judged.runs:,}")
 
 
 CELLS: dict[str, Callable[[ClaimEvidence, Judged], Value]] = {
@@ -89,12 +91,14 @@ CELLS: dict[str, Callable[[ClaimEvidence, Judged], Value]] = {
 def _notes(found: Sequence[ClaimFound]) -> list[str]:
     several = any(each.tested and len(each.tested.contrasts) > 1 for each in found)
     lines = [
-        "Supported or contradicted: beyond chance at 5 %, after Holm's steps over all of these claims. Equivalent: two "
-        "one-sided tests put the effect within the margin. Cannot tell: neither. Each claim is judged by itself, by "
-        "the t over its runs together with draws of the test part's patients; variances are not moderated over rows.",
+        "Supported or contradicted: beyond chance at 5 %, after Holm's steps over all of the suite's claims. "
+        "Equivalent: two one-sided tests put the effect within the margin. Cannot tell: neither. Each claim is judged "
+        "by itself, by the t over its runs together with draws of the test part's patients; variances are not "
+        "moderated over rows.",
         "Effect: with its own 95 % interval, not widened; p: after Holm's steps. Could see: the smallest effect, or "
         "for == the smallest margin, that this design finds four times in five. Runs to settle: with how many an "
-        "effect as the one found would be decided four times in five.",
+        "effect as the one found would be decided four times in five; no number: the test part, or what runs share of "
+        "one data set, is too small. Both take the spread of these runs for the true one, which few runs know badly.",
     ]
     if several:
         lines.append("Of a claim with several comparisons the weakest is shown.")

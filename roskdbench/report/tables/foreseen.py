@@ -26,7 +26,7 @@ def foreseen_table(planned: Plan, store: Store) -> Table | None:
     if not claims:
         return None
     spreads, named = _spreads(planned, store)
-    level = SMALL / len(claims)
+    level = SMALL / sum(each.claim.statement.tests for each in claims)
     heads = ["runs", "could see"] if named else ["runs"]
     columns = [TableColumn("the design", head, head) for head in heads]
     table = Table("claims", f"{planned.suite.suite}: what it claims", ["claim", "says", "where"], columns)
@@ -63,7 +63,7 @@ def _seen(each: ClaimAt, spread: OverRuns | None, count: int, level: float) -> V
     if spread is None:
         return None
     said = each.claim.statement
-    tested = ClaimEvidence((spread.of(count),), said.by, said.within, said.relation == "==")
+    tested = ClaimEvidence((spread.of(count),) * len(each.rights), said.by, said.within, said.relation == "==")
     return Estimate(smallest_effect(tested, level), None, 1)
 
 
