@@ -10,6 +10,7 @@ import torchattacks
 from conftest import TINY, command
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import expit
 from tiny import tiny_network
 from torch import nn
 from torch.nn import functional
@@ -530,6 +531,16 @@ def test_an_ensemble_as_a_module_says_what_the_ensemble_says(task, mean):
         found = MeanOf(members, task)(images).numpy()
         wanted = mean(np.stack([member(images).numpy() for member in members]))
     np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+def test_an_ensemble_that_is_sure_keeps_the_order_of_its_members():
+    """Far from 0, too: one that were rounded to a probability would rank such samples alike, and have an AUC of .5."""
+    sure = np.array([-20.0, -18.0, -17.0, -25.0, 40.0, 90.0, 0.3], np.float32)[:, None]
+    members = np.stack([sure, sure, sure])
+    np.testing.assert_allclose(mean_binary_logits(members), sure, rtol=1e-6)
+    one_is_not = np.stack([sure, sure, np.zeros_like(sure)])
+    chances = [(2 * expit(z) + 0.5) / 3 for z in sure[:, 0].tolist()]
+    np.testing.assert_allclose(expit(mean_binary_logits(one_is_not))[:, 0], chances, rtol=1e-6)
 
 
 def test_a_radius_is_written_as_in_the_paper():

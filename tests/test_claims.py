@@ -1,6 +1,7 @@
 """What a suite claims is read as it is meant, judged by the tests that it says, and known since when it stands."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,10 +17,12 @@ from roskdbench.board.verifying import verify
 from roskdbench.errors import UserError
 from roskdbench.executors import ExecutorConfig
 from roskdbench.plan import plan
+from roskdbench.plan.graph import AXES
 from roskdbench.plugins import bundled_registry
 from roskdbench.report import claims
 from roskdbench.report.claims import claims_of
 from roskdbench.report.contents import contents_of
+from roskdbench.report.layout import PASSED, layout_of
 from roskdbench.report.table import Word
 from roskdbench.report.tables.claims import claims_table
 from roskdbench.results import find_run
@@ -29,6 +32,7 @@ from roskdbench.statistics.comparison import OverRuns, over_runs
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
 from roskdbench.suite.claims import Statement, parsed
+from roskdbench.values import Facts
 
 # Sentences
 
@@ -268,6 +272,20 @@ def test_runs_that_all_say_the_same_are_no_evidence(claimed, monkeypatch, mean, 
     for found in claims._judged(results):
         assert found.judged is None
         assert found.reason == f"{reason} in every run, which says nothing of the next"
+
+
+@pytest.mark.parametrize("word", ["constant", "masked?"])
+def test_a_row_whose_attacks_cannot_be_believed_is_not_judged(claimed, monkeypatch, word):
+    """A model that says the same of every image keeps all of its F1 under any attack."""
+    _, results = claimed
+    (plain,) = (each.at for each in claims_of(results) if each.at.name == "even")
+    attacked = replace(plain.metric, facts=Facts(perturbation="pgd", norm="linf", radius=4 / 255))
+    at = replace(plain, metric=attacked)
+    layout = layout_of(results, at.experiment, AXES)
+    monkeypatch.setattr(layout, "checked", lambda measure: {at.left: PASSED, at.rights[0]: word})
+    assert claims._lacking(layout, at, at.rights[0]) == f"SWA under pgd linf 4/255: {word}"
+    monkeypatch.setattr(layout, "checked", lambda measure: {at.left: PASSED, at.rights[0]: PASSED})
+    assert claims._lacking(layout, at, at.rights[0]) == f"Baseline I has no {at.metric.heading}"  # nothing was attacked
 
 
 def test_a_run_without_the_number_is_not_left_out_of_the_evidence(claimed, monkeypatch):

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import expit, log_softmax, logit, logsumexp
+from scipy.special import expit, log_expit, log_softmax, logit, logsumexp
 from torch import Tensor, nn
 from torch.nn import functional
 
-SMALLEST = 1e-7
+NEAR = 1e-7  # to 0 or 1; from there on a probability no longer tells what its logit was
 
 
 def mean_logits(logits: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -20,8 +20,11 @@ def mean_logits(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def mean_binary_logits(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """The logit of the mean sigmoid over models. [K, n, C] -> [n, C]"""
-    chance = np.clip(expit(logits.astype(np.float64)).mean(0), SMALLEST, 1 - SMALLEST)
-    found: NDArray[np.float32] = logit(chance).astype(np.float32)
+    exact = logits.astype(np.float64)
+    chance = expit(exact).mean(0)
+    from_logs = logsumexp(log_expit(exact), axis=0) - logsumexp(log_expit(-exact), axis=0)
+    between = (chance >= NEAR) & (chance <= 1 - NEAR)
+    found: NDArray[np.float32] = np.where(between, logit(np.clip(chance, NEAR, 1 - NEAR)), from_logs).astype(np.float32)
     return found
 
 

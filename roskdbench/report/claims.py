@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from roskdbench.plan.claims import KEPT, LOST, ClaimAt, Key, Metric, Unplaced, placed
 from roskdbench.plan.graph import AXES
 from roskdbench.report.evidence import Values, between
-from roskdbench.report.layout import Condition, Layout, layout_of
+from roskdbench.report.layout import PASSED, Condition, Layout, layout_of
 from roskdbench.results import Results
 from roskdbench.statistics.claims import ClaimEvidence, Judged, judged
 from roskdbench.statistics.comparison import FEWEST_RUNS, OverRuns
@@ -70,10 +70,8 @@ def _found(results: Results, at: ClaimAt | Unplaced) -> ClaimFound:
 def _lacking(layout: Layout, at: ClaimAt, right: Key | float) -> str:
     """Why a contrast cannot be judged; empty if it can."""
     rows = [at.left, *([right] if isinstance(right, tuple) else [])]
-    for row in rows:
-        *key, problem = row
-        if state := layout.state(tuple(key), str(problem), at.metric.measure):
-            return f"{row[0]}: {state}"
+    if reason := next(filter(None, (_amiss(layout, at.metric, row) for row in rows)), ""):
+        return reason
     if len(rows) > 1 and layout.evidence.same(rows[0], rows[1]):
         return "both sides are the same models"
     values = [_values(layout, row, at.metric) for row in rows]
@@ -91,6 +89,15 @@ def _lacking(layout: Layout, at: ClaimAt, right: Key | float) -> str:
     return ""
 
 
+def _amiss(layout: Layout, metric: Metric, row: Key) -> str:
+    """Why a row's numbers are not there, or cannot be believed; empty if neither."""
+    *key, problem = row
+    if state := layout.state(tuple(key), str(problem), metric.measure):
+        return f"{row[0]}: {state}"
+    word = PASSED if metric.facts == USUAL else layout.checked(metric.measure).get(row, PASSED)
+    return "" if word == PASSED else f"{row[0]} under {metric.facts.perturbation_label}: {word}"
+
+
 def contrast_of(layout: Layout, at: ClaimAt, right: Key | float) -> tuple[OverRuns | None, bool]:
     """One contrast over its runs, and whether its error knows of the test part."""
     sign = at.claim.statement.sign
@@ -102,7 +109,9 @@ def contrast_of(layout: Layout, at: ClaimAt, right: Key | float) -> tuple[OverRu
     else:
         shifted = {run: value - sign * right for run, value in values.items()}
         found = layout.evidence.contrast(at.left, None, shifted, None, source)
-    return found, layout.evidence.has_draws(at.left, source)
+    rows = [at.left, *([right] if isinstance(right, tuple) else [])]
+    own_test_parts = layout.evidence.shared(at.left) > 0
+    return found, own_test_parts or all(layout.evidence.has_draws(row, source) for row in rows)
 
 
 def _values(layout: Layout, row: Key, metric: Metric) -> Values:

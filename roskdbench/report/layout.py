@@ -31,6 +31,9 @@ class Condition(NamedTuple):
     facts: Facts = USUAL
 
 
+PASSED = "passed"
+"""What is said of a row whose measure finds nothing wrong with itself."""
+
 CLEAN = Condition()
 
 
@@ -125,6 +128,20 @@ class Layout:
         columns = [_plain(part[name]) for name in [*self.labels, *keys]]
         runs = list(zip(part["fold"].tolist(), part["seed"].tolist(), strict=True))
         return zip(*columns, runs, part["value"].tolist(), strict=True)
+
+    def checked(self, measure: str) -> dict[Key, str]:
+        """For each row and problem whether the measure's checks of itself passed in every run, or what the first that
+        failed says; a worse word goes before.
+        """
+        numbers = self.numbers_of(measure)
+        words = self.measures[measure].verdicts(numbers)
+        found: dict[Key, str] = {}
+        of_checks = numbers[numbers["metric"].isin(list(words))]
+        for *place, check, _, value in self.numbers(of_checks, ["problem", "metric"]):
+            found.setdefault(tuple(place), PASSED)
+            if value < 1 and not found[tuple(place)].endswith("?"):
+                found[tuple(place)] = words[check]
+        return found
 
     def runs_by(self, part: "pandas.DataFrame", keys: Sequence[str]) -> dict[Key, dict[Run, float]]:
         """The value of every run for each row and these keys."""

@@ -100,6 +100,11 @@ def _notes(layout: Layout, reference: str) -> list[str]:
             f"No critical-difference diagram: {there} of problem and noise with all "
             f"of {len(blocks.columns)} methods; it takes {FEWEST} blocks and {LEAST} methods."
         )
+    elif len(problems := {problem for problem, _ in blocks.index}) == 1:
+        lines.append(
+            f"The critical-difference diagram takes the noises of {problems.pop()} for independent blocks: of other "
+            "data it says nothing."
+        )
     return lines
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from roskdbench.report.comparison_source import ComparisonSource
 from roskdbench.report.evidence import Key, Run
-from roskdbench.report.layout import CLEAN, Condition, Layout, facts_of, layout_of, number_of, text_of
+from roskdbench.report.layout import CLEAN, PASSED, Condition, Layout, facts_of, layout_of, number_of, text_of
 from roskdbench.report.table import Estimate, Table, TableColumn, Value, Word
 from roskdbench.results import FACTS, Results
 from roskdbench.values import GREY_LEVELS, NO_PERTURBATION, USUAL, Facts
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 LOST, KEPT, CHECKS = "lost", "kept", "checks"
 AT_CHANCE = "at chance"
-PASSED = "passed"
 CHANCE = 0.5  # of an AUC
 COST = {LOST: "F1 lost", KEPT: "kept", CHECKS: "checks"}
 
@@ -76,7 +75,7 @@ def _perturbed(layout: Layout, measure: str, source: ComparisonSource | None) ->
                 columns.append(TableColumn(problem, metric, heading, source=source.source))
     title = f"{layout.title}: {declared.heading or measure}"
     table = Table(_stem(layout, measure), title, [*layout.labels, declared.perturbed_by], columns)
-    verdicts, no_better = _verdicts(layout, measure), set(_at_chance(layout))
+    verdicts, no_better = layout.checked(measure), set(_at_chance(layout))
     for facts in (USUAL, *attacks):
         condition = Condition(measure, facts=facts)
         for key, own_cells in layout.rows.items():
@@ -134,18 +133,6 @@ def _cell(
 
 def _verdict(word: str | None) -> Value:
     return Word(word, good=True) if word == PASSED else word
-
-
-def _verdicts(layout: Layout, measure: str) -> dict[Key, str]:
-    """Whether the checks of a row passed in every run, or what the first that failed says; a worse word goes before."""
-    numbers = layout.numbers_of(measure)
-    words = layout.measures[measure].verdicts(numbers)
-    found: dict[Key, str] = {}
-    for *place, check, _, value in layout.numbers(numbers[numbers["metric"].isin(list(words))], ["problem", "metric"]):
-        found.setdefault(tuple(place), PASSED)
-        if value < 1 and not found[tuple(place)].endswith("?"):
-            found[tuple(place)] = words[check]
-    return found
 
 
 def curves(layout: Layout, measure: str) -> dict[Facts, dict[float, Facts]]:
