@@ -32,6 +32,7 @@ from roskdbench.report.layout import facts_of
 from roskdbench.report.legend import below
 from roskdbench.report.paper import Paper
 from roskdbench.report.table import Estimate, Table, TableColumn
+from roskdbench.report.tables import differences
 from roskdbench.report.tables.auc import auc_differences, auc_table
 from roskdbench.report.tables.differences import comparison_table
 from roskdbench.report.tables.scores import score_table
@@ -185,6 +186,16 @@ def test_differences_are_of_the_same_draws_and_widened_for_how_many_there_are(sm
     assert any("Row minus RoS-KD" in note for note in table.notes)
     assert any("One training each" in note for note in table.notes)
     assert any(note.startswith("No critical-difference diagram: 2 blocks") for note in table.notes)
+
+
+@pytest.mark.parametrize("problems", [["lesion"], ["lesion", "cardio"]])
+def test_ranks_over_noises_of_one_data_set_say_that_they_are_of_no_other(results, monkeypatch, problems):
+    noises = [f"symmetric 0.{number}" for number in range(6)]
+    index = pandas.MultiIndex.from_product([problems, noises], names=["problem", "noise"])
+    blocks = pandas.DataFrame(np.arange(len(index) * 3).reshape(-1, 3), index, ["a", "b", "c"])
+    monkeypatch.setattr(differences, "_blocks", lambda layout: blocks)
+    said = [note for note in comparison_table(results, "table1").notes if "takes the noises of lesion" in note]
+    assert len(said) == (len(problems) == 1)
 
 
 def level(results):
