@@ -116,7 +116,7 @@ Rule = Callable[[Design, Values, Values, np.random.Generator], list[Difference]]
 def tables(design: Design, found: Values, draws: Values, random: np.random.Generator) -> list[Difference]:
     if design.runs < FEWEST_RUNS:
         return [paired(float(own.mean()), each.mean(0), LEVEL) for own, each in zip(found, draws, strict=True)]
-    prior = prior_of([float(own.var(ddof=1)) for own in found], design.runs - 1)
+    prior = prior_of(found)
     shared = design.shared
     return [
         over_trainings(

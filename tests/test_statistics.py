@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import linalg, stats
 from scipy.special import softmax
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support, roc_auc_score
 
@@ -161,7 +161,7 @@ def test_differences_of_nothing_are_claimed_one_time_in_twenty(runs, test_part):
     random, claimed, plainly = np.random.default_rng(runs), [], []
     for _ in range(300):
         found, scale = trainings(random, runs, shared_part=test_part)
-        prior = prior_of(found.var(1, ddof=1), runs - 1)
+        prior = prior_of(found)
         for own, each in zip(found, scale, strict=True):
             claimed.append(over_trainings(own, 0.95, fixed=(each * test_part) ** 2, prior=prior).sure)
             plainly.append(over_trainings(own, 0.95).sure)
@@ -175,7 +175,7 @@ def test_a_difference_of_two_deviations_is_found_over_five_runs():
     random, found_so, alone = np.random.default_rng(0), [], []
     for _ in range(300):
         found, _ = trainings(random, 5, effect=2.0)
-        prior = prior_of(found.var(1, ddof=1), 4)
+        prior = prior_of(found)
         found_so += [over_trainings(own, 0.95, shared=0.2 / 0.7, prior=prior).sure for own in found]
         alone += [over_trainings(own, 0.95, shared=0.2 / 0.7).sure for own in found]
     assert np.mean(found_so) > 0.75
@@ -187,23 +187,39 @@ def test_the_prior_is_the_one_that_variances_were_drawn_from(freedom):
     """Smyth 2004: 1 / variance is a scaled chi-square of d0 degrees of freedom, and each is seen with d of its own."""
     random, own, middle = np.random.default_rng(freedom), 6.0, 0.04
     true = own * middle / random.chisquare(own, 4000)
-    seen = true * random.chisquare(freedom, 4000) / freedom
-    found = prior_of(seen, freedom)
+    found = prior_of(random.normal(0, true[:, None] ** 0.5, (4000, freedom + 1)))
     assert found.freedom == pytest.approx(own, rel=0.25)
     assert found.variance == pytest.approx(middle, rel=0.1)
-    assert found.most == 4000 * freedom
+    assert found.most == pytest.approx(4000 * freedom, rel=0.05)
+
+
+@pytest.mark.parametrize("runs", [3, 5])
+def test_differences_from_one_reference_say_less_of_each_other(runs):
+    """What the reference varies by is in all of them; taken for independent, up to one claim in ten would be false."""
+    random, claimed, independent = np.random.default_rng(runs), [], []
+    for _ in range(1000):
+        found = random.normal(0, 0.25, (8, runs)) - random.normal(0, 1, runs)
+        prior = prior_of(found)
+        claimed += [over_trainings(own, 0.95, prior=prior).sure for own in found]
+        taken = prior._replace(most=8.0 * (runs - 1))
+        independent += [over_trainings(own, 0.95, prior=taken).sure for own in found]
+    assert 0.02 <= np.mean(claimed) <= 0.085
+    assert np.mean(claimed) < np.mean(independent) - 0.01
+    same = prior_of(np.ones((8, 1)) * random.normal(size=runs) + 1e-9 * random.normal(size=(8, runs)))
+    assert same.most == pytest.approx(runs - 1)
 
 
 def test_rows_that_vary_alike_have_one_variance_and_two_rows_say_nothing_of_each_other():
     random = np.random.default_rng(1)
-    alike = prior_of([0.04, 0.041, 0.039, 0.0402], 4)
-    assert np.isinf(alike.freedom) and alike.most == 16
+    contrasts = linalg.helmert(5)  # four rows that are not correlated
+    alike = prior_of(contrasts * (4 * np.array([0.04, 0.041, 0.039, 0.0402])[:, None]) ** 0.5)
+    assert np.isinf(alike.freedom) and alike.most == pytest.approx(16)
     own = random.normal(0.1, 0.5, 5)
     pooled = over_trainings(own, 0.95, prior=alike)
     error = (alike.variance / 5) ** 0.5
     reach = stats.t.ppf(0.975, 16) * error
     assert (pooled.low, pooled.high) == pytest.approx((own.mean() - reach, own.mean() + reach))
-    assert prior_of([0.04, 0.01], 4) == ALONE
+    assert prior_of(contrasts[:2]) == ALONE
     assert over_trainings(own, 0.95, prior=ALONE) == over_trainings(own, 0.95)
 
 

@@ -103,7 +103,7 @@ class Evidence:
         most = max((len(each) for each in every), default=0)
         if most < FEWEST_RUNS:
             return ALONE
-        return prior_of([float(np.var(each, ddof=1)) for each in every if len(each) == most], most - 1)
+        return prior_of([each for each in every if len(each) == most])
 
     def judge(
         self, one: Key, other: Key, values: Values, others: Values, source: Source, prior: Prior = ALONE

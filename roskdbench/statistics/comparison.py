@@ -54,23 +54,33 @@ class Prior(NamedTuple):
 ALONE = Prior()
 
 
-def prior_of(variances: Sequence[float], freedom: int) -> Prior:
-    """From the variances of several rows, each with so many degrees of freedom, by Smyth's empirical Bayes (2004,
-    section 6.2): methods differ in how far their runs vary, but not beyond all measure. It takes three rows.
+def prior_of(rows: Sequence[Sequence[float]]) -> Prior:
+    """From the values of several rows over as many runs each, by Smyth's empirical Bayes (2004, section 6.2): methods
+    differ in how far their runs vary, but not beyond all measure. It takes three rows.
+
+    Rows that are differences from one reference share what that varies by: their variances agree for that alone, and
+    say less of each other the more the rows are correlated.
     """
     from scipy import special
 
-    known = np.array([each for each in variances if each > 0])
-    if len(known) < FEWEST_ROWS or freedom < 1:
+    values = np.array([each for each in rows if np.ptp(each) > 0], dtype=float)
+    if len(values) < FEWEST_ROWS:
         return ALONE
+    known, freedom = values.var(1, ddof=1), values.shape[1] - 1
     logs = np.log(known) - special.digamma(freedom / 2) + math.log(freedom / 2)
     spread = float(logs.var(ddof=1) - special.polygamma(1, freedom / 2))
-    most = float(freedom * len(known))
+    most = freedom * len(known) / (1 + (len(known) - 1) * _mean_correlation(values) ** 2)
     if spread <= 0:  # they vary no more than chance has it: one variance for all
         return Prior(math.inf, float(np.exp(logs.mean())), most)
     own = 2 * _trigamma_inverse(spread)
     middle = float(logs.mean() + special.digamma(own / 2) - math.log(own / 2))
     return Prior(own, math.exp(middle), most)
+
+
+def _mean_correlation(rows: NDArray[np.float64]) -> float:
+    """Of each row with each other: the mean covariance over the mean variance, from 0 to 1."""
+    own, together = float(rows.var(1, ddof=1).sum()), float(rows.sum(0).var(ddof=1))
+    return min(1.0, max(0.0, (together - own) / own / (len(rows) - 1)))
 
 
 def _trigamma_inverse(value: float) -> float:
