@@ -41,6 +41,8 @@ class World:
     """Of the training, in tenths."""
     trained_on: float
     """Of which patients were trained on, in tenths."""
+    reference: float = 0.0
+    """Of the reference's own training, in tenths: it is in every difference."""
 
 
 WORLDS = (
@@ -48,6 +50,7 @@ WORLDS = (
     World("the training matters", 0.5, 0.5, 1.5, 0.3),
     World("all of it matters", 0.7, 0.7, 1.0, 0.7),
     World("what was trained on matters most", 0.5, 0.5, 0.7, 1.2),
+    World("the reference's training matters most", 0.5, 0.5, 0.4, 0.3, reference=1.5),
 )
 
 
@@ -92,7 +95,8 @@ def simulated(
     scale = np.exp(random.normal(0, 0.35, RIVALS))[:, None]
     parts = design.parts(random)
     tested = len(parts[0][0])
-    sums = (world.suits**2 + world.image**2) / tested + (0.1 * world.training) ** 2 + (0.1 * world.trained_on) ** 2
+    trained = (0.1 * world.training) ** 2 + (0.1 * world.trained_on) ** 2 + (0.1 * world.reference) ** 2
+    sums = (world.suits**2 + world.image**2) / tested + trained
     true = effect * scale[:, 0] * sums**0.5 * (np.arange(RIVALS) < DIFFER)
     suits = world.suits * scale * random.normal(size=(RIVALS, PATIENTS))
     taught = random.normal(size=(RIVALS, PATIENTS))
@@ -101,7 +105,7 @@ def simulated(
     for test, train in parts:
         training = 0.1 * world.training * random.normal(size=RIVALS)
         trained_on = 0.1 * world.trained_on * taught[:, train].sum(1) / len(train) ** 0.5
-        run = scale[:, 0] * (training + trained_on) + true
+        run = scale[:, 0] * (training + trained_on) + true - 0.1 * world.reference * random.normal()
         each = run[:, None] + suits[:, test] + world.image * scale * random.normal(size=(RIVALS, len(test)))
         if weights is None or design.own_splits:  # one test part has one set of draws
             weights = random.multinomial(len(test), np.full(len(test), 1 / len(test)), size=DRAWS) / len(test)
