@@ -54,7 +54,7 @@ class Prior(NamedTuple):
 ALONE = Prior()
 
 
-def prior_of(rows: Sequence[Sequence[float]]) -> Prior:
+def prior_of(rows: Sequence[Sequence[float]] | NDArray[np.float64]) -> Prior:
     """From the values of several rows over as many runs each, by Smyth's empirical Bayes (2004, section 6.2): methods
     differ in how far their runs vary, but not beyond all measure. It takes three rows.
 
