@@ -10,6 +10,11 @@ from roskdbench.job import Job
 from roskdbench.plan.estimate import ENOUGH
 from roskdbench.walk import UNDONE, Progress
 
+LIGHT = {"landscape": 0.6}
+"""Groups of jobs whose work is lighter than its passes say, until some were done: these go forward only, over few
+images that lie ready. In large networks that is nothing, in small ones two thirds; this is between.
+"""
+
 
 @dataclass
 class _Beginning:
@@ -17,12 +22,6 @@ class _Beginning:
 
     at: float
     done: float = 0.0
-
-
-LIGHT = {"landscape": 0.6}
-"""Groups of jobs whose work is lighter than its passes say, until some were done: these go forward only, over few
-images that lie ready. In large networks that is nothing, in small ones two thirds; this is between.
-"""
 
 
 class TimeLeft:

@@ -219,6 +219,23 @@ def test_a_tracker_of_ones_own_is_found_by_name_and_left_behind_when_it_fails(sm
         tracker_for("mine:Stranger", tmp_path)
 
 
+@pytest.mark.parametrize("before", [[], [""]], ids=["as a command", "as python -c has it"])
+def test_a_tracker_in_this_folder_is_found_and_the_folder_is_looked_through_no_longer(tmp_path, monkeypatch, before):
+    (tmp_path / "lies_here.py").write_text(
+        "from roskdbench.tracking import Tracker\n\n\nclass Mine(Tracker):\n"
+        "    def __init__(self, folder):\n        self.folder = folder\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    path = [*before, *(each for each in sys.path if each)]
+    monkeypatch.setattr(sys, "path", list(path))
+    monkeypatch.delitem(sys.modules, "lies_here", raising=False)
+    assert tracker_for("lies_here:Mine", tmp_path).folder == tmp_path
+    assert sys.path == path
+    with pytest.raises(UserError, match="--track"):
+        tracker_for("no_such_module:Mine", tmp_path)
+    assert sys.path == path
+
+
 @pytest.mark.parametrize("name", ["neptune", "no_such_module:Tracker", "json:Tracker", "../up:X"])
 def test_an_unknown_tracker_is_one_line(name, tmp_path):
     with pytest.raises(UserError, match="--track"):

@@ -32,13 +32,16 @@ def tracker_for(name: str, folder: Path) -> Tracker:
     module, colon, attribute = name.partition(":")
     if not (module and colon and attribute):
         raise UserError(f"--track {name}: say {', '.join(BUNDLED)}, or a tracker of yours as module:Name")
-    sys.path.append("")
+    looked_through_here = "" in sys.path  # as it is where Python was started by hand
+    if not looked_through_here:
+        sys.path.append("")
     try:
         made = getattr(import_module(module), attribute)(folder)
     except Exception as error:
         raise UserError(f"--track {name}: {one_line(error)}") from None
     finally:
-        sys.path.remove("")
+        if not looked_through_here:
+            sys.path.remove("")
     if not isinstance(made, Tracker):
         raise UserError(f"--track {name}: derive it from roskdbench.tracking.Tracker")
     return made
