@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from pydantic import PrivateAttr, ValidationInfo, model_validator
 
-from roskdbench.source import code_of
 from roskdbench.suite.measure import Column, Measure
 from roskdbench.suite.plugged import registry_of
 
@@ -38,5 +37,5 @@ class FurtherMetrics(Measure):
         """That of its metrics, too."""
         found = super().code()
         for column in self._statistics:
-            found |= code_of(column.statistic)
+            found |= column.code
         return found

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from pydantic import PrivateAttr, ValidationInfo, model_validator
 
 from roskdbench.plugins import register
-from roskdbench.source import code_of
 from roskdbench.suite.measure import Column, Measure
 from roskdbench.suite.plugged import registry_of
 
@@ -53,7 +52,7 @@ class MetricMeasure(Measure):
 
     def code(self) -> dict[str, str]:
         """That of the metric's function."""
-        return code_of(self._column.statistic)
+        return self._column.code
 
     def statistics(self) -> Sequence[Column]:
         """The one."""

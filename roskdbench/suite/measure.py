@@ -74,11 +74,19 @@ class Column:
     """
     note: str = ""
     """What a reader of it must know, said under tables."""
+    revision: int = 1
+    """Raised when a bundled `statistic` computes something else."""
 
     @property
     def drawn(self) -> bool:
         """Whether there are draws of it, so that it has intervals and differences."""
         return self.has_draws or (self.statistic is not None and self.resampled)
+
+    @property
+    def code(self) -> dict[str, str]:
+        """What tells `statistic` from another that is declared alike: a plugin's digest, or ours from the second on."""
+        found = {} if self.statistic is None else code_of(self.statistic)
+        return found if self.revision == 1 else {**found, self.metric: f"revision {self.revision}"}
 
 
 class ConditionRow(NamedTuple):
@@ -166,7 +174,7 @@ class Measure(Plugged):
         """Digests of the files outside roskdbench whose code it runs."""
         found = code_of(type(self))
         for column in self.columns:
-            found |= {} if column.statistic is None else code_of(column.statistic)
+            found |= column.code
         return found
 
     def statistics(self) -> Sequence[Column]:

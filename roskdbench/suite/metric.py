@@ -22,6 +22,7 @@ def metric(
     whole: Function | None = None,
     resampled: bool = True,
     note: str = "",
+    revision: int = 1,
 ) -> Callable[[Function], Function]:
     """Make a function known as a metric: `@metric("specificity", heading="Spec")` above `def specificity(truth,
     probabilities, decisions)`. It is given one class at a time (arrays [n]) and its mean over classes is shown, or,
@@ -33,7 +34,8 @@ def metric(
     `decided_by`, such as `at_specificity(0.9)`, makes decisions otherwise than the protocol does, from a threshold that
     it chooses for each class on validation. `whole`, a function of everything at once, stands in place of the mean over
     classes where there is one label. A function that having samples twice would move, as a calibration error, says
-    `resampled=False` and has no interval. `note` is said under tables.
+    `resampled=False` and has no interval. `note` is said under tables. A bundled metric that computes something else than
+    before raises its `revision`; a plugin's code counts by itself.
     """
     if name in PRESETS:
         raise UserError(f"'{name}' is a preset of metrics; give the metric another name")
@@ -53,6 +55,7 @@ def metric(
             whole=None if whole is None else with_weights(whole),
             resampled=resampled,
             note=note,
+            revision=revision,
         )
         keep("metric", name, column, function.__module__)
         return function

@@ -13,8 +13,8 @@ all thresholds, and calibration.
 
 `diagnosis`: each patient has something, and the question is what.
 
-- balanced accuracy: a rare class counts as much as a frequent one. The mean of recall over classes is what the
-  literature calls so where there is one label; `balanced-accuracy` is of each class against the rest.
+- balanced accuracy: a rare class counts as much as a frequent one. Where there is one label, the mean of recall over
+  classes.
 - F1: the decisions of each class, where a false alarm costs something and a correct rejection is worth nothing.
 - MCC: one number of the whole confusion matrix that is high only if all of its cells are good. Cohen's kappa says much
   the same; for ordered classes take `kappa-quadratic`.
@@ -39,7 +39,7 @@ PRESETS: dict[str, tuple[str, ...]] = {
         "average-precision",
         "prevalence",
     ),
-    "diagnosis": ("recall", "f1", "auc", "balanced-accuracy", "mcc", "brier-by-class"),
+    "diagnosis": ("f1", "auc", "balanced-accuracy", "mcc", "brier-by-class"),
 }
 
 
