@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 NO_PERTURBATION = "none"
 STUDENT, TEACHER, ENSEMBLE = "student", "teacher", "ensemble"
 DATA, CORRECTED = "data", "corrected"
+KEPT, LOST = "kept", "lost"
+"""Of F1 under a perturbation: the share that is left, and before minus after."""
 
 
 class Facts(NamedTuple):
@@ -40,7 +42,8 @@ class Facts(NamedTuple):
     @property
     def drawn_as(self) -> str:
         """The end of the names of draws made under these facts, such as @sex: female."""
-        what = self.test_set or self.group or (self.labels if self.labels != DATA else "")
+        perturbed = self.perturbation_label if self.perturbation != NO_PERTURBATION else ""
+        what = self.test_set or self.group or (self.labels if self.labels != DATA else "") or perturbed
         return f"@{what}" if what else ""
 
     @property

@@ -21,9 +21,13 @@ from roskdbench.measuring.predictions import Predictions
 from roskdbench.measuring.scores import best_thresholds
 from roskdbench.plan import plan
 from roskdbench.plugins import discover
+from roskdbench.report.layout import layout_of
+from roskdbench.results import collect
 from roskdbench.statistics.bootstrap import draws_of
+from roskdbench.store import Store
 from roskdbench.suite import read_suite
 from roskdbench.suite.measure import Measure
+from roskdbench.values import Facts
 
 HOME, AWAY = ("Mass", "Effusion", "Hernia"), ("pleural effusion", "fracture", "lung mass")
 
@@ -229,6 +233,39 @@ def test_draws_of_what_is_lost_are_of_both_sides_each_over_its_own_patients():
     there = elsewhere(predictions, pairs, {key: arrays[key] for key in ("targets", "groups")}, logits)
     assert np.std(drawn["auc-macro@there"]) == pytest.approx(np.std(draws_of(there, 77)["auc-macro"]), rel=0.15)
     assert abs(np.corrcoef(drawn["auc-macro@there"], drawn["auc-macro-home@there"])[0, 1]) < 0.1
+
+
+def test_draws_of_images_elsewhere_are_the_same_for_every_run_that_is_tested_on_them():
+    """Whatever its own test part; other images are drawn apart."""
+    labels, logits = away("multi-label", AWAY, 3)
+    others, _ = away("multi-label", AWAY, 3, seed=5)
+    pairs, measure = shared_classes(HOME, AWAY), External(problems=["there"])
+
+    def draws(seed, there):
+        home = predicted("multi-label", HOME, seed)
+        kept = kept_of("there", there, logits, pairs)
+        return measure.draws(Predictions(home.tested, home.logits, kept=kept), seed)
+
+    one, other, elsewhere_ = draws(1, labels), draws(2, labels), draws(1, others)
+    areas = [each["auc-macro@there"] for each in (one, other, elsewhere_)]
+    np.testing.assert_array_equal(areas[0], areas[1])  # of several findings the thresholds of home move no area
+    assert abs(np.corrcoef(areas[0], areas[2])[0, 1]) < 0.1
+    assert abs(np.corrcoef(one["auc-macro-home@there"], other["auc-macro-home@there"])[0, 1]) < 0.1
+
+
+@pytest.mark.parametrize(("part", "common"), [("all", True), ("test", False)])
+def test_whose_images_all_runs_have_in_common_is_known_of_every_metric(tmp_path, part, common):
+    path, registry = tmp_path / "away.yaml", discover()
+    path.write_text(SUITE.replace("external: [other]", f"external: [{{problem: other, part: {part}}}]"))
+    layout = layout_of(collect(plan(read_suite(path, (), registry), registry), Store(tmp_path / "store")), "main")
+
+    def of(metric):
+        return layout.source(metric, "external", Facts(test_set="other"))
+
+    assert of("auc") == ("external", ("auc-macro@other",), ("auc-macro@other",) if common else ())
+    assert of("auc-lost") == ("external", ("auc-macro-lost@other",), ("auc-macro@other",) if common else ())
+    assert of("auc-home") == ("external", ("auc-macro-home@other",), ())
+    assert layout.source("auc") == ("scores", ("auc-macro",), ())
 
 
 PROBLEMS = """  lesion: {dataset: phantom-lesion, size: 28, samples: 128}

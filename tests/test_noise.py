@@ -15,6 +15,8 @@ from roskdbench.data.problem import Labels
 from roskdbench.errors import UserError
 from roskdbench.plan import plan
 from roskdbench.plugins import discover
+from roskdbench.report.tables.notes import notes
+from roskdbench.results import collect
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
 from roskdbench.suite.noise import Annotators, Confusion, Instance, NoNoise, Pair, ReportLabels, Symmetric, Uncertain
@@ -381,6 +383,34 @@ def test_every_noise_survives_being_written_down(spec):
 def test_what_does_not_act_does_not_count(one, other):
     assert one.key == other.key
     assert type(one).model_validate(one.effect).effect == one.effect
+
+
+@pytest.mark.parametrize(
+    ("spec", "drawn"),
+    [
+        (NoNoise(kind="none"), False),
+        (Symmetric(kind="symmetric", rate=0.3), True),
+        (Annotators(kind="annotators", source="data", decision="soft"), False),
+        (Annotators(kind="annotators", source="data", decision="majority"), True),
+        (Uncertain(kind="uncertain", policy="ones"), False),
+        (Uncertain(kind="uncertain", policy="ones", rate=0.1), True),
+        (Uncertain(kind="uncertain", policy="soft"), True),
+    ],
+)
+def test_it_is_known_whether_a_noise_is_drawn(spec, drawn):
+    assert spec.effect  # kept, and not of the seed that is tried
+    assert spec.is_drawn == drawn
+
+
+@pytest.mark.parametrize(("per_seed", "seeds", "said"), [(False, 2, True), (True, 2, False), (False, 1, False)])
+def test_one_draw_of_noise_for_all_seeds_is_said(tiny, tmp_path, per_seed, seeds, said):
+    settings = [
+        f"protocol.split.per_seed={per_seed}",
+        f"experiments.main.seeds={[*range(seeds)]}",
+        "experiments.main.noise=[{kind: symmetric, rate: .3}]",
+    ]
+    results = collect(plan(read_suite(tiny, settings), discover()), Store(tmp_path / "store"))
+    assert any("drawn once for all seeds" in note for note in notes(results, "main")) == said
 
 
 def test_what_acts_counts():

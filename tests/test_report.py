@@ -38,7 +38,7 @@ from roskdbench.report.tables.differences import comparison_table
 from roskdbench.report.tables.scores import score_table
 from roskdbench.report.terminal import terminal_table
 from roskdbench.results import COLUMNS, FACTS, collect
-from roskdbench.statistics.comparison import Difference, paired
+from roskdbench.statistics.comparison import Difference, over_runs, paired
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
 from roskdbench.values import USUAL
@@ -302,18 +302,53 @@ def test_over_folds_differences_are_judged_by_the_corrected_t(results):
     assert any("the t over 3 folds, corrected" in note for note in table.notes)
 
 
-def test_seeds_of_one_fold_count_once(results):
+@pytest.mark.parametrize("per_seed", [False, True])
+def test_seeds_of_one_fold_count_once_and_those_of_other_partitions_each(results, per_seed):
     made = with_seeds(results, 1, lambda method, seed: 0.0)
     evidence = Evidence(made, "table1", [])
     evidence.folds = 3
-    evidence._draws = lambda row, runs, source: np.zeros((len(runs), 10))
-    once = {(fold, 0): 0.1 * fold for fold in range(3)}
-    thrice = {(fold, seed): 0.1 * fold for fold in range(3) for seed in range(3)}
+    evidence._split = evidence._split.model_copy(update={"per_seed": per_seed})
+    evidence._stack = lambda row, source: (sorted(thrice), np.zeros((9, 10)))
+    thrice = {(fold, seed): 0.1 * fold + 0.01 * seed for fold in range(3) for seed in range(3)}
     zero = dict.fromkeys(thrice, 0.0)
     row, other = ("Baseline I", "lesion"), ("RoS-KD", "lesion")
-    source = Source("scores", ("f1-macro",))
-    found = [evidence.difference(row, other, values, zero, source) for values in (once, thrice)]
-    assert found[0] == pytest.approx(found[1])
+    found = evidence.difference(row, other, thrice, zero, Source("scores", ("f1-macro",)))
+    counted = [thrice[run] for run in sorted(thrice)] if per_seed else [0.1 * fold + 0.01 for fold in range(3)]
+    assert found == pytest.approx(over_runs(counted, evidence.shared(row)).difference(0.95))
+
+
+def test_draws_of_the_seeds_of_one_fold_are_averaged_before_they_say_how_far_a_run_varies(results):
+    made, random = with_seeds(results, 1, lambda method, seed: 0.0), np.random.default_rng(0)
+    evidence, row = Evidence(made, "table1", []), ("Baseline I", "lesion")
+    evidence.folds = 3
+    evidence._split = evidence._split.model_copy(update={"per_seed": False})
+    runs = {(fold, seed): 0.5 for fold in range(3) for seed in range(2)}
+    draws = random.normal(0.5, 0.01, (6, 400))
+    evidence._stack = lambda row, source: (sorted(runs), draws)
+    low, high = evidence.interval(row, runs, Source("scores", ("f1-macro",)))
+    least = draws.reshape(3, 2, 400).mean(1).var(1).mean()
+    reach = stats.t.ppf(0.975, 2) * (least * (1 / 3 + evidence.shared(row))) ** 0.5
+    assert (low, high) == pytest.approx((0.5 - reach, 0.5 + reach))
+
+
+@pytest.mark.parametrize("what", ["own", "there", "lost"])
+def test_images_that_all_runs_are_tested_on_move_their_mean_as_far_as_each(results, what):
+    """Of a test on all of another problem, each run with a split of its own at home."""
+    made, random = with_seeds(results, 5, lambda method, seed: 0.0), np.random.default_rng(1)
+    evidence, row = Evidence(made, "table1", []), ("Baseline I", "lesion")
+    evidence._split = evidence._split.model_copy(update={"per_seed": True})
+    share = evidence._split.test / evidence._split.train
+    values = {(0, seed): value for seed, value in enumerate([0.70, 0.72, 0.69, 0.73, 0.71])}
+    own, common = random.normal(0, 0.02, (5, 2000)), random.normal(0, 0.03, 2000) + random.normal(0, 1e-3, (5, 2000))
+    drawn = {("own",): 0.7 + own, ("there",): 0.7 + common, ("lost",): 0.7 + own - common}
+    evidence._stack = lambda row, source: (sorted(values), drawn[source.names])
+    low, high = evidence.interval(row, values, Source("external", (what,), () if what == "own" else ("there",)))
+    seen = np.var([*values.values()], ddof=1)
+    fixed = 0.0 if what == "own" else common.mean(0).var()
+    trained = seen / 5 if what == "there" else max(seen, own.var(1).mean()) * (1 / 5 + share)
+    freedom = 4 * ((trained + fixed) / trained) ** 2
+    wanted = stats.t.ppf(0.975, freedom) * (trained + fixed) ** 0.5
+    assert (high - low) / 2 == pytest.approx(wanted, rel=0.05)
 
 
 def test_a_row_does_not_compete_with_itself_at_another_overlap(results):

@@ -12,7 +12,7 @@ from roskdbench.measures.scores import COLUMNS, stored_scores
 from roskdbench.source import code_of
 from roskdbench.suite.measure import Column, Measure
 from roskdbench.suite.plugged import Plugged
-from roskdbench.values import Facts, MetricValue
+from roskdbench.values import KEPT, LOST, Facts, MetricValue
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,11 +62,41 @@ class Perturbing(Measure):
 
         chosen = kept["chosen"]
         before = values_of(predictions.under(chosen, predictions.logits["test"][chosen]).score_rows())
-        worse = {Facts(**json.loads(name)): logits for name, logits in kept.items() if name != "chosen"}
         after = {
-            facts: values_of(predictions.under(chosen, logits).score_rows(), facts) for facts, logits in worse.items()
+            facts: values_of(predictions.under(chosen, logits).score_rows(), facts)
+            for facts, logits in by_facts(kept).items()
         }
         return before, after
+
+    def logits_of(
+        self, predictions: Predictions, kept: Mapping[str, NDArray[Any]]
+    ) -> Mapping[Facts, Sequence[NDArray[np.float32]]]:
+        """Of each named perturbation the logits whose mean scores are its own: one, if it is not of several."""
+        logits = by_facts(kept)
+        return {facts: [logits[facts]] for facts in self.named_perturbations() or logits if facts in logits}
+
+    def draws(self, predictions: Predictions, seed: int) -> Mapping[str, NDArray[np.floating[Any]]]:
+        """Of what named perturbations leave of scores, and of F1 as a share and a loss, over the same patients before
+        and after.
+        """
+        import numpy as np
+
+        from roskdbench.statistics.bootstrap import Draws, draws_of
+
+        chosen = predictions.kept["chosen"]
+        clean = predictions.logits["test"][chosen]
+        before = draws_of(predictions.under(chosen, clean), seed)
+        f1 = f"f1-{predictions.average}" + ("" if predictions.task == "single-label" else f"@{predictions.threshold}")
+        found: Draws = {}
+        for facts, several in self.logits_of(predictions, predictions.kept).items():
+            drawn = [draws_of(predictions.under(chosen, logits), seed) for logits in several]
+            for name in (name for name in before if "|" not in name):
+                found[f"{name}{facts.drawn_as}"] = np.mean([each[name] for each in drawn], axis=0)
+            after = found[f"{f1}{facts.drawn_as}"]
+            found[f"{LOST}{facts.drawn_as}"] = before[f1] - after
+            share = np.divide(after, before[f1], out=np.full(len(after), np.nan, np.float32), where=before[f1] > 0)
+            found[f"{KEPT}{facts.drawn_as}"] = share
+        return found
 
     def kept(self, folder: Path, test: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
         """Where the perturbed samples stand in the test part, and the logits of each perturbation by its facts."""
@@ -88,6 +118,11 @@ class Perturbing(Measure):
     def images_of(self, test_samples: float) -> float:
         """As many as are asked for."""
         return min(self.images or test_samples, test_samples)
+
+
+def by_facts(kept: Mapping[str, NDArray[Any]]) -> dict[Facts, NDArray[np.float32]]:
+    """The logits of each perturbation."""
+    return {Facts(**json.loads(name)): logits for name, logits in kept.items() if name != "chosen"}
 
 
 def images_in(numbers: pandas.DataFrame) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -12,7 +11,7 @@ from roskdbench.attacks.apgd import Apgd
 from roskdbench.attacks.fgsm import Fgsm
 from roskdbench.attacks.finding import FLIPPED, FindingAttack
 from roskdbench.attacks.pgd import Pgd
-from roskdbench.measures._perturbing import COST_NOTE, Perturbing, images_in
+from roskdbench.measures._perturbing import COST_NOTE, Perturbing, by_facts, images_in
 from roskdbench.measures._worst_of import budget_note, by_ball, each_finding, worst_cases, worst_notes
 from roskdbench.measuring import SAME_OF_ALL
 from roskdbench.plugins import register
@@ -23,6 +22,7 @@ from roskdbench.suite.problems import Task
 from roskdbench.values import GREY_LEVELS, Facts, MetricValue
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas
     from numpy.typing import NDArray
 
@@ -57,6 +57,7 @@ class Attacks(Perturbing):
     themselves. The preset `paper` is FGSM and PGD at l2 1.28/255, l_inf 1.28/255 and l2 128/255.
     """
 
+    revision: ClassVar[int] = 2
     reads: ClassVar[tuple[Reads, ...]] = ("predictions", "model", "substitute")
     heading: ClassVar[str] = "under attack"
     file: ClassVar[str] = "attacked.npz"
@@ -176,27 +177,43 @@ class Attacks(Perturbing):
 
     def _beside(self, predictions: Predictions, kept: Mapping[str, NDArray[Any]]) -> list[MetricValue]:
         """Scores of the worst cases, and what attacks tell beside scores."""
-        import numpy as np
-
         from roskdbench.measuring import values_of
-        from roskdbench.measuring.attacks.worst import worst_of_each_finding, worst_of_each_image
 
-        chosen = kept["chosen"]
-        logits = {Facts(**json.loads(name)): array for name, array in kept.items() if name != "chosen"}
+        chosen, logits = kept["chosen"], by_facts(kept)
         clean = predictions.under(chosen, predictions.logits["test"][chosen])
         found: list[MetricValue] = []
-        for facts, attacks in self.worst_cases.items():
-            seen = np.stack([clean.logits["test"], *(logits[each.facts] for each in attacks)])
-            worst = {facts: worst_of_each_image(clean, seen)}
-            if self.by_finding and clean.task == "multi-label":
-                worst[each_finding(facts)] = worst_of_each_finding(clean, seen)
-            for each, array in worst.items():
-                found += values_of(predictions.under(chosen, array).score_rows(), each)
+        for facts, array in self._worst(clean, logits).items():
+            found += values_of(predictions.under(chosen, array).score_rows(), facts)
         for attack in self.chosen:
             if attack.facts in logits:
                 own = attack.numbers(clean, predictions.under(chosen, logits[attack.facts]))
                 found += [value._replace(facts=attack.facts) for value in own]
         return found
+
+    def _worst(
+        self, clean: Predictions, logits: Mapping[Facts, NDArray[np.float32]]
+    ) -> dict[Facts, NDArray[np.float32]]:
+        """The logits of each worst case."""
+        import numpy as np
+
+        from roskdbench.measuring.attacks.worst import worst_of_each_finding, worst_of_each_image
+
+        found: dict[Facts, NDArray[np.float32]] = {}
+        for facts, attacks in self.worst_cases.items():
+            seen = np.stack([clean.logits["test"], *(logits[each.facts] for each in attacks)])
+            found[facts] = worst_of_each_image(clean, seen)
+            if self.by_finding and clean.task == "multi-label":
+                found[each_finding(facts)] = worst_of_each_finding(clean, seen)
+        return found
+
+    def logits_of(
+        self, predictions: Predictions, kept: Mapping[str, NDArray[Any]]
+    ) -> Mapping[Facts, Sequence[NDArray[np.float32]]]:
+        """Those of each attack, and of each worst case."""
+        chosen, logits = kept["chosen"], by_facts(kept)
+        clean = predictions.under(chosen, predictions.logits["test"][chosen])
+        known = {**logits, **self._worst(clean, logits)}
+        return {facts: [known[facts]] for facts in self.named_perturbations() if facts in known}
 
     def named_perturbations(self) -> Sequence[Facts]:
         """Its attacks and their worst cases; those of the sweep make curves."""

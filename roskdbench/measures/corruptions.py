@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from roskdbench.measures._perturbing import COST_NOTE, Perturbing, images_in
+from roskdbench.measures._perturbing import COST_NOTE, Perturbing, by_facts, images_in
 from roskdbench.plugins import register
 from roskdbench.suite.corruption import SEVERITIES, Corruption
 from roskdbench.suite.measure import Reads
@@ -15,6 +15,7 @@ from roskdbench.suite.plugged import one_of, registry_of
 from roskdbench.values import Facts, MetricValue
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas
     from numpy.typing import NDArray
     from pydantic import ValidationInfo
@@ -46,6 +47,7 @@ class Corruptions(Perturbing):
     after, and their means over corruptions.
     """
 
+    revision: ClassVar[int] = 2
     reads: ClassVar[tuple[Reads, ...]] = ("predictions", "model")
     heading: ClassVar[str] = "under corruptions"
     file: ClassVar[str] = "corrupted.npz"
@@ -99,6 +101,16 @@ class Corruptions(Perturbing):
             members = [rows for facts, rows in after.items() if severity in (None, facts.severity)]
             found += _means(members, Facts(perturbation=MEAN, severity=severity))
         return found + [value for rows in after.values() for value in rows]
+
+    def logits_of(
+        self, predictions: Predictions, kept: Mapping[str, NDArray[Any]]
+    ) -> Mapping[Facts, Sequence[NDArray[np.float32]]]:
+        """Those of all corruptions at a severity, or at any."""
+        logits = by_facts(kept)
+        return {
+            each: [array for facts, array in logits.items() if each.severity in (None, facts.severity)]
+            for each in self.named_perturbations()
+        }
 
     def named_perturbations(self) -> Sequence[Facts]:
         """The means over corruptions: of all severities, and of each. Single corruptions make curves."""

@@ -13,7 +13,7 @@ from roskdbench.fingerprint import seed_for
 from roskdbench.measures._further_metrics import FurtherMetrics
 from roskdbench.measures.scores import COLUMNS, stored_scores
 from roskdbench.plugins import register
-from roskdbench.suite.elsewhere import Elsewhere
+from roskdbench.suite.elsewhere import HOME, LOST, Elsewhere
 from roskdbench.suite.measure import Column, ConditionRow, Reads
 from roskdbench.values import Facts, MetricValue
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 FILE = "external.npz"
 SEEN = "seen-in-training"
-ENDS = ("", "-home", "-lost")
+ENDS = ("", HOME, LOST)
 
 
 @register("external")
@@ -39,6 +39,7 @@ class External(FurtherMetrics):
     experiment says `external: [PROBLEM, …]`.
     """
 
+    revision: ClassVar[int] = 2
     reads: ClassVar[tuple[Reads, ...]] = ("predictions", "model", "external")
     heading: ClassVar[str] = "elsewhere"
     rows_by: ClassVar[str] = "tested on"
@@ -89,7 +90,7 @@ class External(FurtherMetrics):
     def recompute(self, predictions: Predictions, kept: Mapping[str, NDArray[Any]]) -> list[MetricValue]:
         """Scores there, at home over the same classes, and what is lost."""
         from roskdbench.measuring import values_of
-        from roskdbench.measuring.elsewhere import HOME, lost_rows, score_rows, statistic_rows
+        from roskdbench.measuring.elsewhere import lost_rows, score_rows, statistic_rows
 
         found: list[MetricValue] = []
         for each in self.problems:
@@ -107,6 +108,10 @@ class External(FurtherMetrics):
                 found.append(MetricValue(SEEN, float(seen), images, facts=facts))
         return found
 
+    def from_elsewhere(self, metric: str) -> str:
+        """Nothing of what is measured at home."""
+        return "" if metric.endswith(HOME) else metric.removesuffix(LOST)
+
     def draws(self, predictions: Predictions, seed: int) -> Mapping[str, NDArray[np.floating[Any]]]:
         """Of both sides, each over its own patients, and so of what is lost."""
         from roskdbench.statistics.bootstrap import draws_of, statistic_draws
@@ -115,7 +120,7 @@ class External(FurtherMetrics):
         found: dict[str, NDArray[np.floating[Any]]] = {}
         for each in self.problems:
             home, away = _both(predictions, predictions.kept, each.problem)
-            seeds = seed, seed_for("elsewhere", seed, each.problem)
+            seeds = seed, _seed_elsewhere(each.problem, away)
             here, there = (
                 {**draws_of(side, own), **statistic_draws(drawn, side, own)}
                 for side, own in zip((home, away), seeds, strict=True)
@@ -203,6 +208,15 @@ def _both(predictions: Predictions, kept: Mapping[str, NDArray[Any]], name: str)
     pairs = [(int(home), int(away)) for home, away in kept[f"{name}/pairs"].tolist()]
     arrays = {each: kept[f"{name}/{each}"] for each in KEPT if f"{name}/{each}" in kept}
     return at_home(predictions, pairs), elsewhere(predictions, pairs, arrays, kept[f"{name}/logits"])
+
+
+def _seed_elsewhere(problem: str, away: Predictions) -> int:
+    """Of draws of a problem's samples: the same for the same samples, whatever is the test part at home."""
+    import numpy as np
+
+    labels = away.tested.test
+    arrays = [labels.groups, labels.targets, away.known]
+    return seed_for("elsewhere", problem, *(np.asarray(each, np.int64).tobytes().hex() for each in arrays))
 
 
 def _objection(each: Elsewhere, home: str, away: str, shared: int) -> str | None:

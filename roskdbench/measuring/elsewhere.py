@@ -17,12 +17,12 @@ from roskdbench.measuring import ALL, Row
 from roskdbench.measuring.calibration import confidences, expected_error
 from roskdbench.measuring.predictions import Predictions
 from roskdbench.measuring.tested import Tested
+from roskdbench.suite.elsewhere import LOST
 from roskdbench.suite.measure import Column
 
 Pairs = Sequence[tuple[int, int]]
 """The places of each shared class at home and away."""
 
-HOME, LOST = "-home", "-lost"
 KEPT = ("targets", "groups", "uncertain")
 
 

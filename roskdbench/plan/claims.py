@@ -10,9 +10,8 @@ from roskdbench.plan.graph import AXES, Cell, Plan
 from roskdbench.suite.claims import Claim, Statement, as_number
 from roskdbench.suite.measure import Column, Measure
 from roskdbench.suite.parameter_axes import point_text
-from roskdbench.values import STUDENT, USUAL, Facts
+from roskdbench.values import KEPT, LOST, STUDENT, USUAL, Facts
 
-KEPT, LOST = "kept", "lost"
 SHARES = {KEPT: "kept of F1", LOST: "F1 lost"}
 
 Key = tuple[Any, ...]

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from roskdbench.plan.claims import KEPT, LOST, ClaimAt, Key, Metric, Unplaced, placed
+from roskdbench.plan.claims import ClaimAt, Key, Metric, Unplaced, placed
 from roskdbench.plan.graph import AXES
 from roskdbench.report.evidence import Values, between
 from roskdbench.report.layout import PASSED, Condition, Layout, layout_of
 from roskdbench.results import Results
 from roskdbench.statistics.claims import ClaimEvidence, Judged, judged
 from roskdbench.statistics.comparison import FEWEST_RUNS, OverRuns
-from roskdbench.values import USUAL
+from roskdbench.values import KEPT, LOST, USUAL
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def _lacking(layout: Layout, at: ClaimAt, right: Key | float) -> str:
     planned = set.intersection(*(layout.evidence.runs(row) for row in rows))
     if runs < planned:
         return f"{at.metric.heading} is not defined in {len(planned - runs)} of {len(planned)} runs"
-    judged_over = len({fold for fold, _ in runs}) if layout.evidence.folds > 1 else len(runs)
+    judged_over = len(layout.evidence.apart(runs))
     if judged_over < FEWEST_RUNS:
         says = "run says" if judged_over == 1 else "runs say"
         return f"{judged_over} {says} nothing of methods; it takes {FEWEST_RUNS}"

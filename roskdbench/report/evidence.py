@@ -1,9 +1,10 @@
 """What the runs of a row say of it, and of its difference from another: values, draws, intervals.
 
-A row's runs are its folds and seeds. From three runs on methods are judged, by the t over runs: corrected for the
-samples that splits or folds of one data set share, its variances moderated over the rows of the table, and none taken
-for smaller than draws of the test set's groups make it. One or two runs say nothing of the next: there the draws judge
-these very models. `benchmarks/differences.py` shows how often such claims are false, and how often true ones are found.
+A row's runs are its folds and seeds; seeds of one fold are one run. From three runs on methods are judged, by the t
+over runs: corrected for the samples that splits or folds of one data set share, its variances moderated over the rows
+of the table, and none taken for smaller than draws of the test set's groups make it. One or two runs say nothing of the
+next: there the draws judge these very models. `benchmarks/differences.py` shows how often such claims are false, and
+how often true ones are found.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,6 +28,7 @@ from roskdbench.statistics.comparison import (
     paired,
     prior_of,
 )
+from roskdbench.statistics.drawn_runs import DrawnRuns
 from roskdbench.statistics.intervals import interval
 
 LEVEL = 0.95
@@ -43,6 +45,8 @@ class Source(NamedTuple):
 
     measure: str
     names: tuple[str, ...]
+    common: tuple[str, ...] = ()
+    """The draws of what of it comes from another problem's images, where these are the same in all runs."""
 
 
 Judge = Callable[[float], Difference]
@@ -80,9 +84,9 @@ class Evidence:
             return None
         of_runs = self._of_runs(values)
         if len(of_runs) < FEWEST_RUNS:
-            return interval(draws.mean(0), LEVEL)
-        _, low, high, _ = self._over_runs(row, of_runs, draws, ALONE).difference(LEVEL)
-        return (max(0.0, low), min(1.0, high)) if _is_share(draws) else (low, high)
+            return interval(draws.whole.mean(0), LEVEL)
+        _, low, high, _ = _over_runs(of_runs, draws, ALONE).difference(LEVEL)
+        return (max(0.0, low), min(1.0, high)) if draws.is_share else (low, high)
 
     def difference(self, one: Key, other: Key, values: Values, others: Values, source: Source) -> Difference | None:
         """Of one row from another in the runs that both have."""
@@ -115,16 +119,17 @@ class Evidence:
         if draws is None or against is None:
             return None
         if len(of_runs) >= FEWEST_RUNS:
-            judge = self._over_runs(one, of_runs, draws - against, prior).difference
-            return partial(_as_far_as_shares_go, judge) if _is_share(draws) and _is_share(against) else judge
-        return partial(paired, float(np.mean(list(each.values()))), (draws - against).mean(0))
+            judge = _over_runs(of_runs, draws - against, prior).difference
+            return partial(_as_far_as_shares_go, judge) if draws.is_share and against.is_share else judge
+        return partial(paired, float(np.mean(list(each.values()))), (draws - against).whole.mean(0))
+
+    def apart(self, runs: Iterable[Run]) -> list[list[Run]]:
+        """Those together that count as one."""
+        return self._split.runs_apart(runs, self.folds)
 
     def _of_runs(self, values: Values) -> list[float]:
-        """A value for each run; over folds, for each fold: seeds of one fold share its test part."""
-        if self.folds == 1:
-            return [values[run] for run in sorted(values)]
-        folds = sorted({fold for fold, _ in values})
-        return [float(np.mean([value for (where, _), value in values.items() if where == fold])) for fold in folds]
+        """A value for each run that counts."""
+        return [float(np.mean([values[run] for run in runs])) for runs in self.apart(values)]
 
     def contrast(
         self, one: Key, other: Key | None, values: Values, others: Values | None, source: Source
@@ -142,7 +147,7 @@ class Evidence:
             draws = None if against is None else draws - against
         if draws is None:
             return over_runs(of_runs, self.shared(one))
-        return self._over_runs(one, of_runs, draws, ALONE)
+        return _over_runs(of_runs, draws, ALONE)
 
     def runs(self, row: Key) -> set[Run]:
         """Those that are planned."""
@@ -152,21 +157,25 @@ class Evidence:
         """Whether it is known of a row's metric how far the test part moves it."""
         return self._draws(row, sorted(self._cells.get(row, {})), source) is not None
 
-    def _over_runs(self, row: Key, values: Sequence[float], draws: NDArray[np.float64], prior: Prior) -> OverRuns:
-        """The t over runs, with what draws of the test part [R, D] say of the variance."""
-        shared = self.shared(row)
-        if shared:
-            return over_runs(values, shared, least=float(np.nanvar(draws, axis=1).mean()), prior=prior)
-        return over_runs(values, fixed=float(np.nanvar(draws.mean(0))), prior=prior)
-
     def same(self, one: Key, other: Key) -> bool:
         """Whether two rows are the same models: a method that does not know an axis has one for all of it."""
         cells = (self._cells.get(row, {}) for row in (one, other))
         first, second = ({run: cell.scores for run, cell in each.items()} for each in cells)
         return first == second
 
-    def _draws(self, row: Key, runs: list[Run], source: Source) -> NDArray[np.float64] | None:
-        """Of these runs, each known to the row. [R, D]"""
+    def _draws(self, row: Key, runs: list[Run], source: Source) -> DrawnRuns | None:
+        """Of these runs, each known to the row."""
+        whole = self._drawn_apart(row, runs, source)
+        if whole is None:
+            return None
+        shared = self.shared(row)
+        if not shared or source.common == source.names:
+            return DrawnRuns(whole, common=whole)
+        common = self._drawn_apart(row, runs, Source(source.measure, source.common)) if source.common else None
+        return DrawnRuns(whole, common, shared)
+
+    def _drawn_apart(self, row: Key, runs: list[Run], source: Source) -> NDArray[np.float64] | None:
+        """A line of draws for each run that counts. [R, D]"""
         place = (row, source)
         if place not in self._stacks:
             self._stacks[place] = self._stack(row, source)
@@ -174,7 +183,8 @@ class Evidence:
         if stack is None or not runs:
             return None
         known, draws = stack
-        return draws if known == runs else draws[[known.index(run) for run in runs]]
+        of = {run: draws[number] for number, run in enumerate(known)}
+        return np.stack([np.mean([of[run] for run in together], axis=0) for together in self.apart(runs)])
 
     def _stack(self, row: Key, source: Source) -> tuple[list[Run], NDArray[np.float64]] | None:
         """All runs of a row; None where one has no draws."""
@@ -189,9 +199,9 @@ class Evidence:
         return next((draws for job in jobs if (draws := self._results.draws(job, source.names)) is not None), None)
 
 
-def _is_share(draws: NDArray[np.float64]) -> bool:
-    """Whether a score goes from 0 to 1, as far as its draws tell."""
-    return bool(np.nanmin(draws) >= 0 and np.nanmax(draws) <= 1)
+def _over_runs(values: Sequence[float], draws: DrawnRuns, prior: Prior) -> OverRuns:
+    """The t over runs, with what draws of test images say of the variance."""
+    return over_runs(values, draws.shared, draws.of_common_images, draws.of_own_images, prior)
 
 
 def _as_far_as_shares_go(judge: Judge, level: float) -> Difference:

@@ -90,7 +90,17 @@ class Layout:
 
     def source(self, metric: str, measure: str = EVERY_CELL, facts: Facts = USUAL) -> Source:
         """Where the draws of a metric are."""
-        return Source(measure, tuple(f"{name}{facts.drawn_as}" for name in self.names[measure].get(metric, [metric])))
+        declared, names = self.measures[measure], self.names[measure].get(metric, [metric])
+        common = [declared.from_elsewhere(name) for name in names] if self._elsewhere_is_one(declared, facts) else []
+        places = ((f"{name}{facts.drawn_as}" for name in each if name) for each in (names, common))
+        return Source(measure, *map(tuple, places))
+
+    def _elsewhere_is_one(self, measure: Measure, facts: Facts) -> bool:
+        """Whether what a number says of another problem, if it does, is of the same images in every run."""
+        part = dict(measure.other_problems()).get(facts.test_set)
+        if part is None:
+            return False
+        return part == "all" or self.results.plan.suite.problems[facts.test_set].keeps_test_part
 
     @cached_property
     def conditions(self) -> set[tuple[str, Condition]]:

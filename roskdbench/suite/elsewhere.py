@@ -6,6 +6,9 @@ from pydantic import BeforeValidator
 
 from roskdbench.suite.declared import Declared
 
+HOME, LOST = "-home", "-lost"
+"""The ends of metrics at home over what is shared, and of what is lost against it."""
+
 
 class _Elsewhere(Declared):
     """Another problem."""

@@ -34,8 +34,8 @@ def metric(
     `decided_by`, such as `at_specificity(0.9)`, makes decisions otherwise than the protocol does, from a threshold that
     it chooses for each class on validation. `whole`, a function of everything at once, stands in place of the mean over
     classes where there is one label. A function that having samples twice would move, as a calibration error, says
-    `resampled=False` and has no interval. `note` is said under tables. A bundled metric that computes something else than
-    before raises its `revision`; a plugin's code counts by itself.
+    `resampled=False` and has no interval. `note` is said under tables. A bundled metric that computes something
+    else than before raises its `revision`; a plugin's code counts by itself.
     """
     if name in PRESETS:
         raise UserError(f"'{name}' is a preset of metrics; give the metric another name")

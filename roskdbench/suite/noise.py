@@ -44,6 +44,12 @@ class _Noise(Declared):
         """What of it acts, as JSON: two noises with the same effect are the same noise."""
         return self.model_dump(mode="json", exclude={"title"})
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether another seed would be another noise."""
+        other = type(self).model_validate({**self.model_dump(), "seed": self.seed + 1})
+        return bool(other.effect != self.effect)
+
     @cached_property
     def key(self) -> str:
         """One text for its effect."""
@@ -257,6 +263,11 @@ class Uncertain(_Noise):
     """Absent, present, left out of the loss, or a probability drawn from `soft`."""
     rate: Share = 0.0
     soft: tuple[Share, Share] = (0.55, 0.85)
+
+    @property
+    def is_drawn(self) -> bool:
+        """Not where labels are the data's own and nothing is made of them by chance."""
+        return self.rate > 0 or self.policy == "soft"
 
     @cached_property
     def effect(self) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """How everything in a suite is trained: one protocol for every method, so that methods are what differs."""
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -142,6 +143,15 @@ class SplitProtocol(Declared):
     seed: int = 0
     per_seed: bool = False
     """Whether every seed of an experiment gets a split of its own (three independent runs, say)."""
+
+    def runs_apart(self, runs: Iterable[tuple[int, int]], folds: int) -> list[list[tuple[int, int]]]:
+        """Runs, each a fold and a seed, in order; those together that count as one: seeds of a fold that is the same
+        for all of them.
+        """
+        found: dict[object, list[tuple[int, int]]] = {}
+        for fold, seed in sorted(runs):
+            found.setdefault((fold, seed) if folds == 1 or self.per_seed else fold, []).append((fold, seed))
+        return list(found.values())
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> "SplitProtocol":

@@ -39,7 +39,7 @@ def claims_table(results: Results) -> Table | None:
         where = each.at.where if isinstance(each.at, ClaimAt) else ""
         cells = [_cell(each, name) for name in headings]
         table.rows.append(([each.at.name, each.at.claim.claim, where], cells))
-    table.notes = [*_notes(found), *_stated(results, found)]
+    table.notes = [*_notes(found), *_by_fold(results, found), *_stated(results, found)]
     return table
 
 
@@ -102,6 +102,13 @@ def _notes(found: Sequence[ClaimFound]) -> list[str]:
     ]
     if several:
         lines.append("Of a claim with several comparisons the weakest is shown.")
+    begun = {
+        f"{each.at.name}: {said.metric} is {each.at.metric.heading}."
+        for each in found
+        if isinstance(each.at, ClaimAt) and not (said := each.at.claim.statement).after
+        if said.metric.lower() not in (each.at.metric.name.lower(), each.at.metric.heading.lower())
+    }
+    lines += sorted(begun)
     if any(not each.whole for each in found if each.tested is not None):
         names = dict.fromkeys(each.at.name for each in found if each.tested is not None and not each.whole)
         lines.append(f"{', '.join(names)}: of new trainings on these test images; of other images it says nothing.")
@@ -111,6 +118,18 @@ def _notes(found: Sequence[ClaimFound]) -> list[str]:
             reasons.setdefault(each.reason, []).append(each.at.name)
     lines += [f"{NOT_JUDGED}: {', '.join(dict.fromkeys(names))}: {reason}." for reason, names in reasons.items()]
     return lines
+
+
+def _by_fold(results: Results, found: Sequence[ClaimFound]) -> list[str]:
+    """What more runs would be where they are the folds of one partition."""
+    suite = results.plan.suite
+    by_fold = any(
+        isinstance(each.at, ClaimAt) and each.tested and suite.experiments[each.at.experiment].folds > 1
+        for each in found
+    )
+    if suite.protocol.split.per_seed or not by_fold:
+        return []
+    return ["Over folds, runs to settle are folds of further partitions, which split: {per_seed: true} makes."]
 
 
 def _stated(results: Results, found: Sequence[ClaimFound]) -> list[str]:

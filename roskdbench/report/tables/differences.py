@@ -114,7 +114,9 @@ def _how(layout: Layout, runs: int) -> str:
     if runs < FEWEST_RUNS:
         return draws
     shares = {layout.evidence.shared((*row, problem)) > 0 for row, cells in layout.rows.items() for problem in cells}
-    over = f"{layout.declared.folds} folds" if layout.declared.folds > 1 else f"{runs} runs"
+    folds = layout.declared.folds
+    by_fold = folds > 1 and not layout.results.plan.suite.protocol.split.per_seed
+    over = f"{folds} folds" if by_fold else f"{runs} runs"
     ways = []
     if True in shares:
         ways.append(

@@ -68,14 +68,14 @@ def _seen(each: ClaimAt, spread: OverRuns | None, count: int, level: float) -> V
 
 
 def _runs(planned: Plan, each: ClaimAt) -> int:
-    """Over how many runs the claim will be judged; over folds where there are several."""
-    cells = [
+    """Over how many runs the claim will be judged."""
+    runs = [
         (cell.fold, cell.seed)
         for cell in planned.cells
         if cell.experiment == each.experiment and key_of(cell) == each.left
     ]
-    folds = {fold for fold, _ in cells}
-    return len(folds) if len(folds) > 1 else len(cells)
+    suite = planned.suite
+    return len(suite.protocol.split.runs_apart(runs, suite.experiments[each.experiment].folds))
 
 
 def _spreads(planned: Plan, store: Store) -> tuple[Mapping[tuple[str, str], OverRuns], str]:

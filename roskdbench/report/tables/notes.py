@@ -139,6 +139,12 @@ def _noise_notes(layout: Layout, problems: list[str]) -> list[str]:
     for (where, problem, noise), rate in layout.results.noise.items():
         if where == layout.experiment and problem in problems and noise in noises:
             lines.append(f"Training labels of {problem}, {_asked(noises[noise], suite, problem)}: {rate:.1%} flipped.")
+    drawn_once = len(layout.declared.seeds) > 1 and not suite.protocol.split.per_seed
+    if drawn_once and any(each.is_drawn for each in noises.values()):
+        lines.append(
+            "Noise was drawn once for all seeds: what another draw would change is not in any spread; "
+            "split: {per_seed: true} draws it anew."
+        )
     return lines
 
 

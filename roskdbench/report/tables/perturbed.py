@@ -9,12 +9,12 @@ from roskdbench.report.evidence import Key, Run
 from roskdbench.report.layout import CLEAN, PASSED, Condition, Layout, facts_of, layout_of, number_of, text_of
 from roskdbench.report.table import Estimate, Table, TableColumn, Value, Word
 from roskdbench.results import FACTS, Results
-from roskdbench.values import GREY_LEVELS, NO_PERTURBATION, USUAL, Facts
+from roskdbench.values import GREY_LEVELS, KEPT, LOST, NO_PERTURBATION, USUAL, Facts
 
 if TYPE_CHECKING:
     import pandas
 
-LOST, KEPT, CHECKS = "lost", "kept", "checks"
+CHECKS = "checks"
 AT_CHANCE = "at chance"
 CHANCE = 0.5  # of an AUC
 COST = {LOST: "F1 lost", KEPT: "kept", CHECKS: "checks"}
