@@ -8,10 +8,10 @@ The student first learns from all teachers, then rests while the policy learns, 
 
 What is adaptation: the paper's policy is trained at the end of an episode, here after every step, from a second
 look of the student at the same batch. While the student rests, r1 cannot depend on what was chosen (the student does
-not change), so that phase then settles the baseline and the entropy only; under r2 and r3's r2 part it teaches. What holds
-its variance down is ours: the running mean of rewards as a baseline, rewards by their standard deviation in the batch,
-and a bonus for entropy. The policy's features are normalised, and where one label may be several findings its
-cross-entropy is their mean, whatever the suite reads for the student.
+not change), so that phase then settles the baseline and the entropy only; under r2 and r3's r2 part it teaches. What
+holds its variance down is ours: the running mean of rewards as a baseline, rewards by their standard deviation in the
+batch, and a bonus for entropy. The policy's features are normalised, and of several findings its cross-entropy is their
+mean, whatever the suite reads for the student.
 """
 
 from __future__ import annotations

@@ -340,6 +340,33 @@ def test_attacks_of_torchattacks_can_be_named(learnt, kind, options):
 
 
 @pytest.mark.parametrize(
+    ("kind", "norm", "options"), [("CW", "l2", {"steps": 30, "c": 10}), ("DeepFool", "l2", {}), ("PIFGSM", "linf", {})]
+)
+def test_what_knows_no_radius_of_that_name_stays_within_it(learnt, kind, norm, options):
+    """An image that was brought to a wrong decision further away is not broken within the radius."""
+    model, images, targets = learnt
+    near, far = (
+        attack(target_of(model, images, targets, 40), [spec])[spec]
+        for spec in (Packaged(kind=kind, norm=norm, radius=radius, options=options) for radius in (0.02, 0.9))
+    )
+    assert near.largest <= 0.02 * 1.001
+    assert 0.02 * 1.001 < far.largest <= 0.9
+    wrong_near, wrong_far = (logits_of(each).argmax(1) != targets[:40] for each in (near, far))
+    assert wrong_near.sum() < wrong_far.sum()
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [Packaged(kind="PGD", norm="l2", radius="128/255"), Packaged(kind="BIM", radius="1/255", options={"eps": 0.1})],
+)
+def test_an_attack_beyond_its_radius_is_one_line(learnt, spec):
+    """In capitals it is torchattacks' PGD, which is of the other norm."""
+    model, images, targets = learnt
+    with pytest.raises(UserError, match=rf"{spec.label} changed an image by .* in {spec.norm}, and its radius is"):
+        attack(target_of(model, images, targets, 10), [spec])
+
+
+@pytest.mark.parametrize(
     ("kind", "task", "options", "said"),
     [
         ("APGD", "multi-label", {}, "APGD is for single-label problems; use pgd or fgsm"),

@@ -288,6 +288,19 @@ def test_a_row_whose_attacks_cannot_be_believed_is_not_judged(claimed, monkeypat
     assert claims._lacking(layout, at, at.rights[0]) == f"Baseline I has no {at.metric.heading}"  # nothing was attacked
 
 
+def test_what_a_model_at_chance_keeps_is_not_judged(claimed, monkeypatch):
+    _, results = claimed
+    (plain,) = (each.at for each in claims_of(results) if each.at.name == "even")
+    attacked = replace(plain.metric, name="kept", facts=Facts(perturbation="pgd", norm="linf", radius=4 / 255))
+    at = replace(plain, metric=attacked)
+    layout = layout_of(results, at.experiment, AXES)
+    monkeypatch.setattr(layout, "checked", lambda measure: {})
+    monkeypatch.setattr(layout, "is_at_chance", lambda place: place == at.rights[0])
+    assert claims._lacking(layout, at, at.rights[0]).startswith("SWA: the AUC on clean images is not surely")
+    monkeypatch.setattr(layout, "is_at_chance", lambda place: False)
+    assert "surely" not in claims._lacking(layout, at, at.rights[0])
+
+
 def test_a_run_without_the_number_is_not_left_out_of_the_evidence(claimed, monkeypatch):
     _, results = claimed
     whole, there = claims._values, {(0, 0), (0, 2)}

@@ -164,6 +164,34 @@ def test_of_one_label_the_likeliest_shared_class_is_chosen_and_other_samples_do_
     assert values["f1-macro", ""].samples == len(counted)
 
 
+def test_a_class_that_one_side_has_no_samples_of_is_no_loss():
+    """A model that knows everything, and a test part elsewhere without the third finding."""
+    random = np.random.default_rng(0)
+    here, there = ((random.random((90, 3)) < 0.4).astype(np.uint8) for _ in range(2))
+    there[:, 2] = 0
+    labels = Labels("multi-label", HOME, here, np.arange(90))
+    certain = (20.0 * here - 10).astype(np.float32)
+    home = Predictions(parts.Tested("multi-label", HOME, labels, labels), {"validation": certain, "test": certain})
+    away_ = Labels("multi-label", HOME, there, np.arange(90))
+    kept = kept_of("there", away_, (20.0 * there - 10).astype(np.float32), [(0, 0), (1, 1), (2, 2)])
+    measure = External(problems=["there"])
+    found = measure.recompute(home, kept)
+    values = {(each.metric, each.label): each.value for each in found}
+    assert values["f1-macro@tuned", ""] == values["f1-macro@tuned-home", ""] == 1
+    assert values["f1-macro@tuned-lost", ""] == values["auc-macro-lost", ""] == 0
+    assert (values["shared-classes", ""], values["compared-classes", ""]) == (3, 2)
+    drawn = measure.draws(Predictions(home.tested, home.logits, kept=kept), 0)["f1-macro@tuned-lost@there"]
+    assert (drawn == 0).all()
+    frame = pd.DataFrame(
+        {"problem": "home", "test_set": "there", "metric": [each.metric for each in found],
+         "value": [each.value for each in found], "n": [each.samples for each in found]}
+    )  # fmt: skip
+    assert measure.notes(frame)[0].startswith("home on there: scored over 2 of the shared classes")
+    there[:, :2] = 0
+    with pytest.raises(UserError, match="'there' shares no classes of which the test parts of both sides have samples"):
+        measure.recompute(home, kept_of("there", away_, certain, [(0, 0), (1, 1), (2, 2)]))
+
+
 def measured(*metrics):
     registry = discover()
     return Measure.read({"measure": "external", "problems": ["there"], "metrics": [*metrics]}, registry)
@@ -253,19 +281,24 @@ def test_draws_of_images_elsewhere_are_the_same_for_every_run_that_is_tested_on_
     assert abs(np.corrcoef(one["auc-macro-home@there"], other["auc-macro-home@there"])[0, 1]) < 0.1
 
 
-@pytest.mark.parametrize(("part", "common"), [("all", True), ("test", False)])
-def test_whose_images_all_runs_have_in_common_is_known_of_every_metric(tmp_path, part, common):
+@pytest.mark.parametrize(
+    ("part", "per_seed", "one"), [("all", True, True), ("test", True, False), ("test", False, True)]
+)
+def test_whose_images_all_runs_have_in_common_is_known_of_every_metric(tmp_path, part, per_seed, one):
+    """Without splits of their own, folds at home all meet the one test part there."""
     path, registry = tmp_path / "away.yaml", discover()
-    path.write_text(SUITE.replace("external: [other]", f"external: [{{problem: other, part: {part}}}]"))
+    text = SUITE.replace("external: [other]", f"external: [{{problem: other, part: {part}}}]")
+    path.write_text(text.replace("protocol:\n", f"protocol:\n  split: {{per_seed: {str(per_seed).lower()}}}\n"))
     layout = layout_of(collect(plan(read_suite(path, (), registry), registry), Store(tmp_path / "store")), "main")
 
     def of(metric):
         return layout.source(metric, "external", Facts(test_set="other"))
 
-    assert of("auc") == ("external", ("auc-macro@other",), ("auc-macro@other",) if common else ())
-    assert of("auc-lost") == ("external", ("auc-macro-lost@other",), ("auc-macro@other",) if common else ())
-    assert of("auc-home") == ("external", ("auc-macro-home@other",), ())
-    assert layout.source("auc") == ("scores", ("auc-macro",), ())
+    there, home = ("auc-macro@other",), ("auc-macro-home@other",)
+    assert of("auc") == ("external", there, (), there, one)
+    assert of("auc-lost") == ("external", ("auc-macro-lost@other",), home, there, one)
+    assert of("auc-home") == ("external", home, home, (), one)
+    assert layout.source("auc") == ("scores", ("auc-macro",), (), (), False)
 
 
 PROBLEMS = """  lesion: {dataset: phantom-lesion, size: 28, samples: 128}

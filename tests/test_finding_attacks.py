@@ -345,7 +345,6 @@ def test_a_measure_that_asks_for_nothing_new_is_declared_as_it_was():
         "attacks": [{"attack": "pgd", "norm": "linf", "radius": 4 / 255}],
     }  # fmt: skip
     assert old.budgeted == {}
-    assert old.revision == 1
 
 
 # From a model to numbers, and from what a board keeps to the same numbers

@@ -148,6 +148,37 @@ def test_draws_of_a_gap_are_the_differences_of_the_same_draws():
     assert np.array_equal(drawn["f1-worst@sex"], drawn[f"f1@sex: {ordered[0]}"])
 
 
+@pytest.mark.parametrize("metric", ["specificity", "brier-by-class"])
+def test_draws_of_a_gap_lie_around_it_whichever_direction_is_better(metric):
+    measure = Groups.model_validate({"by": ["sex"], "metrics": [metric]}, context={"registry": bundled_registry()})
+    predictions = predicted(seed=3)[0]
+    gap = by_place(measure.evaluate(predictions))["sex", f"{metric}-gap", ""].value
+    drawn = measure.draws(predictions, 0)[f"{metric}-gap@sex"]
+    assert gap > 0
+    assert drawn.mean() == pytest.approx(gap, abs=float(drawn.std()))
+
+
+def test_a_metric_of_everything_is_of_the_classes_that_all_groups_have():
+    """Men alone have class c, and the model always errs on it."""
+    truth = np.array([0, 1, 0, 1, 0, 1, 0, 1, 2, 2])
+    said = np.array([0, 1, 0, 1, 0, 1, 0, 1, 0, 1])
+    labels = Labels("single-label", CLASSES, truth, np.arange(10))
+    sexes = Attributes.of({"sex": ["female"] * 4 + ["male"] * 6})
+    tested = parts.Tested("single-label", CLASSES, labels, labels, sexes)
+    logits = (9 * np.eye(3)[said]).astype(np.float32)
+    predictions = Predictions(tested, {"validation": logits, "test": logits})
+    names = ["balanced-accuracy", "mcc"]
+    measure = Groups.model_validate(
+        {"by": ["sex"], "metrics": names, "smallest": 1}, context={"registry": bundled_registry()}
+    )
+    found = by_place(measure.evaluate(predictions))
+    for name in names:
+        assert [found[f"sex: {sex}", name, ""].value for sex in ("female", "male")] == [pytest.approx(1)] * 2
+        assert found["sex", f"{name}-gap", ""].value == pytest.approx(0)
+    drawn = measure.draws(predictions, 0)["balanced-accuracy@sex: male"]
+    assert (drawn[~np.isnan(drawn)] == 1).all()
+
+
 def test_an_attribute_that_the_data_do_not_have_is_one_line():
     predictions, _ = predicted()
     with pytest.raises(UserError, match="no attribute 'sexx'; did you mean 'sex'"):
@@ -291,7 +322,7 @@ def test_further_metrics_by_group_are_those_of_its_samples_alone(task):
         mean = np.mean([found[f"sex: {sex}", "specificity", name] for name in predictions.classes])
         assert found[f"sex: {sex}", "specificity", ""] == pytest.approx(mean)
         if task == "single-label":
-            wanted = cohen_kappa_score(truth.argmax(1), decided.argmax(1))
+            wanted = cohen_kappa_score(truth.argmax(1), decided.argmax(1))  # both sexes have all classes
             assert found[f"sex: {sex}", "kappa", ""] == pytest.approx(wanted)
     gap = abs(found["sex: female", "specificity", ""] - found["sex: male", "specificity", ""])
     assert found["sex", "specificity-gap", ""] == pytest.approx(gap)

@@ -317,6 +317,33 @@ def test_seeds_of_one_fold_count_once_and_those_of_other_partitions_each(results
     assert found == pytest.approx(over_runs(counted, evidence.shared(row)).difference(0.95))
 
 
+def test_two_folds_with_several_seeds_are_two_runs_which_say_nothing_of_methods(results):
+    """However far a row is ahead, it is not bold."""
+    made = with_seeds(results, 3, lambda method, seed: 0.5 if method == "Baseline I" else 0.001 * seed)
+
+    def bold(results):
+        table = score_table(results, "table1")
+        return {labels[0] for labels, row in table.rows for cell in row if getattr(cell, "best", False)}
+
+    assert bold(made) == {"Baseline I"}
+    suite = made.plan.suite
+    declared = suite.experiments["table1"].model_copy(update={"folds": 2, "seeds": [0, 1]})
+    split = suite.protocol.split.model_copy(update={"per_seed": False})
+    protocol = suite.protocol.model_copy(update={"split": split})
+    suite = suite.model_copy(update={"experiments": {**suite.experiments, "table1": declared}, "protocol": protocol})
+    folds = {(0, 0): (0, 0), (0, 1): (0, 1), (0, 2): (1, 0)}
+    cells = [
+        replace(cell, fold=folds[cell.fold, cell.seed][0], seed=folds[cell.fold, cell.seed][1])
+        for cell in made.plan.cells
+    ]
+    frame = made.frame.copy()
+    moved = [folds[fold, seed] for fold, seed in zip(frame["fold"], frame["seed"], strict=True)]
+    frame["fold"], frame["seed"] = zip(*moved, strict=True)
+    folded = replace(made, frame=frame, plan=replace(made.plan, cells=cells, suite=suite))
+    assert bold(folded) == set()
+    assert not any("Bold" in note for note in score_table(folded, "table1").notes)
+
+
 def test_draws_of_the_seeds_of_one_fold_are_averaged_before_they_say_how_far_a_run_varies(results):
     made, random = with_seeds(results, 1, lambda method, seed: 0.0), np.random.default_rng(0)
     evidence, row = Evidence(made, "table1", []), ("Baseline I", "lesion")
@@ -342,7 +369,8 @@ def test_images_that_all_runs_are_tested_on_move_their_mean_as_far_as_each(resul
     own, common = random.normal(0, 0.02, (5, 2000)), random.normal(0, 0.03, 2000) + random.normal(0, 1e-3, (5, 2000))
     drawn = {("own",): 0.7 + own, ("there",): 0.7 + common, ("lost",): 0.7 + own - common}
     evidence._stack = lambda row, source: (sorted(values), drawn[source.names])
-    low, high = evidence.interval(row, values, Source("external", (what,), () if what == "own" else ("there",)))
+    sides = {"own": (("own",), ()), "there": ((), ("there",)), "lost": (("own",), ("there",))}[what]
+    low, high = evidence.interval(row, values, Source("external", (what,), *sides, away_is_one=True))
     seen = np.var([*values.values()], ddof=1)
     fixed = 0.0 if what == "own" else common.mean(0).var()
     trained = seen / 5 if what == "there" else max(seen, own.var(1).mean()) * (1 / 5 + share)

@@ -97,6 +97,8 @@ class Apgd(Attack):
 
     def _goals(self, victim: Victim, logits: Tensor, labels: Tensor) -> list[Goal]:
         """What is climbed, one after the other."""
+        import torch
+
         from roskdbench.measuring.attacks import goals
 
         if self.loss == "dlr":
@@ -107,7 +109,7 @@ class Apgd(Attack):
             tried = goals.likeliest_others(logits, labels, self.classes)
             return [goals.LogitsRatio(labels, each) for each in tried]
         if self.towards == "decisions":
-            return [goals.TowardsFindings((logits < 0).to(labels))]
+            return [goals.TowardsFindings((logits < 0).to(logits).masked_fill(labels.isnan(), torch.nan))]
         if self.towards == "labels":
             return [goals.TowardsFindings(1 - labels)]
         if objection := self.objection(victim.task, victim.classes):

@@ -54,7 +54,8 @@ class FindingAttack(Attack):
         if self.finding not in victim.classes:
             raise UserError(self.objection(victim.task, victim.classes) or f"{self.name}: the classes are not known")
         place = victim.classes.index(self.finding)
-        rows = torch.nonzero((labels[:, place] > 0.5) == self.present)[:, 0]
+        own = labels[:, place]  # NaN, where it is not known, is neither
+        rows = torch.nonzero(own > 0.5 if self.present else own <= 0.5)[:, 0]
         if not len(rows):
             return images
         attacker = PgdAttacker(

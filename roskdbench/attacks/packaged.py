@@ -26,16 +26,18 @@ INSTALL = "pip install --no-deps torchattacks==3.5.1"
 
 @register("torchattacks")
 class Packaged(Attack):
-    """Of torchattacks: an attack by its name there, such as APGD, Square, FAB, AutoAttack or CW. For single-label."""
+    """Of torchattacks: an attack by its name there, such as APGD, Square, FAB, AutoAttack or CW. For single-label. One
+    that knows no radius, as CW looks for the nearest image, counts where what it finds is within it.
+    """
 
     tasks: ClassVar[tuple[str, ...]] = ("single-label",)
 
     kind: str
     """Its name in torchattacks."""
     norm: Norm = "linf"
-    """The norm it is held to when its images are checked."""
+    """Of its radius, and given to it where it takes one; that of the attack itself where it does not."""
     options: dict[str, Plain | list[Plain]] = {}
-    """What else its constructor is given. The radius is given as `eps` where it takes one."""
+    """What else its constructor is given. The radius is given as `eps` or `max_epsilon` where it takes one."""
 
     @model_validator(mode="after")
     def _is_known(self) -> Self:
@@ -58,8 +60,9 @@ class Packaged(Attack):
         kind, seed = getattr(torchattacks, self.kind), victim.seed
         options: dict[str, Any] = dict(self.options)
         names = signature(kind).parameters
-        if "eps" in names:
-            options.setdefault("eps", self.radius)
+        bounded = [name for name in ("eps", "max_epsilon") if name in names]
+        for name in bounded:
+            options.setdefault(name, self.radius)
         if "norm" in names:
             options.setdefault("norm", {"l2": "L2", "linf": "Linf"}[self.norm])
         if "n_classes" in names:
@@ -73,4 +76,8 @@ class Packaged(Attack):
             raise UserError(f"torchattacks cannot make {self.kind} with {options}: {error}") from None
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            return built(images.contiguous(), labels).detach()  # type: ignore[no-any-return]
+            changed: Tensor = built(images.contiguous(), labels).detach()
+        if bounded:
+            return changed
+        there = victim.distance(images, changed) <= self.radius
+        return torch.where(there[:, None, None, None], changed, images)

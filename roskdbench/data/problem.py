@@ -49,6 +49,14 @@ class Labels:
         return Labels(self.task, self.classes, **{name: array[rows] for name, array in self.arrays().items()})
 
     @property
+    def known_targets(self) -> NDArray[Any]:
+        """The targets; of several findings as numbers, NaN where a label is not known."""
+        if self.uncertain is None:
+            return self.targets
+        marked: NDArray[np.float32] = np.where(self.uncertain == 1, np.nan, self.targets).astype(np.float32)
+        return marked
+
+    @property
     def indicators(self) -> NDArray[np.uint8]:
         """One column a class, whatever the task. [N, C]"""
         return indicators(self.targets, len(self.classes))

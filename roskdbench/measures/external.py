@@ -103,14 +103,17 @@ class External(FurtherMetrics):
             found += values_of(lost_rows(judged, away, {"ece", *self._lower_is_better}), facts)
             shared, scored = len(kept[f"{each.problem}/pairs"]), len(both[1])
             found.append(MetricValue("shared-classes", shared, scored, facts=facts))
+            found.append(MetricValue("compared-classes", len(both[1].classes), scored, facts=facts))
             if (seen := kept.get(f"{each.problem}/seen")) is not None:  # boards from before did not keep it
                 images = len(kept[f"{each.problem}/targets"])
                 found.append(MetricValue(SEEN, float(seen), images, facts=facts))
         return found
 
-    def from_elsewhere(self, metric: str) -> str:
-        """Nothing of what is measured at home."""
-        return "" if metric.endswith(HOME) else metric.removesuffix(LOST)
+    def sides_of(self, metric: str) -> tuple[str, str]:
+        """Both of what is lost."""
+        if metric.endswith(HOME):
+            return metric, ""
+        return (metric.removesuffix(LOST) + HOME, metric.removesuffix(LOST)) if metric.endswith(LOST) else ("", metric)
 
     def draws(self, predictions: Predictions, seed: int) -> Mapping[str, NDArray[np.floating[Any]]]:
         """Of both sides, each over its own patients, and so of what is lost."""
@@ -187,6 +190,13 @@ class External(FurtherMetrics):
             f"{home} on {name}: {int(rows['value'].iloc[0])} classes shared, {int(rows['n'].iloc[0]):,} images scored"
             for (home, name), rows in shared.groupby(["problem", "test_set"], sort=False)
         ]
+        compared = numbers[numbers["metric"] == "compared-classes"]
+        fewer = [
+            f"{home} on {name}: scored over {' or '.join(f'{each:g}' for each in sorted(set(rows['value'])))} of the "
+            "shared classes, those that the test parts of both sides have samples with and without."
+            for (home, name), rows in compared.groupby(["problem", "test_set"], sort=False)
+            if set(rows["value"]) != set(shared[(shared["problem"] == home) & (shared["test_set"] == name)]["value"])
+        ]
         seen = numbers[(numbers["metric"] == SEEN) & (numbers["value"] > 0)]
         leaks = [
             f"{home} on {name}: {int(rows['value'].max()):,} of {int(rows['n'].iloc[0]):,} images there are images "
@@ -195,6 +205,7 @@ class External(FurtherMetrics):
         ]
         return [
             *leaks,
+            *fewer,
             f"Elsewhere: {'; '.join(sizes)}. Both sides are scored over the shared classes; thresholds were "
             "chosen on validation at home. Intervals are drawn over the patients of each side; lost: home minus there "
             "(of what is better the lower it is, such as ECE, there minus home).",
@@ -202,12 +213,17 @@ class External(FurtherMetrics):
 
 
 def _both(predictions: Predictions, kept: Mapping[str, NDArray[Any]], name: str) -> tuple[Predictions, Predictions]:
-    """At home over the shared classes, and elsewhere."""
-    from roskdbench.measuring.elsewhere import KEPT, at_home, elsewhere
+    """At home over the shared classes that both test parts have samples with and without, and elsewhere."""
+    from roskdbench.measuring.elsewhere import KEPT, at_home, defined_on, elsewhere
 
     pairs = [(int(home), int(away)) for home, away in kept[f"{name}/pairs"].tolist()]
     arrays = {each: kept[f"{name}/{each}"] for each in KEPT if f"{name}/{each}" in kept}
-    return at_home(predictions, pairs), elsewhere(predictions, pairs, arrays, kept[f"{name}/logits"])
+    logits = kept[f"{name}/logits"]
+    defined = defined_on(at_home(predictions, pairs)) & defined_on(elsewhere(predictions, pairs, arrays, logits))
+    if defined.sum() < (2 if predictions.task == "single-label" else 1):
+        raise UserError(f"external: '{name}' shares no classes of which the test parts of both sides have samples")
+    pairs = [pair for pair, counts in zip(pairs, defined, strict=True) if counts]
+    return at_home(predictions, pairs), elsewhere(predictions, pairs, arrays, logits)
 
 
 def _seed_elsewhere(problem: str, away: Predictions) -> int:

@@ -33,6 +33,7 @@ class Groups(FurtherMetrics):
     far groups lie apart.
     """
 
+    revision: ClassVar[int] = 2
     reads: ClassVar[tuple[Reads, ...]] = ("predictions", "attributes")
     heading: ClassVar[str] = "by group"
     rows_by: ClassVar[str] = "group"
@@ -68,7 +69,7 @@ class Groups(FurtherMetrics):
                 facts, count = Facts(group=group.name), int(group.members.sum())
                 found.append(MetricValue(PATIENTS, group.patients, count, facts=facts))
                 found.append(MetricValue("small", float(group.small), count, facts=facts))
-                values = values_in(predictions, group.members, further)
+                values = values_in(predictions, group.members, classes, further)
                 means[group.name] = {metric: mean_over(each, classes) for metric, each in values.items()}
                 positives = predictions.truth[group.members].sum(0)
                 for metric, each in values.items():

@@ -26,6 +26,7 @@ class Landscape(Measure):
     averaged weights, on the line from the last ones.
     """
 
+    revision: ClassVar[int] = 2
     reads: ClassVar[tuple[Reads, ...]] = ("model",)
     subjects: ClassVar[tuple[str, ...]] = (STUDENT,)
     heading: ClassVar[str] = "landscape"

@@ -67,8 +67,12 @@ def common_classes(predictions: Predictions, groups: list[Group]) -> NDArray[np.
     return found
 
 
-def values_in(predictions: Predictions, members: NDArray[np.bool_], further: Sequence[Column] = ()) -> Values:
-    """The metrics of some samples, class by class, and further ones that are statistics."""
+def values_in(
+    predictions: Predictions, members: NDArray[np.bool_], classes: NDArray[np.bool_], further: Sequence[Column] = ()
+) -> Values:
+    """The metrics of some samples, class by class, and further ones that are statistics; `classes` are common to all
+    groups.
+    """
     truth, known = predictions.truth[members], predictions.known[members]
     decided = predictions.decisions[members] & known
     _, recall, f1 = precision_recall_f1((truth & decided).sum(0), truth.sum(0), decided.sum(0))
@@ -85,25 +89,28 @@ def values_in(predictions: Predictions, members: NDArray[np.bool_], further: Seq
         "f1": np.where(absent, np.nan, f1),
         "recall": np.where(absent, np.nan, recall),
         "ece": np.array([expected_error(confidence, right) if len(confidence) else np.nan]),
-        **{column.metric: np.array(list(_of_statistic(predictions, members, column))) for column in further},
+        **{column.metric: np.array(list(_of_statistic(predictions, members, column, classes))) for column in further},
     }
 
 
-def _of_statistic(predictions: Predictions, members: NDArray[np.bool_], column: Column) -> Iterator[float]:
+def _of_statistic(
+    predictions: Predictions, members: NDArray[np.bool_], column: Column, classes: NDArray[np.bool_]
+) -> Iterator[float]:
     """Of each class, or of everything at once."""
-    for truth, probabilities, decisions, rows in arrays_of(predictions, members, column):
+    for truth, probabilities, decisions, rows in arrays_of(predictions, members, column, classes):
         value = column.statistic(truth, probabilities, decisions) if column.statistic and len(rows) else None
         yield np.nan if value is None else float(value)
 
 
 def arrays_of(
-    predictions: Predictions, members: NDArray[np.bool_], column: Column
+    predictions: Predictions, members: NDArray[np.bool_], column: Column, classes: NDArray[np.bool_]
 ) -> Iterator[tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[np.intp]]]:
     """Truth, probabilities and decisions that a statistic takes, of each class or of everything, and of which samples:
-    none where no threshold is known.
+    none where no threshold is known. Of one label everything is the samples of the classes in common.
     """
     if column.over == "samples":
-        rows = np.flatnonzero(members)
+        alike = predictions.truth[:, classes].any(1) if predictions.task == "single-label" else True
+        rows = np.flatnonzero(members & alike)
         yield predictions.truth[rows], predictions.probabilities[rows], predictions.decisions[rows], rows
         return
     for c, given in enumerate(predictions.decided(column)):

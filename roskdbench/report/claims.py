@@ -94,6 +94,8 @@ def _amiss(layout: Layout, metric: Metric, row: Key) -> str:
     *key, problem = row
     if state := layout.state(tuple(key), str(problem), metric.measure):
         return f"{row[0]}: {state}"
+    if metric.name == KEPT and layout.is_at_chance(row):
+        return f"{row[0]}: the AUC on clean images is not surely above .5, and nothing can be kept"
     word = PASSED if metric.facts == USUAL else layout.checked(metric.measure).get(row, PASSED)
     return "" if word == PASSED else f"{row[0]} under {metric.facts.perturbation_label}: {word}"
 

@@ -45,8 +45,11 @@ class Source(NamedTuple):
 
     measure: str
     names: tuple[str, ...]
-    common: tuple[str, ...] = ()
-    """The draws of what of it comes from another problem's images, where these are the same in all runs."""
+    home: tuple[str, ...] = ()
+    away: tuple[str, ...] = ()
+    """Of a number from another problem's images, too, the draws of what each side moves it by."""
+    away_is_one: bool = False
+    """Whether that problem's images are the same in all runs."""
 
 
 Judge = Callable[[float], Difference]
@@ -72,10 +75,15 @@ class Evidence:
         """The size of the test part over the training part's where the runs of a row have splits or folds of their own,
         of one data set; 0 where all have one test part.
         """
+        own = self._split.per_seed and not self._problems[str(row[-1])].keeps_test_part
+        return self._ratio if self.folds > 1 or own else 0.0
+
+    @property
+    def _ratio(self) -> float:
+        """The size of a test part over the training part's."""
         if self.folds > 1:
             return (1 / self.folds) / (1 - 1 / self.folds - self._split.validation)
-        own = self._split.per_seed and not self._problems[str(row[-1])].keeps_test_part
-        return self._split.test / self._split.train if own else 0.0
+        return self._split.test / self._split.train
 
     def interval(self, row: Key, values: Values, source: Source) -> tuple[float, float] | None:
         """Where the mean over the row's runs lies. `source` says where the metric's draws are."""
@@ -168,11 +176,12 @@ class Evidence:
         whole = self._drawn_apart(row, runs, source)
         if whole is None:
             return None
-        shared = self.shared(row)
-        if not shared or source.common == source.names:
+        sides = {source.home if source.away else source.names: not self.shared(row), source.away: source.away_is_one}
+        same, apart = ([names for names, is_one in sides.items() if names and is_one == each] for each in (True, False))
+        if not apart:
             return DrawnRuns(whole, common=whole)
-        common = self._drawn_apart(row, runs, Source(source.measure, source.common)) if source.common else None
-        return DrawnRuns(whole, common, shared)
+        common = self._drawn_apart(row, runs, Source(source.measure, same[0])) if same else None
+        return DrawnRuns(whole, common, self._ratio)
 
     def _drawn_apart(self, row: Key, runs: list[Run], source: Source) -> NDArray[np.float64] | None:
         """A line of draws for each run that counts. [R, D]"""

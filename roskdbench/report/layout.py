@@ -31,6 +31,7 @@ class Condition(NamedTuple):
     facts: Facts = USUAL
 
 
+CHANCE = 0.5  # of an AUC
 PASSED = "passed"
 """What is said of a row whose measure finds nothing wrong with itself."""
 
@@ -91,16 +92,22 @@ class Layout:
     def source(self, metric: str, measure: str = EVERY_CELL, facts: Facts = USUAL) -> Source:
         """Where the draws of a metric are."""
         declared, names = self.measures[measure], self.names[measure].get(metric, [metric])
-        common = [declared.from_elsewhere(name) for name in names] if self._elsewhere_is_one(declared, facts) else []
-        places = ((f"{name}{facts.drawn_as}" for name in each if name) for each in (names, common))
-        return Source(measure, *map(tuple, places))
+
+        def drawn(names: Iterable[str]) -> tuple[str, ...]:
+            return tuple(f"{name}{facts.drawn_as}" for name in names if name)
+
+        if not facts.test_set:
+            return Source(measure, drawn(names))
+        home, away = zip(*map(declared.sides_of, names), strict=True)
+        return Source(measure, drawn(names), drawn(home), drawn(away), self._elsewhere_is_one(declared, facts))
 
     def _elsewhere_is_one(self, measure: Measure, facts: Facts) -> bool:
-        """Whether what a number says of another problem, if it does, is of the same images in every run."""
+        """Whether every run meets the same images of the other problem that a number is of."""
         part = dict(measure.other_problems()).get(facts.test_set)
+        suite = self.results.plan.suite
         if part is None:
             return False
-        return part == "all" or self.results.plan.suite.problems[facts.test_set].keeps_test_part
+        return part == "all" or not suite.protocol.split.per_seed or suite.problems[facts.test_set].keeps_test_part
 
     @cached_property
     def conditions(self) -> set[tuple[str, Condition]]:
@@ -159,6 +166,19 @@ class Layout:
         for *place, run, value in self.numbers(part, keys):
             found.setdefault(tuple(place), {})[run] = value
         return found
+
+    @property
+    def runs_that_count(self) -> int:
+        """How many runs a row has, if none is missing: seeds of one fold are one run."""
+        declared = self.declared
+        runs = [(fold, seed) for fold in range(declared.folds) for seed in declared.seeds]
+        return len(self.evidence.apart(runs))
+
+    def is_at_chance(self, place: Key) -> bool:
+        """Whether a row is not surely better than chance on a problem to begin with, by the interval of its AUC."""
+        runs = self.values.get((*place, CLEAN, "auc"), {})
+        found = self.evidence.interval(place, runs, self.source("auc")) if runs else None
+        return found is not None and found[0] <= CHANCE
 
     def state(self, row: Key, problem: str, measure: str) -> str | None:
         """What stands in place of a measure's numbers where a run of the row on the problem has none."""

@@ -75,7 +75,8 @@ def _at(layout: Layout, problem: str, place: Key, metric: str, heading: str) -> 
     cells = {cell.method: cell for cell in layout.cells}
     for method, runs in values.items():
         rivals = {keys[other]: each for other, each in values.items() if other != method}
-        judged = layout.evidence.corrected(keys[method], runs, rivals, source) if len(runs) >= FEWEST_RUNS else {}
+        judged_over = len(layout.evidence.apart(runs))
+        judged = layout.evidence.corrected(keys[method], runs, rivals, source) if judged_over >= FEWEST_RUNS else {}
         sure = {str(key[0]): each.value for key, each in judged.items() if each.sure}
         interval = layout.evidence.interval(keys[method], runs, source)
         rank, rank_low, rank_high = ranks[method]
@@ -91,7 +92,7 @@ def _at(layout: Layout, problem: str, place: Key, metric: str, heading: str) -> 
             mean=float(np.mean(list(runs.values()))),
             low=None if interval is None else interval[0],
             high=None if interval is None else interval[1],
-            runs=len(runs),
+            runs=judged_over,
             rank=rank,
             rank_low=rank_low,
             rank_high=rank_high,

@@ -49,17 +49,18 @@ def group_draws(
         means = {
             group.name: {
                 metric: mean_over(values, classes)
-                for metric, values in values_in(predictions, group.members, further).items()
+                for metric, values in values_in(predictions, group.members, classes, further).items()
             }
             for group in members
         }
         for name, metrics in drawn.items():
             found |= {draw_name(metric, name): values for metric, values in metrics.items()}
-        for metric, worst, best, *_ in comparisons(means, members, further):
+        for metric, worst, best, low, high in comparisons(means, members, further):
             if metric not in drawn[worst]:
                 continue
             found[draw_name(f"{metric}{WORST}", attribute)] = drawn[worst][metric]
-            found[draw_name(f"{metric}{GAP}", attribute)] = drawn[best][metric] - drawn[worst][metric]
+            gap = drawn[best][metric] - drawn[worst][metric]
+            found[draw_name(f"{metric}{GAP}", attribute)] = gap if high >= low else -gap
     return {name: values.astype(np.float32) for name, values in found.items()}
 
 
@@ -105,6 +106,6 @@ class _DrawnAgain:
             )
             if len(rows)
             else np.full(len(self.weights), np.nan)
-            for truth, said, decided, rows in arrays_of(self.predictions, group.members, column)
+            for truth, said, decided, rows in arrays_of(self.predictions, group.members, column, self.classes)
         ]
         return values[0] if column.over == "samples" else mean_of_defined(np.stack(values, 1)[:, self.classes])

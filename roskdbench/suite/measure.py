@@ -162,11 +162,11 @@ class Measure(Plugged):
         """Other problems of the suite whose images it looks at, and which of their parts: test or all."""
         return ()
 
-    def from_elsewhere(self, metric: str) -> str:
-        """Under which name the part of a metric is drawn that comes from another problem's images; empty if none
-        does. Asked of metrics that were measured on another problem.
+    def sides_of(self, metric: str) -> tuple[str, str]:
+        """Under which names the parts of a metric are drawn that come from images at home, and from another problem's;
+        empty if none do. Asked of metrics that were measured on another problem.
         """
-        return metric
+        return "", metric
 
     def mentioned(self) -> set[tuple[str, str]]:
         """What it needs of plugins, by family and name: itself, and what its settings name."""

@@ -16,10 +16,11 @@ from roskdbench.fingerprint import seed_for
 from roskdbench.measuring.attacks.budget import Passes, counted
 from roskdbench.measuring.attacks.gradient import PgdAttacker, input_gradient
 from roskdbench.measuring.attacks.search import Found, search
-from roskdbench.suite.attack import Attack, Loss
+from roskdbench.suite.attack import Attack, Loss, Norm
 from roskdbench.suite.problems import Task
 
 BATCH = 64
+ROUNDING = 1e-3  # of the radius, that an image may be beyond it
 SHOWN = 4  # images that are kept to be looked at
 
 
@@ -43,6 +44,7 @@ class Target:
     task: Task
     images: NDArray[np.uint8]
     targets: NDArray[Any]
+    """Class numbers; or findings, NaN where it is not known whether they are there: attacks leave those alone."""
     samples: NDArray[np.int64]
     device: torch.device
     seed: int
@@ -100,6 +102,10 @@ class Victim:
         """Of whatever the attack draws on this batch."""
         return seed_for("attack", self.target.seed, self.attack.purpose, self.batch)
 
+    def distance(self, images: Tensor, changed: Tensor) -> Tensor:
+        """How far each image was changed, in the attack's norm. [B]"""
+        return distance(self.attack.norm, images, changed)
+
     @property
     def generator(self) -> torch.Generator:
         """Random numbers of this attack on this batch, from their beginning."""
@@ -152,11 +158,21 @@ def _take_in(outcome: Outcome, target: Target, attack: Attack, images: Tensor, c
     """Note what the model makes of a batch's attacked images, and how far they are from the clean ones."""
     with torch.no_grad():
         outcome.logits.append(target.model(changed).cpu())
-    change = (changed - images).flatten(1)
-    length = change.abs().amax() if attack.norm == "linf" else change.norm(dim=1).amax()
-    outcome.largest = max(outcome.largest, float(length))
+    largest = float(distance(attack.norm, images, changed).amax())
+    if not largest <= attack.radius * (1 + ROUNDING) + ROUNDING**2:
+        raise UserError(
+            f"{attack.label} changed an image by {largest:.4g} in {attack.norm}, and its radius is "
+            f"{attack.radius:.4g}: is it an attack of the other norm, or has it a radius of its own?"
+        )
+    outcome.largest = max(outcome.largest, largest)
     if not outcome.pictures:
         outcome.pictures = list(changed[:SHOWN].cpu())
+
+
+def distance(norm: Norm, images: Tensor, changed: Tensor) -> Tensor:
+    """How far each image was changed. [B]"""
+    change = (changed - images).flatten(1)
+    return change.abs().amax(1) if norm == "linf" else change.norm(dim=1)
 
 
 def robust(target: Target, spec: Pgd) -> NDArray[np.bool_]:

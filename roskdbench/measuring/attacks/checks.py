@@ -103,7 +103,9 @@ def zero_gradients(target: Target) -> float:
         if target.task == "single-label":
             loss = functional.cross_entropy(logits, labels, reduction="sum")
         else:
-            loss = functional.binary_cross_entropy_with_logits(logits, labels.to(logits), reduction="sum")
+            known = ~labels.isnan()
+            wanted = labels.to(logits).nan_to_num(0.0)
+            loss = functional.binary_cross_entropy_with_logits(logits, wanted, known.to(logits), reduction="sum")
         gradient = torch.autograd.grad(loss, pixels)[0]
         zero += int((gradient.flatten(1) == 0).all(1).sum())
     return zero / len(target)
@@ -117,7 +119,7 @@ def _right(target: Target, logits: NDArray[Any]) -> float:
     truth = target.targets[target.samples]
     if target.task == "single-label":
         return float((logits.argmax(1) == truth).mean())
-    return float(((logits >= 0) == (truth > 0.5)).mean())
+    return float(((logits >= 0) == (truth > 0.5))[~np.isnan(truth)].mean())
 
 
 def _standing(target: Target, attacked_logits: NDArray[Any]) -> Target:
@@ -139,8 +141,8 @@ def _chance(target: Target) -> float:
     truth = target.targets[target.samples]
     if target.task == "single-label":
         return float(np.bincount(truth).max() / len(truth))
-    present = (truth > 0.5).mean(0)
-    return float(np.maximum(present, 1 - present).mean())
+    known, present = (~np.isnan(truth)).sum(0), (truth > 0.5).sum(0)
+    return float(np.maximum(present, known - present).sum() / known.sum())
 
 
 def _by_squares(target: Target, radius: float) -> NDArray[Any]:

@@ -34,7 +34,7 @@ def measure(declared: "Attacks", context: "MeasureContext") -> Iterable[MetricVa
         model=members[0] if len(members) == 1 else MeanOf(members, problem.labels.task),
         task=problem.labels.task,
         images=problem.images,
-        targets=problem.labels.targets,
+        targets=problem.labels.known_targets,
         samples=test[chosen],
         device=context.device,
         seed=context.seed,

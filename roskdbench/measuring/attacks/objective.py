@@ -4,7 +4,8 @@ The cross-entropy of a single-label image is log(1 + exp(s)) with s = logsumexp 
 so it grows with s, and its gradient is that of s times a positive number. Steps have a fixed length, so they are the
 same; but s still has a gradient where the cross-entropy's has been rounded to zero. A multi-label image's summed binary
 cross-entropies are sum log(1 + exp(s_c)) with s_c the logit away from the label; their gradient is scaled, image by
-image, so that the largest of its weights is 1, and their logarithm is compared.
+image, so that the largest of its weights is 1, and their logarithm is compared. A finding whose label is NaN counts for
+nothing.
 """
 
 import torch
@@ -23,9 +24,10 @@ def attack_loss(task: Task, loss: Loss, logits: Tensor, targets: Tensor) -> Tens
         true = logits.gather(1, targets[:, None])[:, 0]
         others = _without(logits, targets)
         return (others.amax(1) if loss == "margin" else others.logsumexp(1)) - true
-    away = _away(logits, targets)
+    away, unknown = _away(logits, targets), targets.isnan()
     if loss == "margin":
-        return away.sum(1)
+        return away.masked_fill(unknown, 0.0).sum(1)
+    away = away.masked_fill(unknown, -torch.inf)
     return torch.where(away < SMALL, away, functional.softplus(away.clamp(min=SMALL)).log()).logsumexp(1)
 
 
@@ -38,11 +40,13 @@ def direction(task: Task, loss: Loss, logits: Tensor, targets: Tensor) -> Tensor
             functional.one_hot(others.argmax(1), logits.shape[1]).to(logits) if loss == "margin" else others.softmax(1)
         )
         return pull.scatter(1, targets[:, None], -1.0)
-    sign = 1 - 2 * targets.to(logits)
+    unknown = targets.isnan()
+    sign = (1 - 2 * targets.to(logits)).masked_fill(unknown, 0.0)
     if loss == "margin":
         return sign
-    weight = functional.logsigmoid(_away(logits, targets))
-    return sign * (weight - weight.amax(1, keepdim=True)).exp()
+    weight = functional.logsigmoid(_away(logits, targets).masked_fill(unknown, -torch.inf))
+    highest = weight.amax(1, keepdim=True).masked_fill(unknown.all(1, keepdim=True), 0.0)
+    return sign * (weight - highest).exp()
 
 
 def _without(logits: Tensor, targets: Tensor) -> Tensor:

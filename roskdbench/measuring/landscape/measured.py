@@ -66,7 +66,7 @@ def _surface(declared: "Landscape", context: "MeasureContext", model: torch.nn.M
     problem, samples = context.problem, context.split[declared.part]
     chosen = np.random.default_rng(seed_for("landscape", len(samples))).permutation(len(samples))[: declared.images]
     samples = np.sort(samples[chosen])
-    targets = context.training_labels["targets"] if declared.part == "train" else problem.labels.targets
+    targets = context.training_labels["targets"] if declared.part == "train" else problem.labels.known_targets
     images = torch.from_numpy(problem.images[samples]).to(context.device).float() / 255
     return Surface(
         model, problem.labels.task, images, torch.from_numpy(np.asarray(targets[samples])).to(context.device)
@@ -87,7 +87,10 @@ def _f1(surface: Surface) -> float:
     """Macro-F1 of the decisions: the largest logit, or each finding at 0.5."""
     logits, targets = surface.logits().float().cpu().numpy(), surface.targets.cpu().numpy()
     truth = indicators(targets, logits.shape[1]) == 1
-    decisions = logits >= 0 if surface.task == "multi-label" else indicators(logits.argmax(1), logits.shape[1]) == 1
+    if surface.task == "multi-label":
+        decisions = (logits >= 0) & ~np.isnan(targets)
+    else:
+        decisions = indicators(logits.argmax(1), logits.shape[1]) == 1
     rows = decision_rows(truth, decisions, [str(c) for c in range(logits.shape[1])], "")
     return next(float(value or 0.0) for metric, _, value, _ in rows if metric == "f1-macro")
 

@@ -81,8 +81,8 @@ def turned(difference: Difference) -> Difference:
 
 
 def _notes(layout: Layout, reference: str) -> list[str]:
-    declared, count = layout.declared, len(layout.methods) - 1
-    runs = declared.folds * len(declared.seeds)
+    count = len(layout.methods) - 1
+    runs = layout.runs_that_count
     lines = [
         f"Row minus {reference}, with 95 % intervals by {_how(layout, runs)}, widened by Holm's steps over {count} "
         "rows. Bold: the interval leaves zero out, and p is .05 at most."

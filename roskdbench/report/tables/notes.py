@@ -18,7 +18,7 @@ def notes(results: Results, experiment: str) -> list[str]:
     runs = declared.folds * len(declared.seeds)
     lines = [f"Mean ± standard deviation over {runs} runs (folds x seeds)." if runs > 1 else "One run: no spread."]
     lines[0] += f" Averages over classes: {suite.protocol.average}."
-    if runs >= FEWEST_RUNS:
+    if layout.runs_that_count >= FEWEST_RUNS:
         lines.append(
             "Bold: better than every other row, with intervals widened by Holm's steps. No bold: no row is shown to be."
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from roskdbench.report.comparison_source import ComparisonSource
 from roskdbench.report.evidence import Key, Run
-from roskdbench.report.layout import CLEAN, PASSED, Condition, Layout, facts_of, layout_of, number_of, text_of
+from roskdbench.report.layout import PASSED, Condition, Layout, facts_of, layout_of, number_of, text_of
 from roskdbench.report.table import Estimate, Table, TableColumn, Value, Word
 from roskdbench.results import FACTS, Results
 from roskdbench.values import GREY_LEVELS, KEPT, LOST, NO_PERTURBATION, USUAL, Facts
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 CHECKS = "checks"
 AT_CHANCE = "at chance"
-CHANCE = 0.5  # of an AUC
 COST = {LOST: "F1 lost", KEPT: "kept", CHECKS: "checks"}
 
 
@@ -75,7 +74,9 @@ def _perturbed(layout: Layout, measure: str, source: ComparisonSource | None) ->
                 columns.append(TableColumn(problem, metric, heading, source=source.source))
     title = f"{layout.title}: {declared.heading or measure}"
     table = Table(_stem(layout, measure), title, [*layout.labels, declared.perturbed_by], columns)
-    verdicts, no_better = layout.checked(measure), set(_at_chance(layout))
+    verdicts = layout.checked(measure)
+    places = ((*row, problem) for row, cells in layout.rows.items() for problem in cells)
+    no_better = {place for place in places if layout.is_at_chance(place)}
     for facts in (USUAL, *attacks):
         condition = Condition(measure, facts=facts)
         for key, own_cells in layout.rows.items():
@@ -98,17 +99,6 @@ def _perturbed(layout: Layout, measure: str, source: ComparisonSource | None) ->
     if source and any(column.source for column in columns):
         table.notes += source.notes(layout.results, layout.experiment)
     return table
-
-
-def _at_chance(layout: Layout) -> Iterator[Key]:
-    """Rows and problems where the model is no better than chance to begin with, by the interval of its AUC."""
-    source = layout.source("auc")
-    for row, cells in layout.rows.items():
-        for problem in cells:
-            runs = layout.values.get((*row, problem, CLEAN, "auc"), {})
-            found = layout.evidence.interval((*row, problem), runs, source) if runs else None
-            if found is not None and found[0] <= CHANCE:
-                yield (*row, problem)
 
 
 def _cell(

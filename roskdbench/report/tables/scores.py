@@ -129,7 +129,7 @@ def _mark_best(table: Table, columns: Sequence[tuple[TableColumn, Shown]], layou
         what = (column.problem, shown.condition, column.metric)
         runs = {(*key, column.problem): layout.values.get((*key, *what), {}) for key in layout.rows}
         means = {key: float(np.mean(list(each.values()))) for key, each in runs.items() if each}
-        if len(means) < 2 or min(len(runs[key]) for key in means) < FEWEST_RUNS:
+        if len(means) < 2 or min(len(layout.evidence.apart(runs[key])) for key in means) < FEWEST_RUNS:
             continue
         sign = 1 if better else -1
         first = max(means, key=lambda key: sign * means[key])
