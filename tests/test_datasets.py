@@ -144,14 +144,38 @@ def test_an_isic_folder_without_one_of_its_files_is_named(skin):
     shutil.rmtree(root / isic2019.IMAGES)
     assert f"there is no folder {root / isic2019.IMAGES}" in refusal(ISIC, root)
     (root / isic2019.IMAGES).mkdir()
-    assert "none of the 64 images of the label file is in" in refusal(ISIC, root)
+    said = refusal(ISIC, root)
+    assert "none of the 64 images of the label file (such as ISIC_0000000) is in" in said
+    assert said.endswith("where .jpg files were looked for")
 
 
 def test_an_image_that_the_metadata_do_not_list_is_named(skin):
     root, _, _ = skin
     lines = (root / isic2019.METADATA).read_text().splitlines()
     (root / isic2019.METADATA).write_text("\n".join(lines[:-1]) + "\n")
-    assert "the image ISIC_0000063 of the label file is not listed" in refusal(ISIC, root)
+    assert "1 of 64 images is not listed: ISIC_0000063" in refusal(ISIC, root)
+
+
+def test_images_that_no_row_lists_tell_of_a_label_file_that_was_cut(skin):
+    root, _, _ = skin
+    path = root / isic2019.LABELS
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(lines[:41]) + "\n")
+    assert listed(ISIC, root).remark.startswith("24 of 64 images in the folder are in no row of the label file.")
+
+
+def test_lesions_that_r_calls_na_are_not_one_lesion(skin):
+    root, _, _ = skin
+    path = root / isic2019.METADATA
+    before = listed(ISIC, root)
+    lines = [line.split(",") for line in path.read_text().splitlines()]
+    place = lines[0].index("lesion_id")
+    rewritten = [[cell or "NA" if c == place else cell for c, cell in enumerate(cells)] for cells in lines]
+    path.write_text("\n".join(map(",".join, rewritten)) + "\n")
+    found = listed(ISIC, root)
+    assert "NA" in path.read_text()
+    np.testing.assert_array_equal(found.labels.groups, before.labels.groups)
+    assert found.remark == before.remark
 
 
 def test_a_second_label_set_is_read_where_it_says_something(skin):

@@ -223,6 +223,8 @@ def test_other_columns_are_not_taken_for_groups(tmp_path, column):
         ("train/patient{:05}/study1/{}.jpg", r"such as patient00000: say group: {path: '(patient\d+)/'}"),
         ("files/p10/p10{:06}/s5/{}.dcm", r"such as p10000000: say group: {path: '(p\d{6,})/'}"),
         ("{1}/Subject_{0}/{1}.png", r"such as Subject_0: say group: {path: '(Subject_\d+)/'}"),
+        ("train/person{}_bacteria_{}.jpeg", r"such as person0: say group: {path: '(person\d+)_'}"),
+        ("sub-{0}/sub-{0}_ses-{1}.png", r"such as sub-0: say group: {path: '(sub-\d+)/'}"),
     ],
 )
 def test_paths_that_hold_a_group_are_pointed_out_and_what_is_said_works(tmp_path, form, said):
@@ -236,6 +238,51 @@ def test_paths_that_hold_a_group_are_pointed_out_and_what_is_said_works(tmp_path
     grouped = listed(tmp_path, **base, group={"path": pattern})
     assert same_groups(grouped.labels.groups, np.arange(30) // 3)
     assert grouped.remark == ""
+
+
+def test_names_that_end_otherwise_are_all_found(tmp_path):
+    names = [f"case{n}_a.png" if n % 2 else f"case{n}-a.png" for n in range(12)]
+    table(tmp_path, [{"image": name, "kind": "ab"[n % 3 > 0]} for n, name in enumerate(names)])
+    remark = listed(tmp_path, csv="labels.csv", label="kind").remark
+    assert remark.endswith(r"say group: {path: '(case\d+)[_-]'}.")
+    listed(tmp_path, csv="labels.csv", label="kind", group={"path": re.search("path: '(.+)'", remark)[1]})
+
+
+@pytest.mark.parametrize("nothing", ["NA", "nan", "null", "N/A", "None"])
+def test_a_group_that_is_what_programs_write_for_none_is_none(tmp_path, nothing):
+    rows = [{"image": f"{n}.png", "kind": "ab"[n % 2], "who": nothing if n < 8 else f"p{n}"} for n in range(12)]
+    table(tmp_path, rows)
+    found = listed(tmp_path, csv="labels.csv", label="kind", group="who")
+    assert len(set(found.labels.groups.tolist())) == 12
+    assert found.remark.startswith("8 of 12 images name no group")
+
+
+def test_a_file_that_ends_in_the_middle_of_a_row_was_cut(tmp_path):
+    """Also where all that is needed of the row is there."""
+    table(tmp_path, [{"image": f"{n}.png", "kind": "ab"[n % 2], "site": "A", "note": "x"} for n in range(12)])
+    path = tmp_path / "labels.csv"
+    whole = path.read_text().rstrip()
+    path.write_text(whole.removesuffix(",A,x"))
+    said = refusal(tmp_path, csv="labels.csv", label="kind")
+    assert said.endswith("labels.csv:13: the last row has 2 cells, and every other 4 or more: the file was cut")
+    path.write_text("\n".join([whole.splitlines()[0], *(line.removesuffix(",A,x") for line in whole.splitlines()[1:])]))
+    assert len(listed(tmp_path, csv="labels.csv", label="kind").labels) == 12
+
+
+def test_one_image_under_two_spellings_is_listed_twice(tmp_path):
+    (tmp_path / "img").mkdir()
+    (tmp_path / "img" / "0.png").touch()
+    for name in ("./img/0.png", "img//0.png", "img/../img/0.png"):
+        table(tmp_path, [{"image": each, "kind": kind} for each, kind in (("img/0.png", "a"), (name, "b"))])
+        assert "'img/0.png' was listed before" in refusal(tmp_path, csv="labels.csv", label="kind")
+
+
+def test_a_path_with_backslashes_says_how_paths_are_written(tmp_path):
+    table(tmp_path, [{"image": f"{n}.png", "kind": "ab"[n % 2]} for n in range(12)])
+    path = tmp_path / "labels.csv"
+    path.write_text(path.read_text().replace("0.png", "img\\0.png", 1))
+    said = refusal(tmp_path, csv="labels.csv", label="kind")
+    assert said.endswith("img\\0.png; paths are written with / and not with \\")
 
 
 def test_half_of_the_paths_are_not_most(tmp_path):
@@ -271,6 +318,41 @@ def test_patterns_work_on_folders_of_classes(tmp_path):
     assert np.array_equal(found.labels.parts == TEST, frame["name"].str.contains("test"))
     assert found.attributes["hospital"] == frame["name"].str.split("/").str[1].tolist()
     assert found.remark == ""
+
+
+def test_training_and_testing_are_parts_and_not_classes(tmp_path):
+    touch(tmp_path, [f"{part}/{kind}/{n}.png" for part in ("Training", "Testing") for kind in "ab" for n in range(8)])
+    found = listed(tmp_path, split="official")
+    assert found.labels.classes == ("a", "b")
+    assert (found.labels.parts == TEST).sum() == (found.labels.parts == TRAIN).sum() == 16
+    assert listed(tmp_path).labels.classes == ("a", "b")
+
+
+def test_classes_that_hold_the_same_folders_are_pointed_out(tmp_path):
+    touch(
+        tmp_path,
+        [f"{site}/{kind}/{n}.png" for site in ("north", "south") for kind in ("ill", "well") for n in range(6)],
+    )
+    remark = "holds the same ones, ill, well: if these are the classes, let root be one of north, south."
+    assert listed(tmp_path).remark == f"Each class's folder {remark}"
+    assert listed(tmp_path, attributes={"ward": {"path": "(ill|well)"}}).remark == ""
+    (tmp_path / "south" / "none.png").touch()
+    assert listed(tmp_path).remark == ""
+
+
+@pytest.mark.parametrize(
+    "form", ["{}/masks/{}.png", "{}/{} (1)_mask.png", "{}/{}_mask_1.png", "{}/{}_Segmentation.png"]
+)
+def test_masks_beside_images_are_not_images(tmp_path, form):
+    touch(tmp_path, [f"{kind}/images/{n}.png" for kind in "ab" for n in range(6)])
+    assert len(listed(tmp_path).labels) == 12
+    touch(tmp_path, [form.format(kind, n) for kind in "ab" for n in range(6)])
+    assert "12 of 24 images are masks by their names (a/" in refusal(tmp_path)
+
+
+def test_images_that_are_all_masks_are_images(tmp_path):
+    touch(tmp_path, [f"{kind}/{n}_mask.png" for kind in "ab" for n in range(6)])
+    assert len(listed(tmp_path).labels) == 12
 
 
 def test_folders_of_patients_in_folders_of_classes_are_pointed_out(tmp_path):

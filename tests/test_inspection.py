@@ -11,11 +11,13 @@ from rich.console import Console
 from roskdbench.data.duplicates import look_alikes, same_bytes, same_pixels
 from roskdbench.data.inspection import inspected
 from roskdbench.data.phantoms import draw_chest, draw_lesions
-from roskdbench.data.problem import Labels
+from roskdbench.data.problem import TRAIN, VALIDATION, Labels
 from roskdbench.data.splits import fold, holdout
 from roskdbench.datasets.medmnist import MedMnist
 from roskdbench.datasets.phantom_lesion import PhantomLesion
+from roskdbench.plugins import bundled_registry
 from roskdbench.report.data_table import data_table
+from roskdbench.suite.problems import Dataset
 from roskdbench.suite.protocol import SplitProtocol
 
 
@@ -44,6 +46,23 @@ def test_a_part_without_a_class_is_said_with_what_comes_of_it():
     assert f"the {part} part has no" not in lines
     if part != "test":
         assert "macro F1 is 0.667 at best" in lines
+
+
+def test_a_part_without_an_image_and_a_class_that_is_none_are_said():
+    parts = np.array([VALIDATION] * 10 + [TRAIN] * 30, np.int8)
+    labels = Labels("single-label", ("a", "nan"), np.array([0, 1] * 20), np.arange(40), parts=parts)
+    spec = Dataset.read({"dataset": "folder", "split": "official"}, bundled_registry())
+    lines = inspected(spec, labels, SplitProtocol()).warnings()
+    assert "the test part has no image; a run needs some in each" in lines
+    assert "the class 'nan' is what programs write for a missing label: is it one?" in lines
+
+
+def test_second_labels_that_decide_what_is_uncertain_are_not_errors_of_the_first():
+    targets, uncertain = np.array([[1, 0], [0, 0]] * 20, "u1"), np.array([[0, 1], [0, 0]] * 20, "u1")
+    corrected = np.array([[1, 1], [0, -1]] * 20, "i1")
+    labels = Labels("multi-label", ("a", "b"), targets, np.arange(40), corrected=corrected, uncertain=uncertain)
+    (line,) = inspected(PhantomLesion(), labels, SplitProtocol()).other_labels()
+    assert line.startswith("second labels: 0 of 40 differ (0.0%); 20 decide what is uncertain; ")
 
 
 def test_the_best_macro_f1_is_what_scikit_learn_gives_a_perfect_model():

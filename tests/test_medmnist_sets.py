@@ -147,14 +147,33 @@ def test_organs_say_that_slices_are_of_few_scans_which_only_the_official_parts_k
     assert 115 + 16 + 70 == 201
 
 
-@pytest.mark.parametrize(("dataset", "said"), [(BreastMnist, "600 patients"), (TissueMnist, "three pieces of tissue")])
+@pytest.mark.parametrize(
+    ("dataset", "said"),
+    [(BreastMnist, "600 patients"), (TissueMnist, "three pieces of tissue"), (OctMnist, "in training and in")],
+)
 def test_sets_that_were_split_by_image_say_so(tmp_path, dataset, said):
     assert said in remark_of(dataset, tmp_path)
 
 
-@pytest.mark.parametrize("dataset", [BloodMnist, ChestMnist, PathMnist, PneumoniaMnist, RetinaMnist, OctMnist])
+@pytest.mark.parametrize("dataset", [BloodMnist, ChestMnist, PathMnist, PneumoniaMnist, RetinaMnist])
 def test_of_others_nothing_is_said(tmp_path, dataset):
     assert remark_of(dataset, tmp_path) == ""
+
+
+def test_a_file_of_another_set_is_refused_by_its_name(tmp_path):
+    """The classes of breastmnist are two, as those of pneumoniamnist are."""
+    write_medmnist(tmp_path / "pneumoniamnist.npz", classes=2, channels=1)
+    with pytest.raises(UserError, match="is a file of pneumoniamnist by its name, and the dataset is breastmnist"):
+        catalogue("mine", BreastMnist(), tmp_path / "pneumoniamnist.npz")
+    (tmp_path / "pneumoniamnist.npz").rename(tmp_path / "mine.npz")
+    assert len(catalogue("mine", BreastMnist(), tmp_path / "mine.npz").labels)
+    assert len(catalogue("mine", MedMnist(), tmp_path / "mine.npz").labels)
+
+
+def test_a_folder_with_other_sizes_alone_says_which(tmp_path):
+    write_medmnist(tmp_path / "bloodmnist_64.npz", classes=8)
+    with pytest.raises(UserError, match=r"has no bloodmnist.npz; it has bloodmnist_64.npz: say size, or let root be"):
+        catalogue("mine", BloodMnist(), tmp_path)
 
 
 def test_images_are_groups_of_their_own_and_nobody_says_patients(tmp_path):

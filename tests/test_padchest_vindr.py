@@ -431,7 +431,10 @@ def test_blank_cells_are_nothing_said_and_are_counted(tmp_path, physionet):
     assert sorted(found.labels.votes[1, :, column].tolist()) == [-1, 0, 1]
     assert found.labels.targets[:2, column].tolist() == [0, 0]
     assert found.labels.uncertain.sum() == found.labels.uncertain[0, column] == 1
-    assert found.remark == "4 cells of radiologists are blank and count as nothing said; 1 label is not known."
+    assert found.remark == (
+        "There is no image_labels_test.csv; its films are not among these. "
+        "4 cells of radiologists are blank and count as nothing said; 1 label is not known."
+    )
 
 
 def test_a_second_set_of_vindr_labels_is_written_like_the_consensus(physionet, tmp_path):

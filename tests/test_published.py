@@ -1,5 +1,6 @@
 """What others have printed for a dataset stands in tables of those who train on it with clean labels, only there."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,22 @@ def test_without_clean_labels_or_a_metric_of_its_own_there_is_no_row(pneumonia):
     cells, layout.cells = layout.cells, [cell for cell in layout.cells if cell.noise != "none"]
     assert published_rows(layout, shown, 0) == []
     layout.cells = cells
+
+
+def test_it_stands_beside_images_of_its_own_size_whatever_file_they_are_from(pneumonia, monkeypatch):
+    spec = pneumonia.plan.suite.problems["pneumonia"].model_copy(update={"size": None})
+    located = pneumonia.plan.located["pneumonia"]
+
+    def rows(size):
+        content = replace(located.content, size=size)
+        suite = pneumonia.plan.suite.model_copy(update={"problems": {"pneumonia": spec}})
+        planned = replace(pneumonia.plan, suite=suite, located={"pneumonia": replace(located, content=content)})
+        table = score_table(replace(pneumonia, plan=planned), "table1")
+        return [labels[0] for labels, _ in table.rows if labels[0] == ROW], " ".join(table.notes)
+
+    assert rows(28)[0] == [ROW] and "of 28 px" in rows(28)[1]
+    assert rows(64)[0] == [] and "of 64 px" in rows(64)[1]
+    assert rows(0)[0] == [ROW] and " px" not in rows(0)[1]  # a record from before does not say
 
 
 @pytest.mark.parametrize(

@@ -128,14 +128,23 @@ def image_files(folder: Path, endings: tuple[str, ...]) -> Iterator[Path]:
 
 
 def match(
-    wanted: list[str], found: dict[str, Path], only_present: bool, folder: Path
+    wanted: list[str],
+    found: dict[str, Path],
+    only_present: bool,
+    folder: Path,
+    listed: Iterable[str] | None = None,
+    endings: str = "",
 ) -> tuple[NDArray[np.int64], ImageFiles, str]:
     """The rows whose images are there, these images, and a remark on the rows that have none; a UserError if there are
-    such, unless only those that are present are wanted.
+    such, unless only those that are present are wanted. `listed` are the names in all rows, where images beside them
+    tell of a label file that was cut; `endings` is what was looked for.
     """
     present = np.array([name in found for name in wanted], dtype=bool)
     if not present.any():
-        raise UserError(f"none of the {len(wanted):,} images of the label file is in {folder} (such as {wanted[0]})")
+        looked = f", where {endings} files were looked for" if endings else ""
+        raise UserError(
+            f"none of the {len(wanted):,} images of the label file (such as {wanted[0]}) is in {folder}{looked}"
+        )
     absent = [wanted[row] for row in np.flatnonzero(~present)]
     if absent and not only_present:
         raise UserError(
@@ -145,6 +154,10 @@ def match(
     rows = np.flatnonzero(present)
     names = [wanted[row] for row in rows]
     remark = f"{len(absent):,} of {len(wanted):,} rows have no image and are left out." if absent else ""
+    beside = 0 if listed is None else len(found.keys() - set(listed))
+    if beside:
+        said = f"{beside:,} of {len(found):,} images in the folder are in no row of the label file."
+        remark = f"{remark} {said}".strip()
     return rows, ImageFiles(names, [found[name] for name in names]), remark
 
 
@@ -170,10 +183,13 @@ def second_labels(
     return found
 
 
-def refuse_same(second: NDArray[np.signedinteger], own: NDArray[Any], what: str) -> None:
+def refuse_same(
+    second: NDArray[np.signedinteger], own: NDArray[Any], what: str, uncertain: NDArray[Any] | None = None
+) -> None:
     """A UserError for a second label set that says nothing new."""
     said = second >= 0
-    if not (second[said] != own.astype(second.dtype)[said]).any():
+    decided = uncertain is not None and bool((said & (uncertain == 1)).any())
+    if not decided and not (second[said] != own.astype(second.dtype)[said]).any():
         raise UserError(
             f"{what}: {int(said.sum()):,} labels, and none differs from the problem's own; it is not a second label "
             "set, or its columns are not those that were corrected"
@@ -186,9 +202,17 @@ def some(names: Iterable[str]) -> str:
     return ", ".join(listed[:SHOWN]) + (", …" if len(listed) > SHOWN else "")
 
 
-def numbered(texts: list[str]) -> NDArray[np.int64]:
-    """A number for each different text; an empty text is a group of its own."""
-    named = [text or f"\0{row}" for row, text in enumerate(texts)]
+NOTHING = ("", "na", "n/a", "nan", "null", "none")
+
+
+def is_nothing(text: str) -> bool:
+    """Whether a text is what programs write where there is none."""
+    return text.strip().casefold() in NOTHING
+
+
+def numbered(texts: Sequence[str]) -> NDArray[np.int64]:
+    """A number for each different text; each that is nothing is a group of its own."""
+    named = [f"\0{row}" if is_nothing(text) else text for row, text in enumerate(texts)]
     found: NDArray[np.int64] = np.unique(named, return_inverse=True)[1].astype(np.int64)
     return found
 

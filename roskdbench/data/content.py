@@ -26,6 +26,8 @@ class Content:
     attribute_names: tuple[str, ...] = ()
     images: str = ""
     """The fingerprint of the decoded images, which the identity is made from beside the labels."""
+    size: int = 0
+    """Their width and height; 0 in records from before it was noted."""
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> "Content":

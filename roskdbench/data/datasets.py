@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from roskdbench.data.catalogue import Catalogue
+from roskdbench.data.catalogue import Catalogue, is_nothing
 from roskdbench.errors import UserError, refusal, text_objection
 from roskdbench.suite.problems import RealProblem
 
@@ -34,7 +34,7 @@ def catalogue(name: str, spec: RealProblem, root: Path) -> Catalogue:
 
 def _on_unnamed(found: Catalogue, kind: str | None) -> str:
     """A remark on samples of which it is not said who they are of, where it is said of others."""
-    unnamed = sum(not text for text in found.groups)
+    unnamed = sum(map(is_nothing, found.groups))
     if not unnamed:
         return ""
     whose = f"{unnamed:,} of {len(found.groups):,} images name no {kind or 'group'}"

@@ -115,7 +115,7 @@ def _refuse_syntax(dataset: "Dataset") -> None:
     if not known:
         raise UnreadableError(
             f"a DICOM file compressed as {syntax.name} ({syntax}), which pydicom has no decoder for here; "
-            "decompress it, or install one that pydicom knows"
+            "pip install pylibjpeg pylibjpeg-libjpeg pylibjpeg-openjpeg has most, or decompress it"
         )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 NUMBER = "id|no|nr|num|number|uid"
 COLUMN = re.compile(rf"(?:patient|subject|participant|person|case)(?:{NUMBER})?|lesion(?:{NUMBER})|mrn|pid|ptid")
 FOLDER = re.compile(
-    r"(?:^|/)(?:((?:patient|subject|participant|person|case|lesion|subj|sub|pat|pt)[-_ ]?)\d+|(p)\d{6,})/",
+    r"(?:^|/)(?:((?:patient|subject|participant|person|case|lesion|subj|sub|pat|pt)[-_ ]?)\d+[/_-]|(p)\d{6,}/)",
     re.IGNORECASE,
 )
 
@@ -24,5 +24,8 @@ def group_hint(columns: Sequence[str], paths: Sequence[str]) -> str:
         return ""
     named, _ = Counter(match[1] or match[2] for match in found).most_common(1)[0]
     digits = r"\d{6,}" if named.lower() == "p" else r"\d+"
-    first = found[0][0].strip("/")
-    return f"No group is given, and most paths hold one, such as {first}: say group: {{path: '({named}{digits})/'}}."
+    first, ends = found[0][0].strip("/_-"), "".join(sorted({match[0][-1] for match in found}))
+    end = ends if len(ends) == 1 else f"[{ends.replace('-', '')}{'-' * ('-' in ends)}]"
+    return (
+        f"No group is given, and most paths hold one, such as {first}: say group: {{path: '({named}{digits}){end}'}}."
+    )

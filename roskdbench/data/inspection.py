@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from roskdbench.data.catalogue import is_nothing
 from roskdbench.data.problem import Labels
 from roskdbench.data.splits import Split, fold, holdout, official
 from roskdbench.suite.problems import Dataset, RealProblem
@@ -64,18 +65,28 @@ class Inspection:
             differ, known = _differing(labels.noisy_targets, labels.targets)
             lines.append(f"noisy labels: {differ:,} of {known:,} differ ({differ / max(known, 1):.1%})")
         if labels.corrected is not None:
-            differ, known = _differing(labels.corrected, labels.targets)
+            unsure = np.zeros_like(labels.targets, bool) if labels.uncertain is None else labels.uncertain == 1
+            differ, known = _differing(np.where(unsure, -1, labels.corrected), labels.targets)
+            decided = int((labels.corrected[unsure] >= 0).sum())
             rows = self.parts["test"]
             tested, test = int((labels.corrected[rows] >= 0).reshape(len(rows), -1).any(1).sum()), len(rows)
             lines.append(
                 f"second labels: {differ:,} of {known:,} differ ({differ / max(known, 1):.1%}); "
-                f"{tested:,} of {test:,} test images have some"
+                + f"{decided:,} decide what is uncertain; " * bool(decided)
+                + f"{tested:,} of {test:,} test images have some"
             )
         return lines
 
     def warnings(self) -> list[str]:
         """What a user should know before a run."""
-        return [*self._alike(), *self._absent(), *self._of_folds(), *self._ungrouped()]
+        return [
+            *self._alike(),
+            *self._nameless(),
+            *self._empty(),
+            *self._absent(),
+            *self._of_folds(),
+            *self._ungrouped(),
+        ]
 
     def _alike(self) -> Iterable[str]:
         known: dict[str, str] = {}
@@ -83,6 +94,16 @@ class Inspection:
             before = known.setdefault(name.strip().casefold(), name)
             if before != name:
                 yield f"the classes '{before}' and '{name}' differ in their letters' case alone: are they one?"
+
+    def _nameless(self) -> Iterable[str]:
+        for name in self.labels.classes:
+            if is_nothing(name):
+                yield f"the class '{name}' is what programs write for a missing label: is it one?"
+
+    def _empty(self) -> Iterable[str]:
+        for part in PARTS:
+            if not len(self.parts[part]):
+                yield f"the {part} part has no image; a run needs some in each"
 
     def _absent(self) -> Iterable[str]:
         for part in PARTS:

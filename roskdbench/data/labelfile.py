@@ -123,6 +123,7 @@ def _read_csv(path: Path, text: str, needed: Sequence[str], optional: Iterable[s
         columns: dict[str, list[str]] = {column: [] for column in wanted}
         lines: list[int] = []
         width = max(places.values()) + 1
+        shortest, last = len(header), len(header)
         for cells in rows:
             if not any(cells):
                 continue
@@ -131,8 +132,14 @@ def _read_csv(path: Path, text: str, needed: Sequence[str], optional: Iterable[s
             for column, position in places.items():
                 columns[column].append(cells[position].strip())
             lines.append(rows.line_num)
+            shortest, last = min(shortest, last), len(cells)
     except csv.Error as error:
         raise UserError(f"{path.name}:{rows.line_num}: not a CSV: {error}") from None
+    if last < shortest:
+        raise UserError(
+            f"{path.name}:{lines[-1]}: the last row has {last} cells, and every other {shortest} or more: the file was "
+            "cut"
+        )
     return LabelFile(path, columns, lines, tuple(header))
 
 

@@ -9,7 +9,11 @@ from roskdbench.data.catalogue import refuse_split_groups
 from roskdbench.data.problem import TEST, TRAIN, VALIDATION
 from roskdbench.errors import UserError
 
-PARTS = {"train": TRAIN, "val": VALIDATION, "validation": VALIDATION, "valid": VALIDATION, "test": TEST}
+PARTS = {
+    **dict.fromkeys(("train", "training"), TRAIN),
+    **dict.fromkeys(("val", "validation", "valid", "dev"), VALIDATION),
+    **dict.fromkeys(("test", "testing"), TEST),
+}
 
 
 def is_part(name: str) -> bool:

@@ -54,7 +54,8 @@ def prepare(
     remark = " ".join(part for part in remarks if part)
     digest = attributes.digest if attributes.names else ""
     identity = _identity(images, labels)
-    return Content(identity, len(labels), remark, labels.classes, digest, tuple(attributes.names), images.fingerprint)
+    names = tuple(attributes.names)
+    return Content(identity, len(labels), remark, labels.classes, digest, names, images.fingerprint, listed.size)
 
 
 def locate(

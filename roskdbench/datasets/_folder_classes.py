@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +19,14 @@ from roskdbench.errors import UserError, nearest
 if TYPE_CHECKING:
     from roskdbench.datasets.folder import Folder
 
+MASK = re.compile(r"(?:^|/)(?:masks?|segmentations?)/|[_-](?:mask|seg|segmentation)(?:[_-]?\d+)?\.\w+$", re.IGNORECASE)
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".dcm", ".dicom")
 
 
 def from_folders(spec: Folder, root: Path) -> Catalogue:
     """The images in the folders of classes, in alphabetical order."""
     listed = _listed(spec, root)
+    refuse_masks([path for _, _, path in listed], root)
     names = [path.relative_to(root).as_posix() for _, _, path in listed]
     classes = _classes(spec, root, listed)
     number = {name: c for c, name in enumerate(classes)}
@@ -40,6 +43,8 @@ def from_folders(spec: Folder, root: Path) -> Catalogue:
         parts=parts,
     )
     attributes, remarks = read_attributes(spec.attributes or {}, None, names)
+    if not (spec.group or spec.part or spec.attributes):
+        remarks.append(_alike(names, classes))
     if not spec.group:
         remarks.append(group_hint((), names))
     remark = " ".join(filter(None, remarks))
@@ -68,6 +73,32 @@ def _images_by_class(folder: Path) -> list[tuple[str, Path]]:
     for place in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
         found += [(place.name, path) for path in image_files(place, ENDINGS)]
     return found
+
+
+def _alike(names: list[str], classes: tuple[str, ...]) -> str:
+    """A remark where the folders of all classes hold the same folders, which may be the classes."""
+    below: dict[str, set[str]] = {}
+    for folders in (name.split("/")[:-1] for name in names):
+        place = next(number for number, folder in enumerate(folders) if folder in classes)
+        below.setdefault(folders[place], set()).add("/".join(folders[place + 1 : place + 2]))
+    held = next(iter(below.values()))
+    if "" in held or len(held) < 2 or any(each != held for each in below.values()):
+        return ""
+    return (
+        f"Each class's folder holds the same ones, {some(sorted(held))}: if these are the classes, let root be one of "
+        f"{some(sorted(below))}."
+    )
+
+
+def refuse_masks(paths: list[Path], root: Path) -> None:
+    """A UserError where some of the images are masks of others by their names: they would be samples like these."""
+    masks = [path for path in paths if MASK.search(path.relative_to(root).as_posix())]
+    if masks and len(masks) < len(paths):
+        shown = some(path.relative_to(root).as_posix() for path in masks)
+        raise UserError(
+            f"{root}: {len(masks):,} of {len(paths):,} images are masks by their names ({shown}); move them elsewhere, "
+            "or list the images in a csv"
+        )
 
 
 def _classes(spec: Folder, root: Path, listed: list[tuple[str, str, Path]]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from posixpath import normpath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,7 +53,8 @@ def from_table(spec: Folder, root: Path) -> Catalogue:
     paths = [root / each for each in found]
     absent = [name for name, path in zip(names, paths, strict=True) if not path.is_file()]
     if absent:
-        raise UserError(f"{count(len(absent), len(names))} not in {root}: {some(absent)}")
+        slashes = "; paths are written with / and not with \\" if any("\\" in name for name in absent) else ""
+        raise UserError(f"{count(len(absent), len(names))} not in {root}: {some(absent)}{slashes}")
     groups = texts_of(spec.group, file, found, "group") if spec.group else [""] * len(names)
     classes, own = _own(spec, file)
     corrected, remark = _corrected(spec, root, rows, classes, own)
@@ -117,7 +119,7 @@ def _read(spec: Folder, path: Path, columns: list[str]) -> tuple[LabelFile, list
     file = read_label_file(path, columns, None, optional=(spec.image, FILE_NAME)[: 1 + (spec.image == IMAGE)])
     image = FILE_NAME if spec.image == IMAGE and IMAGE not in file and FILE_NAME in file else spec.image
     refuse_absent(image, file.header, path)
-    return file, file[image]
+    return file, [normpath(name) if name else name for name in file[image]]
 
 
 def _columns(spec: Folder) -> list[str]:
@@ -182,7 +184,7 @@ def _corrected(
     what = f"{rows.file.path}: {some(columns)}"
     if (found < 0).all():
         raise UserError(f"{what}: every cell is blank; a second label set has labels for some of the images")
-    refuse_same(found, own, what)
+    refuse_same(found, np.maximum(own, 0), what, own < 0)
     return found, ""
 
 

@@ -88,7 +88,7 @@ class ChestXray14(RealProblem):
         classes = EIGHT if self.labels == "eight" else FOURTEEN
         targets = findings_of(file, classes)
         found = find_files(root, (".png",))
-        rows, images, remark = match(file[IMAGE], found, self.only_present, root)
+        rows, images, remark = match(file[IMAGE], found, self.only_present, root, file[IMAGE], ".png")
         patients = [file[PATIENT][row] for row in rows]
         corrected, how = _corrected(self.corrected, images.names, classes, targets[rows])
         labels = Labels(

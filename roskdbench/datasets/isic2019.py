@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roskdbench.data.attributes import SEXES, age_band, known
-from roskdbench.data.catalogue import Catalogue, find_files, match, numbered, second_labels
+from roskdbench.data.catalogue import Catalogue, count, find_files, match, numbered, second_labels, some
 from roskdbench.data.generated import lesions, write_image, write_table
 from roskdbench.data.labelfile import LabelFile, one_of, read_label_file
 from roskdbench.data.problem import Labels
@@ -73,7 +73,7 @@ class Isic2019(RealProblem):
         if len(found) < len(files):
             twice = next(path for path in files if found[path.stem] != path)
             raise UserError(f"{twice} and {found[twice.stem].name} are one image twice; keep one")
-        rows, images, remark = match(file["image"], found, self.only_present, folder)
+        rows, images, remark = match(file["image"], found, self.only_present, folder, file["image"], ".jpg")
         metadata = _metadata(one_of(root, [METADATA], "the lesions"), images.names)
         labels = Labels(
             task="single-label",
@@ -121,9 +121,8 @@ def _metadata(path: Path, names: list[str]) -> dict[str, list[str]]:
     """The lesion, and what is known of the patient, of each image."""
     file = read_label_file(path, ["image", "lesion_id"], "image", optional=("sex", "age_approx", "anatom_site_general"))
     row_of = {name: row for row, name in enumerate(file["image"])}
-    for name in names:
-        if name not in row_of:
-            raise UserError(f"{path}: the image {name} of the label file is not listed")
+    if absent := [name for name in names if name not in row_of]:
+        raise UserError(f"{path}: {count(len(absent), len(names))} not listed: {some(absent)}; is the file whole?")
     rows = [row_of[name] for name in names]
     return {column: [cells[row] for row in rows] for column, cells in file.columns.items()}
 

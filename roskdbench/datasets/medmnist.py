@@ -1,6 +1,6 @@
 """MedMNIST files: `medmnist`, and the sets that are known by name."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import model_validator
 
-from roskdbench.data.catalogue import Catalogue
+from roskdbench.data.catalogue import Catalogue, some
 from roskdbench.data.npz import PARTS, NpzImages, labels_of, shape_of
 from roskdbench.data.patterns import patterns
 from roskdbench.data.problem import Labels
@@ -174,7 +174,10 @@ class ChestMnist(MedMnist):
 
 @register("pneumoniamnist")
 class PneumoniaMnist(MedMnist):
-    """PneumoniaMNIST: X-rays of children, 2 classes."""
+    """PneumoniaMNIST: X-rays of children, 2 classes.
+
+    The test part is the source's own, of other patients; validation was drawn by image from the source's training part.
+    """
 
     card: ClassVar[Card] = card_of(
         "pneumoniamnist", "PneumoniaMNIST: X-rays of children, 2 classes", "CC BY 4.0", "Kermany et al., Cell 2018"
@@ -189,12 +192,16 @@ class PneumoniaMnist(MedMnist):
         """The benchmark's ResNet-18 at 28 pixels."""
         if self.split != "official" or self.size not in (None, SMALLEST):
             return ()
-        return (Published("ResNet-18 (Yang et al. 2023)", {"accuracy": 0.854, "auc": 0.944}, self.expected_samples),)
+        scores = {"accuracy": 0.854, "auc": 0.944}
+        return (Published("ResNet-18 (Yang et al. 2023)", scores, self.expected_samples, SMALLEST),)
 
 
 @register("bloodmnist")
 class BloodMnist(MedMnist):
-    """BloodMNIST: blood cells, 8 classes."""
+    """BloodMNIST: blood cells, 8 classes.
+
+    All parts were drawn by cell; the file does not say which cells are of one donor.
+    """
 
     card: ClassVar[Card] = card_of(
         "bloodmnist", "BloodMNIST: blood cells, 8 classes", "CC BY 4.0", "Acevedo et al., Data in Brief 2020"
@@ -252,6 +259,7 @@ class RetinaMnist(MedMnist):
 
 def _file(spec: MedMnist, root: Path) -> Path:
     if root.is_file():
+        _refuse_other(spec, root)
         return root
     if type(spec) is MedMnist:
         raise UserError(f"{root} is a folder; dataset: medmnist needs the npz file itself")
@@ -259,7 +267,24 @@ def _file(spec: MedMnist, root: Path) -> Path:
     for name in names:
         if (root / name).is_file():
             return root / name
-    raise UserError(f"{root} has no {' or '.join(names)}")
+    others = sorted(path.name for path in root.glob(f"{spec.dataset}_*.npz"))
+    there = f"; it has {some(others)}: say size, or let root be the file" if others else ""
+    raise UserError(f"{root} has no {' or '.join(names)}{there}")
+
+
+def _refuse_other(spec: MedMnist, path: Path) -> None:
+    """A UserError for a file that has another set's name."""
+    named = path.stem.lower().partition("_")[0]
+    others = {cls.name for cls in _sets(MedMnist)} - {spec.dataset}
+    if type(spec) is not MedMnist and named in others:
+        raise UserError(f"{path} is a file of {named} by its name, and the dataset is {spec.dataset}")
+
+
+def _sets(cls: type[MedMnist]) -> Iterator[type[MedMnist]]:
+    """Every set with a name that is known."""
+    for each in cls.__subclasses__():
+        yield each
+        yield from _sets(each)
 
 
 def _classes(spec: MedMnist, path: Path, labels: NDArray[np.int64]) -> tuple[str, ...]:

@@ -120,7 +120,7 @@ class PadChest(RealProblem):
         taken, remark = self._taken(file, targets)
         found = find_files(root, (".png",))
         names = [file[IMAGE][row] for row in taken.tolist()]
-        present, images, absent = match(names, found, self.only_present, root)
+        present, images, absent = match(names, found, self.only_present, root, file[IMAGE], ".png")
         rows = taken[present]
         own = targets[rows].astype(np.uint8)
         if not own.any():

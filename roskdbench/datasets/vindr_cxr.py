@@ -108,14 +108,16 @@ class VindrCxr(RealProblem):
     def catalogue(self, root: Path) -> Catalogue:
         """Images in the order of the label files, those with a consensus last, from `root` and the folders in it."""
         place = root / "annotations" if (root / "annotations").is_dir() else root
-        read = self._read(one_of(place, [READ, KAGGLE], "what each radiologist said"))
+        listed = one_of(place, [READ, KAGGLE], "what each radiologist said")
+        read = self._read(listed)
         agreed, consensus = self._consensus(place)
         twice = sorted(set(read.names) & set(agreed))
         if twice:
             raise UserError(
                 f"{place}: {some(twice)} both in {CONSENSUS} and among the images that were read one by one"
             )
-        rows, images, absent = match([*read.names, *agreed], _images(root), self.only_present, root)
+        names = [*read.names, *agreed]
+        rows, images, absent = match(names, _images(root), self.only_present, root, names)
         votes, marks = read.with_consensus(consensus)
         votes, marks = votes[rows], marks[rows]
         own = (marks == 1).astype(np.uint8)
@@ -131,7 +133,9 @@ class VindrCxr(RealProblem):
             else None,
             votes=votes,
         )
-        remarks = [absent, _on_blanks(votes, marks), self._on_depth(images.paths)]
+        whole = agreed or listed.name.startswith(KAGGLE)
+        without = "" if whole else f"There is no {CONSENSUS}; its films are not among these."
+        remarks = [absent, without, _on_blanks(votes, marks), self._on_depth(images.paths)]
         return Catalogue(images, labels, 1, self.size, " ".join(part for part in remarks if part))
 
     def _read(self, path: Path) -> Readings:

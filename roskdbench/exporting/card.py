@@ -48,7 +48,7 @@ class Card:
             self._head(),
             f"# {escape_markdown(f'{cell.method}: {cell.student} on {cell.problem}')}",
             self._what(),
-            f"## Load it\n\n```python\n{self.loading}\n```\n\n{self._input(problem)}",
+            f"## Load it\n\n```python\n{self.loading}\n```\n\n{self._input()}",
             f"## Scores\n\n{self._scores()}",
             f"## What it was trained on\n\n{self._data(problem)}",
             f"## How it was made\n\n{self._made()}",
@@ -76,11 +76,10 @@ class Card:
             f"A {escape_markdown(cell.student)}, trained by {escape_markdown(cell.method)}.{said}\n\n{reading}{shared}."
         )
 
-    def _input(self, problem: Dataset) -> str:
-        lines = [
-            f"It takes images of {problem.image_size} x {problem.image_size} pixels, and gives a logit a class, in the "
-            "order of `label_names` in `config.json`."
-        ]
+    def _input(self) -> str:
+        size = self.results.plan.image_size(self.model.cell.problem)
+        images = f"images of {size} x {size} pixels" if size else "images"
+        lines = [f"It takes {images}, and gives a logit a class, in the order of `label_names` in `config.json`."]
         if self.onnx is not None:
             lines.append(
                 f"`model.onnx` takes pixels from 0 to 1 and normalises them itself; in ONNX Runtime its logits of test "

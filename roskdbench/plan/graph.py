@@ -94,6 +94,11 @@ class Plan:
         predictions = self.jobs[self.jobs[cell.scores].inputs["predictions"]]
         return self.jobs[predictions.inputs.get("model", predictions.fingerprint)]
 
+    def image_size(self, problem: str) -> int | None:
+        """Width and height of a problem's images; None where it does not say, and nobody has looked."""
+        located = self.located.get(problem)
+        return self.suite.problems[problem].image_size or (located.content.size if located else 0) or None
+
     def is_guessed(self, problem: str) -> bool:
         """Whether nobody has looked yet how many images the problem has."""
         return isinstance(self.suite.problems[problem], RealProblem) and problem not in self.located

@@ -46,6 +46,8 @@ class Published:
     """By the names of metrics, such as accuracy and auc."""
     images: int
     """How many images its data had; where a run has others, its tables say so."""
+    size: int
+    """Their width and height; a run on others has nothing beside it."""
 
 
 OFFICIAL = "official"

@@ -104,7 +104,8 @@ def _protocol_note(results: Results, problems: list[str]) -> str:
         spec, located = suite.problems[problem], results.plan.located.get(problem)
         counted = located.content.samples if located else spec.image_count()
         images = "images" if results.plan.is_guessed(problem) else f"{counted:,} images"
-        parts.append(f"{problem}: {images} of {spec.image_size} px")
+        size = results.plan.image_size(problem)
+        parts.append(f"{problem}: {images}" + (f" of {size} px" if size else ""))
     return f"{'Model' if elsewhere else 'Protocol'}: {'; '.join(parts)}."
 
 

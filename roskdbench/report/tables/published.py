@@ -48,4 +48,6 @@ def _published(layout: Layout) -> Iterator[tuple[str, Published]]:
     clean = {cell.problem for cell in layout.cells if cell.noise == CLEAN_LABELS}
     for problem in layout.problems:
         if problem in clean:
-            yield from ((problem, each) for each in layout.results.plan.suite.problems[problem].published)
+            plan = layout.results.plan
+            size = plan.image_size(problem)
+            yield from ((problem, each) for each in plan.suite.problems[problem].published if size in (None, each.size))
