@@ -141,8 +141,8 @@ class _Walk:
                     self._message(event.traceback)
                 self._spoil(each, "failed", reason)
             case Damaged(input=damaged):
+                self._damages[damaged] += damaged in self._have  # whoever reads it tells of it
                 self._have.discard(damaged)
-                self._damages[damaged] += 1
                 self._wait_for(each)
                 if self._damages[damaged] < DAMAGES:
                     self._message(f"{self.jobs[damaged].label} was damaged in the store; it is computed again")

@@ -367,7 +367,7 @@ WRONG = {
     "no decoder": (
         dicom(syntax=uid.JPEGLosslessSV1, frames=[b"\xff\xd8\xff\xd9"], WindowCenter=9, WindowWidth=9),
         "a DICOM file compressed as JPEG Lossless, Non-Hierarchical, First-Order Prediction (Process 14 [Selection "
-        "Value 1]) (1.2.840.10008.1.2.4.70), which pydicom has no decoder for here; decompress it, or install one",
+        "Value 1]) (1.2.840.10008.1.2.4.70), which pydicom has no decoder for here; pip install pylibjpeg",
     ),
     "unknown syntax": (
         dicom(syntax=uid.MPEG2MPML, frames=[b"\0\0"], WindowCenter=9, WindowWidth=9),

@@ -80,7 +80,8 @@ class Checkpoint:
 
 def made_with() -> str:
     """What a training cannot change in its middle without ending elsewhere."""
-    return f"torch {torch.__version__}, timm {version('timm')} on {'cuda' if torch.cuda.is_available() else 'cpu'}"
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else torch.backends.cpu.get_cpu_capability()
+    return f"torch {torch.__version__}, timm {version('timm')} on {device}"
 
 
 def _digest(tensors: Mapping[str, Tensor]) -> str:

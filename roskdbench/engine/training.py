@@ -18,6 +18,7 @@ from roskdbench.engine.beginning import FreshNetwork, begin_state, begin_weigher
 from roskdbench.engine.checkpoint import Checkpoint
 from roskdbench.engine.device import ComputeConfig
 from roskdbench.engine.draws import drawing_from
+from roskdbench.engine.epoch_views import EpochViews
 from roskdbench.engine.examples import Examples, batches
 from roskdbench.engine.lessons import Lesson, Lessons, Step
 from roskdbench.engine.method_results import one_number
@@ -100,7 +101,8 @@ class Training:
                 self._take_into_mean()
             self._keep(epoch + 1)
         if self.averaged is not None and self.mean is not None and self.mean.buffers == "reestimated":
-            self._reestimate(self.averaged)
+            with drawing_from(seed_for("statistics", self.seeds.method)):
+                self._reestimate(self.averaged)
         if not (_finite(self.network) and (self.averaged is None or _finite(self.averaged.module))):
             raise DivergedError("the weights were not finite after the last epoch")
 
@@ -243,10 +245,15 @@ class Training:
         last, lessons = self.recipe.epochs - 1, self.lessons
         order = lessons.order(last, lessons.learning, lessons.labels, self.task, self.classes)
         views = lessons.views(last)
-        images = (self.config.images(views.images(positions)) for positions in batches(order, self.recipe.batch))
+        images = (self._seen(views, positions) for positions in batches(order, self.recipe.batch))
         with torch.no_grad(), self.config.computing(self.device):
             update_bn(images, averaged)
         averaged.eval()
+
+    def _seen(self, views: EpochViews, positions: Tensor) -> Tensor:
+        """Views as training draws them, in float32 whatever the network computes in."""
+        with torch.autocast(self.device.type, enabled=False):
+            return self.config.images(views.images(positions))
 
     def _keep(self, epochs_done: int) -> None:
         if self.checkpoint is None or not self.checkpoint.due:

@@ -123,7 +123,9 @@ class MeasureContext:
 
         if "model" in self.job.inputs:
             return [self.network()]
-        return [trained(member, "last", self.job.registry) for member in self.job.numbered("member")]
+        members = self.job.numbered("member")
+        readings = self.job.spec.get("readings", ["last"] * len(members))
+        return [trained(*each, self.job.registry) for each in zip(members, readings, strict=True)]
 
     def history(self) -> History:
         """What was noted after each epoch of the model's training."""

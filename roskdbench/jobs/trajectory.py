@@ -28,9 +28,12 @@ def run(context: JobContext) -> str | None:
     device, problem, spec = prepare(), context.problem(), context.spec
     method, recipe = method_of(context), Recipe.of(spec["recipe"])
     samples, bank = context.training_part(), [bank.array("logits.npy") for bank in context.numbered("bank")]
+    warmup = spec["averaging"]["warmup"]
     if "subsets" in context.inputs:
-        views = recipe.view_count
+        views, epochs = recipe.view_count, recipe.epochs
         chosen, recipe = networks.on_subset(context, recipe)
+        if spec.get("averaging begins") == "stretched":
+            warmup = min(round(warmup * recipe.epochs / epochs), recipe.epochs - 1)
         recipe = replace(recipe, views=views) if bank else recipe  # more epochs meet the views of the bank again
         samples, bank = samples[chosen], [logits[:, chosen] for logits in bank]
     described = networks.facts(context, problem)
@@ -46,7 +49,7 @@ def run(context: JobContext) -> str | None:
         seeds=networks.student_seeds(spec["seed"]),
         config=networks.compute_config(context),
         mean=method.collected_mean,
-        warmup=spec["averaging"]["warmup"],
+        warmup=warmup,
         checkpoint=Checkpoint(context.partial),
         report=context.report,
         validation=networks.validation(context, problem),

@@ -58,7 +58,8 @@ class Block:
         elif teachers:
             predictions = training_jobs.ensemble(self.factory, self.base, teachers)
             models = tuple(each.job for each in teachers)
-            own = Subject(row.title, ENSEMBLE, models, "last", predictions, is_ensemble=True)
+            readings = tuple(each.reading for each in teachers)
+            own = Subject(row.title, ENSEMBLE, models, "last", predictions, is_ensemble=True, readings=readings)
         else:
             raise UserError(f"method '{row.name}' trains no student and has no teachers")
         return [own, *(taught.subjects if TEACHER in roles else ())], taught.trainings
@@ -101,9 +102,22 @@ class Block:
             raise UserError(f"{student.name} is ready_made and cannot be a student: leave that out to train it on")
         asked = taught.teachers if row.method.asks_teachers else ()
         banks = taught.banks if row.method.uses_teacher_logits else ()
+        self._refuse_mixup(row, bool(banks and subset))
         given = (row.training, student, banks, asked, self.seed if seed is None else seed, subset)
         trained = training_jobs.trajectory(self.factory, self.base, *given, epochs)
         return Model(trained, row.method.averaging.reading)
+
+    def _refuse_mixup(self, row: MethodRow, by_banks_of_more: bool) -> None:
+        """A UserError where samples would be mixed with others that a training must not meet."""
+        if not self.factory.protocol.mixup:
+            return
+        if by_banks_of_more:
+            why = "what its teachers say of mixed samples is of partners outside its subset"
+        elif row.method.weighting.held_out:
+            why = "it holds samples back from the student, and others would be mixed with them"
+        else:
+            return
+        raise UserError(f"method '{row.name}' cannot be trained with protocol.mixup here: {why}")
 
     def _taught(
         self, row: MethodRow, teachers: Teachers, student: NetworkSpec, overlap: float, seed: Any, depth: int = 0
@@ -113,7 +127,7 @@ class Block:
             raise UserError(f"method '{row.name}': its teachers are trained by methods whose teachers never end")
         slots = [_of_student(slot, student) for slot in teachers.slots(self.factory.protocol, overlap)]
         former = row if any(slot.taught_by for slot in slots) else None
-        key = (tuple(slots), seed, former)
+        key = (tuple(slots), seed, former, overlap)  # of which teachers of teachers may be
         if key not in self._known:
             trained = [self._trained(row, slots, number, overlap, seed, depth) for number in range(len(slots))]
             models = tuple(model for model, _ in trained)
@@ -150,8 +164,9 @@ class Block:
         slot, network, networks = slots[number], _network(slots[number]), self._networks
         position = number
         if len(slots) != len(networks):
-            known = network.architecture in networks
-            position = networks.index(network.architecture) if known else len(networks) + number
+            same = [place for place, each in enumerate(networks) if each == network.architecture]
+            before = sum(_network(each).architecture == network.architecture for each in slots[:number])
+            position = same[before] if before < len(same) else len(networks) + number
         if network.ready_made:
             return Model(training_jobs.ready_made(self.factory, self.base, network), "last"), 0
         if slot.method is None and slot.taught_by is None:

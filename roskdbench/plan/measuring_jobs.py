@@ -34,6 +34,8 @@ class Subject:
     member: int = 0
     """Which of the teachers it is, from 1 on; 0 for the student or the ensemble."""
     is_ensemble: bool = False
+    readings: tuple[str, ...] = ()
+    """Which weights of each member stand for it."""
 
     @property
     def inputs(self) -> dict[str, Job]:
@@ -72,6 +74,8 @@ def measurement(
     if "model" in reads:
         inputs |= subject.inputs
         spec |= {"reading": subject.reading, "seed": seed}
+        if any(each != "last" for each in subject.readings):
+            spec["readings"] = list(subject.readings)
     if subject.subsets is not None and "labels" in reads:
         inputs["subsets"] = subject.subsets
         spec["subset"] = subject.subset

@@ -144,8 +144,13 @@ def trajectory(
     if any(each.reading != "last" for each in asked):
         spec["readings"] = [each.reading for each in asked]
     share = base.train_share
+    in_float32 = factory.protocol.precision == "float32" or not factory.protocol.interpolates
+    if training.averaging.get("buffers") == "reestimated" and not in_float32:
+        spec["views"] = "in float32"  # that averaged weights' statistics are of; once they were turned in bf16
     if subset is not None:
         share *= _take_subset(factory, base, subset, spec, inputs)
+        if subset.equal_steps:
+            spec["averaging begins"] = "stretched"  # as epochs are
     once = cost_of(factory, base.problem, student)
     step = training.passes * once + training.teacher_passes * sum(each.job.pass_cost for each in asked)
     whose = "" if seed == _plain(seed) else ", a teacher" + (_subset_name(subset) if subset else "")

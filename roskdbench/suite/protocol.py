@@ -238,6 +238,12 @@ class Protocol(Declared):
         return [each for each in steps if each >= self.epochs]
 
     @property
+    def interpolates(self) -> bool:
+        """Whether views are made of pixels from between those of an image."""
+        whole = (step.view in ("flip", "cutout") or getattr(step, "whole_pixels", False) for step in self.augmentation)
+        return not all(whole)
+
+    @property
     def learning(self) -> dict[str, Any]:
         """What a training's spec says of labels and samples; without what is as it always was."""
         names = ("label_smoothing", "mixup", "sampling")
