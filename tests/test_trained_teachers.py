@@ -7,13 +7,15 @@ import pytest
 import torch
 from conftest import TINY
 from tiny import ARCHITECTURE, RECIPE, SEEDS, tiny_examples, tiny_network
+from torch.nn import functional
 
 from roskdbench.engine.checkpoint import made_with
 from roskdbench.engine.device import ComputeConfig
+from roskdbench.engine.examples import rarities
 from roskdbench.engine.training import Training
 from roskdbench.errors import UserError
 from roskdbench.executors.events import Damaged
-from roskdbench.method import Method
+from roskdbench.method import Equal, Method, Plain, Sharpness
 from roskdbench.method.averaging import RunningMean
 from roskdbench.plan import plan
 from roskdbench.plugins import discover
@@ -196,6 +198,74 @@ def test_trainings_whose_statistics_were_of_rounded_views_are_made_again(tiny):
         ("protocol.precision=auto", "protocol.augmentation=none"),
     ):
         assert not any("views" in each for each in specs(*settings))
+
+
+def test_a_sample_is_as_rare_as_its_share_of_a_class_says():
+    """Whole labels as ever; of shares by what is nearly one as by one."""
+    soft = torch.tensor([[0.97, 0.03]] * 90 + [[0.03, 0.97]] * 10)
+    hard = soft.round()
+    found, whole = rarities(soft), rarities(hard)
+    assert whole.tolist() == [1 / 90] * 90 + [1 / 10] * 10
+    assert found[0] == pytest.approx(0.97 / 87.6, rel=1e-6)
+    assert found[-1] == pytest.approx(0.97 / 12.4, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("noise", "soft"), [("{kind: uncertain, policy: soft}", True), ("{kind: report, preset: light}", False)]
+)
+def test_trainings_that_drew_shares_as_whole_labels_are_made_again(tiny, noise, soft):
+    text = tiny.read_text().replace("phantom-lesion", "phantom-chest")
+    tiny.write_text(text)
+    settings = [f"experiments.main.noise=[{noise}]", "protocol.sampling=class-balanced"]
+    specs = [job.spec for job in planned(tiny, *settings).jobs.values() if job.kind in ("teacher", "trajectory")]
+    assert {"rarity" in each for each in specs} == {soft}
+    specs = [job.spec for job in planned(tiny, settings[0]).jobs.values() if job.kind in ("teacher", "trajectory")]
+    assert not any("rarity" in each for each in specs)
+
+
+def test_a_student_that_rests_does_not_enter_its_mean_again():
+    class Resting(Equal):
+        def pauses_student(self, epoch):
+            return epoch in (1, 2)
+
+    class Rests(Method):
+        """Rests: for two of four epochs."""
+
+        weighting = Resting()
+
+    examples, _ = tiny_examples("single-label")
+    ours = Training(
+        task="single-label", method=Rests(), network=tiny_network(3), examples=examples, bank=[], seeds=SEEDS,
+        mean=RunningMean(), warmup=0, recipe=RECIPE,
+    )  # fmt: skip
+    ours.run()
+    assert int(ours.averaged.n_averaged) == 2
+
+
+def test_sharpness_leaves_the_statistics_of_what_a_method_keeps_alone():
+    """Of each batch a second network moves its running statistics once, at the weights that it stands at."""
+
+    class Two(Method):
+        """Two: a second network learns beside the student."""
+
+        def begin(self, facts):
+            return facts.network("second")
+
+        def loss(self, batch):
+            return batch.hard_loss() + functional.cross_entropy(batch.state(batch.images), batch.targets)
+
+    counted = []
+    for stepping in (Plain(), Sharpness()):
+        method = Two(stepping=stepping)
+        examples, _ = tiny_examples("single-label")
+        ours = Training(
+            task="single-label", method=method, network=tiny_network(3), examples=examples, bank=[], seeds=SEEDS,
+            recipe=RECIPE, fresh_network=lambda purpose: tiny_network(3, seed=9),
+        )  # fmt: skip
+        ours.run()
+        layers = [each for each in ours.state.modules() if isinstance(each, torch.nn.BatchNorm2d)]
+        counted.append({int(each.num_batches_tracked) for each in layers})
+    assert counted[0] == counted[1] == {4 * 5}
 
 
 def test_a_checkpoint_goes_on_where_numbers_are_the_same():

@@ -73,9 +73,10 @@ def alone(method: Callable[..., Found]) -> Callable[..., Found]:
 
 
 @contextmanager
-def statistics_kept(network: nn.Module) -> Iterator[None]:
+def statistics_kept(*networks: nn.Module | None) -> Iterator[None]:
     """BatchNorm takes the statistics of its images, and remembers nothing of them."""
-    layers: list[Any] = [each for each in network.modules() if getattr(each, "track_running_stats", False)]
+    modules = dict.fromkeys(each for network in networks if network is not None for each in network.modules())
+    layers: list[Any] = [each for each in modules if getattr(each, "track_running_stats", False)]
     for each in layers:
         each.track_running_stats = False
     try:

@@ -64,13 +64,13 @@ def balanced_order(rarities: Tensor, epoch: int, seed: int) -> Tensor:
 
 
 def rarities(shares: Tensor) -> Tensor:
-    """How rare samples are by their labels [n, C]: one over the number that share a class; of several findings the
-    rarest counts, and having none is a class of its own. [n], float64 on the CPU
+    """How rare samples are by their labels [n, C]: one over the number that share a class, as far as it is theirs; of
+    several the rarest counts, and having none is a class of its own. [n], float64 on the CPU
     """
     known = shares.nan_to_num(0.0).double().cpu()
     with_none = torch.cat([known, (known.sum(1, keepdim=True) == 0).double()], 1)
     each = 1 / with_none.sum(0).clamp(min=1)
-    return ((with_none > 0) * each).amax(1)
+    return (with_none * each).amax(1)
 
 
 def batches(order: Tensor, size: int) -> Iterator[Tensor]:

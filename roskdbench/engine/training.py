@@ -97,7 +97,7 @@ class Training:
         for epoch in range(self._resume(), self.recipe.epochs):
             with drawing_from(seed_for("dropout", self.seeds.method, epoch)):  # and whatever else a network draws
                 self._epoch(epoch)
-            if self._averages(epoch, "epoch"):
+            if self._averages(epoch, "epoch") and not self.method.weighting.pauses_student(epoch):
                 self._take_into_mean()
             self._keep(epoch + 1)
         if self.averaged is not None and self.mean is not None and self.mean.buffers == "reestimated":
@@ -154,7 +154,9 @@ class Training:
 
         if learns:
             self.optimiser.zero_grad(set_to_none=True)
-            found = self.method.stepping.gradients(Descent(loss, self.learnt, lambda: statistics_kept(self.network)))
+            found = self.method.stepping.gradients(
+                Descent(loss, self.learnt, lambda: statistics_kept(self.network, self.state))
+            )
             if self.recipe.clip is not None:
                 nn.utils.clip_grad_norm_(self.learnt, self.recipe.clip)
             self.optimiser.step()

@@ -36,6 +36,7 @@ def teacher(factory: JobFactory, base: Base, slot: TeacherSlot, position: int, s
         suffix = _subset_name(slot.subset)
     if (hard := factory.hard_loss) is not None:
         spec["soft_loss"] = hard.declaration()
+    spec |= _rarity(factory, base)
     once = cost_of(factory, base.problem, network)
     return job(
         "teacher",
@@ -84,6 +85,13 @@ def _take_subset(
         spec["steps"] = "equal"
         return 1.0
     return subset_share(subset.construction, subset.count, subset.ratio, subset.fixed_size)
+
+
+def _rarity(factory: JobFactory, base: Base) -> dict[str, Any]:
+    """Where labels are shares and classes are drawn equally often; once any share counted as the whole."""
+    noise = base.labels.spec["noise"]
+    soft = "soft" in (noise.get("decision"), noise.get("policy"))
+    return {"rarity": "by shares"} if soft and factory.protocol.sampling != "uniform" else {}
 
 
 def _plain(seed: Any) -> int:
@@ -137,6 +145,7 @@ def trajectory(
         warmup = round(training.averaging["warmup"] * epochs / factory.protocol.epochs)
         spec["recipe"] = factory.stretched(epochs, bool(banks))
         spec["averaging"] = {**training.averaging, "warmup": min(warmup, epochs - 1)}
+    spec |= _rarity(factory, base)
     if factory.protocol.sampling != "uniform":
         spec["statistics"] = "as drawn"  # of averaged weights; once they were taken over all samples alike
     inputs = {**base.inputs, **{f"bank.{number}": each for number, each in enumerate(banks)}}
