@@ -13,7 +13,7 @@ from roskdbench import foreign
 from roskdbench.data.content import Content, Located
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import fingerprint
-from roskdbench.plan import Plan, plan
+from roskdbench.plan import Cell, Plan, plan
 from roskdbench.plan.written import lacks_methods, read_again, written
 from roskdbench.plugins import Registry
 from roskdbench.store import Store
@@ -42,7 +42,7 @@ class Stated:
     claim: str
     date: str
     computed: int
-    """Cells that had scores already."""
+    """Cells of whose models it was known what they say."""
     cells: int
 
     @classmethod
@@ -79,7 +79,7 @@ def write_record(
 def _stated(plan: Plan, store: Store) -> dict[str, Stated]:
     """The claims, each since it is what it is; those that are new since now."""
     before = stated_in(store.root / "runs" / f"{run_name(plan)}.json")
-    computed = sum(cell.scores in store for cell in plan.cells)
+    computed = sum(_is_known(cell, plan, store) for cell in plan.cells)
     now = datetime.now(UTC).date().isoformat()
     found = {}
     for name, claim in plan.suite.claims.items():
@@ -87,6 +87,11 @@ def _stated(plan: Plan, store: Store) -> dict[str, Stated]:
         same = known is not None and known.same(claim)
         found[name] = known if known and same else Stated(claim.claim, now, computed, len(plan.cells))
     return found
+
+
+def _is_known(cell: Cell, plan: Plan, store: Store) -> bool:
+    """Whether it is known what a cell's model says of the test part, however that is scored."""
+    return cell.scores in store or plan.jobs[cell.scores].inputs.get("predictions", cell.scores) in store
 
 
 def stated_in(path: Path) -> dict[str, Stated]:

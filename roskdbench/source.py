@@ -3,7 +3,7 @@
 import ast
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from textwrap import dedent
@@ -20,6 +20,18 @@ def is_ours(module: str) -> bool:
 def code_of(thing: Any) -> dict[str, str]:
     """The digest of the file that a plugin is written in, by its name; nothing for bundled things."""
     return {} if is_ours(thing.__module__) else {thing.__qualname__: source_digest(thing)}
+
+
+def together(*codes: Mapping[str, str]) -> dict[str, str]:
+    """The digests of several things; those of one name, of different files, are all kept."""
+    found: dict[str, str] = {}
+    for code in codes:
+        for first, digest in code.items():
+            name = first
+            while found.get(name, digest) != digest:
+                name += ", another"
+            found[name] = digest
+    return found
 
 
 def source_digest(thing: Any) -> str:

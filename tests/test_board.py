@@ -20,11 +20,11 @@ from roskdbench.board.verifying import verify
 from roskdbench.errors import UserError
 from roskdbench.measuring.attacks.names import CHECKS
 from roskdbench.plan import plan
-from roskdbench.plugins import discover
+from roskdbench.plugins import bundled_registry, discover
 from roskdbench.report.contents import tables_of
 from roskdbench.report.formats.markdown import markdown
 from roskdbench.results import COLUMNS, collect
-from roskdbench.runs import write_record
+from roskdbench.runs import Stated, write_record
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
 from roskdbench.walk import run
@@ -175,6 +175,30 @@ def test_what_stands_beside_the_numbers_cannot_be_changed_either(copy, change, s
     objections = verify(read_board(copy), discover()).objections
     assert objections
     assert all(said in line for line in objections)
+
+
+@pytest.mark.parametrize(("column", "other"), [("measure", "nothing"), ("subject", "teacher"), ("member", 2)])
+def test_a_number_cannot_be_put_where_no_table_looks(copy, column, other):
+    """A seed that went badly would leave the mean of its row."""
+    board = read_board(copy)
+    place = COLUMNS.index(column)
+    first = board.rows[0][COLUMNS.index("fingerprint")]
+    board.rows = [
+        (*row[:place], other, *row[place + 1 :]) if row[COLUMNS.index("fingerprint")] == first else row
+        for row in board.rows
+    ]
+    said = verify(board, bundled_registry()).objections
+    assert any("some results stand under another measure, or as another model's" in each for each in said)
+
+
+def test_claims_of_merged_boards_stand_since_the_latest_of_them(made, second):
+    """And of a board that had none, all numbers may have been known."""
+    mine, other = replace(made[3]), replace(second)
+    early, late = Stated("a > b in f1", "2026-01-01", 0, 3), Stated("a > b in f1", "2026-02-02", 2, 3)
+    mine.stated, other.stated = {"both": early, "mine": early}, {"both": late}
+    merged = merge([mine, other]).stated
+    assert merged["both"] == late
+    assert merged["mine"] == replace(early, computed=len(other.cells), cells=3 + len(other.cells))
 
 
 def test_a_row_that_goes_by_another_methods_name_is_named(copy):

@@ -376,6 +376,19 @@ def run_again(folder, claims):
     return claims_table(results).notes, results
 
 
+def test_a_claim_made_when_models_were_known_by_another_average_is_not_stated_before(claimed, tmp_path):
+    import shutil
+
+    folder = tmp_path / "copy"
+    shutil.copytree(claimed[0], folder)
+    text = SUITE.replace("protocol:\n", "protocol:\n  average: micro\n")
+    (folder / "suite.yaml").write_text(text + CLAIMS)
+    session = Session(folder / "suite.yaml", folder / "store", executor=ExecutorConfig(workers=1))
+    results, _ = session.run()
+    assert {each.computed for each in results.stated.values()} == {6}
+    assert not any("Stated before" in note for note in claims_table(results).notes)
+
+
 def test_a_claim_that_came_or_changed_after_the_numbers_says_so(claimed, tmp_path):
     import shutil
 

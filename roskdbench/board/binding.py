@@ -53,10 +53,12 @@ def on_trust(board: Board, held: Collection[str] = ()) -> str:
     described = any("/attributes/" in key for key in board.arrays)
     labels += ["whom attributes say that images are of"] if described else []
     images = ["the images"] if board.contents.keys() - set(held) else []
+    stated = ["since when claims stand"] if board.stated else []
     return ", ".join(
         [
             *labels,
             *images,
+            *stated,
             "that the logits came from such trainings, rates of noise, and where and how fast it was trained",
         ]
     )

@@ -2,6 +2,7 @@
 
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from roskdbench.plan import Cell, fingerprints_of
 from roskdbench.plan.own_files import own_files
 from roskdbench.plugins import Registry
 from roskdbench.results import GRID, grid_key
+from roskdbench.runs import Stated
 from roskdbench.suite import Experiment, Suite
 from roskdbench.suite.departures import ROWS
 from roskdbench.suite.pretrained import without_places
@@ -60,9 +62,19 @@ def merge(boards: Sequence[Board]) -> Board:
         merged.made |= board.made
         merged.noise += [each for each in board.noise if each[:3] not in [known[:3] for known in merged.noise]]
         merged.entries += [entry for entry in board.entries if entry not in merged.entries]
-        merged.stated = {**board.stated, **merged.stated}
+    merged.stated = _stated(boards)
     merged.contents = first.contents
     return merged
+
+
+def _stated(boards: Sequence[Board]) -> dict[str, Stated]:
+    """Each claim as the latest board has it; of a board without it all numbers may have been known by then."""
+    found: dict[str, Stated] = {}
+    for name in dict.fromkeys(name for board in boards for name in board.stated):
+        latest = max((board.stated[name] for board in boards if name in board.stated), key=lambda each: each.computed)
+        others = sum(len(board.cells) for board in boards if name not in board.stated)
+        found[name] = replace(latest, computed=latest.computed + others, cells=latest.cells + others)
+    return found
 
 
 def _identities(board: Board) -> dict[str, tuple[str, str]]:

@@ -17,7 +17,7 @@ from roskdbench.measuring.predictions import Predictions
 from roskdbench.plan import Cell, Measurement, Plan, plan
 from roskdbench.plugins import Registry
 from roskdbench.report.layout import facts_of
-from roskdbench.results import COLUMNS, FACTS, GRID, grid_key
+from roskdbench.results import COLUMNS, FACTS, GRID, WHAT, grid_key
 from roskdbench.suite.measure import Measure
 from roskdbench.values import Facts
 
@@ -26,6 +26,7 @@ METRIC, LABEL, VALUE, COUNT, FINGERPRINT = (
     COLUMNS.index(name) for name in ("metric", "class", "value", "n", "fingerprint")
 )
 FIRST_FACT = COLUMNS.index(FACTS[0])
+FIRST_WHAT = COLUMNS.index(WHAT[0])
 
 Place = tuple[Facts, str, str]
 """Facts, metric and class."""
@@ -123,6 +124,9 @@ def _compare(
     if not rows:
         verdict.objections.append(f"{_name(cell)}: its results are missing ({who})")
         return
+    own = (measurement.measure, measurement.subject, measurement.member)
+    if any(row[FIRST_WHAT : FIRST_WHAT + len(WHAT)] != own for row in rows):
+        verdict.objections.append(f"{named}: some results stand under another measure, or as another model's")
     if wanted is None:
         verdict.trusted += len(rows)
         return

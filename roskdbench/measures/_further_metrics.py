@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from pydantic import PrivateAttr, ValidationInfo, model_validator
 
+from roskdbench.source import together
 from roskdbench.suite.measure import Column, Measure
 from roskdbench.suite.plugged import registry_of
 
@@ -35,7 +36,4 @@ class FurtherMetrics(Measure):
 
     def code(self) -> dict[str, str]:
         """That of its metrics, too."""
-        found = super().code()
-        for column in self._statistics:
-            found |= column.code
-        return found
+        return together(super().code(), *(column.code for column in self._statistics))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import PositiveInt
 
 from roskdbench.measures.scores import COLUMNS, stored_scores
-from roskdbench.source import code_of
+from roskdbench.source import code_of, together
 from roskdbench.suite.measure import Column, Measure
 from roskdbench.suite.plugged import Plugged
 from roskdbench.values import KEPT, LOST, Facts, MetricValue
@@ -49,10 +49,7 @@ class Perturbing(Measure):
 
     def code(self) -> dict[str, str]:
         """That of what perturbs, too, where it is a plugin's."""
-        found = super().code()
-        for each in self.perturbations:
-            found |= code_of(type(each))
-        return found
+        return together(super().code(), *(code_of(type(each)) for each in self.perturbations))
 
     def before_and_after(
         self, predictions: Predictions, kept: Mapping[str, NDArray[Any]]

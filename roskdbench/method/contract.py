@@ -235,7 +235,10 @@ def code_identity(method: Method) -> dict[str, str]:
     for role, piece in pieces.items():
         for cls in type(piece).__mro__:
             if not is_ours(cls.__module__) and _has_behaviour(cls):
-                found[f"{role}.{cls.__name__}"] = source_digest(cls)
+                name = f"{role}.{cls.__name__}"
+                while name in found:  # a class may be called as the one that it is made from
+                    name += ", its base"
+                found[name] = source_digest(cls)
         if isinstance(piece, Part) and piece.revision > 1 and is_ours(type(piece).__module__):
             found[f"{role}.{type(piece).__name__}"] = f"revision {piece.revision}"
     return found

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
-from roskdbench.source import code_of
+from roskdbench.source import code_of, together
 from roskdbench.suite.plugged import Plugged
 from roskdbench.values import ENSEMBLE, STUDENT, USUAL, Facts, MetricValue
 
@@ -178,10 +178,7 @@ class Measure(Plugged):
 
     def code(self) -> dict[str, str]:
         """Digests of the files outside roskdbench whose code it runs."""
-        found = code_of(type(self))
-        for column in self.columns:
-            found |= column.code
-        return found
+        return together(code_of(type(self)), *(column.code for column in self.columns))
 
     def statistics(self) -> Sequence[Column]:
         """The columns that are functions of predictions."""
