@@ -110,7 +110,7 @@ class OverRuns(NamedTuple):
     share samples, so that their mean varies by more than their spread says (Nadeau and Bengio 2003).
     """
     fixed: float = 0.0
-    """Where all runs have one split, the variance that its test part gives their mean."""
+    """The variance that images on which all runs are tested give their mean."""
 
     @property
     def error(self) -> float:

@@ -18,8 +18,7 @@ class DrawnRuns:
     """The size of the runs' own test parts over that of their training parts; 0 where they have none of their own."""
 
     def __sub__(self, other: "DrawnRuns") -> "DrawnRuns":
-        both = self.common is not None and other.common is not None
-        common = self.common - other.common if both else None  # type: ignore[operator]
+        common = None if self.common is None or other.common is None else self.common - other.common
         return DrawnRuns(self.whole - other.whole, common, self.shared)
 
     @property
