@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from roskdbench.engine import GPU_SHARERS
+from roskdbench.engine.small_maps import multiply_small_maps
 from roskdbench.errors import UserError
 
 # One thread a job, whatever the number of workers: with more, sums would come out in another order.
@@ -71,6 +72,8 @@ class ComputeConfig:
         network.to(memory_format=config._layout)  # type: ignore[call-overload]
         if config.precision == "bf16":
             _leave_depthwise_in_float32(network)
+        elif config.channels_last:
+            multiply_small_maps(network)
         return config
 
     def images(self, batch: Tensor) -> Tensor:
