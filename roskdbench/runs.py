@@ -3,7 +3,7 @@
 import json
 import re
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
@@ -14,6 +14,7 @@ from roskdbench.data.content import Content, Located
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import fingerprint
 from roskdbench.plan import Cell, Plan, plan
+from roskdbench.plan.claims import ClaimAt, Key, key_of, placed
 from roskdbench.plan.written import lacks_methods, read_again, written
 from roskdbench.plugins import Registry
 from roskdbench.store import Store
@@ -44,11 +45,14 @@ class Stated:
     computed: int
     """Cells of whose models it was known what they say."""
     cells: int
+    models: str = ""
+    """A mark of the models that it was about, code and all; empty where a record is older than such marks."""
 
     @classmethod
     def of(cls, facts: Any) -> "Stated":
         """Out of a record. A ValueError, KeyError or TypeError where it is none."""
-        return cls(str(facts["claim"]), str(facts["date"]), int(facts["computed"]), int(facts["cells"]))
+        numbers = int(facts["computed"]), int(facts["cells"])
+        return cls(str(facts["claim"]), str(facts["date"]), *numbers, str(facts.get("models", "")))
 
     def same(self, claim: Claim) -> bool:
         """Whether it says the same."""
@@ -77,21 +81,36 @@ def write_record(
 
 
 def _stated(plan: Plan, store: Store) -> dict[str, Stated]:
-    """The claims, each since it is what it is; those that are new since now."""
+    """The claims, each since it is what it is, and about the models that it is about; those that are new since now."""
     before = stated_in(store.root / "runs" / f"{run_name(plan)}.json")
-    computed = sum(_is_known(cell, plan, store) for cell in plan.cells)
+    computed = sum(cell.scores in store or _said_of_test(cell, plan) in store for cell in plan.cells)
     now = datetime.now(UTC).date().isoformat()
+    models = _models_of_claims(plan)
     found = {}
     for name, claim in plan.suite.claims.items():
         known = before.get(name)
-        same = known is not None and known.same(claim)
-        found[name] = known if known and same else Stated(claim.claim, now, computed, len(plan.cells))
+        if known and known.same(claim) and known.models in ("", models[name]):
+            found[name] = replace(known, models=models[name])
+        else:
+            found[name] = Stated(claim.claim, now, computed, len(plan.cells), models[name])
     return found
 
 
-def _is_known(cell: Cell, plan: Plan, store: Store) -> bool:
-    """Whether it is known what a cell's model says of the test part, however that is scored."""
-    return cell.scores in store or plan.jobs[cell.scores].inputs.get("predictions", cell.scores) in store
+def _models_of_claims(plan: Plan) -> dict[str, str]:
+    """A mark of the models that each claim is about. It changes with the code of a method, and with no other's."""
+    rows: dict[str, set[Key]] = {name: set() for name in plan.suite.claims}
+    for each in placed(plan):
+        if isinstance(each, ClaimAt):
+            rows[each.name] |= {key for key in (each.left, *each.rights) if not isinstance(key, float)}
+    return {
+        name: fingerprint(sorted({_said_of_test(cell, plan) for cell in plan.cells if key_of(cell) in keys}))
+        for name, keys in rows.items()
+    }
+
+
+def _said_of_test(cell: Cell, plan: Plan) -> str:
+    """The artifact of what a cell's model says of the test part, however that is scored."""
+    return str(plan.jobs[cell.scores].inputs.get("predictions", cell.scores))
 
 
 def stated_in(path: Path) -> dict[str, Stated]:

@@ -412,6 +412,47 @@ def test_a_claim_that_came_or_changed_after_the_numbers_says_so(claimed, tmp_pat
     assert record["stated"]["even"]["claim"].endswith("within .8")
 
 
+OWN = """
+from roskdbench import Method, register
+
+
+@register("mine")
+class Mine(Method):
+    '''Mine: labels, times a number.'''
+
+    def loss(self, batch):
+        return 1 * batch.hard_loss()
+"""
+
+
+def test_a_claim_about_a_method_whose_code_changed_after_the_numbers_says_so(tmp_path):
+    """The others stay stated before them; so does everything where a run is only taken up again."""
+    mine, suite = tmp_path / "methods" / "mine.py", tmp_path / "suite.yaml"
+    mine.parent.mkdir()
+    mine.write_text(OWN)
+    text = SUITE.replace("[baseline-i, swa]", "[baseline-i, swa, mine]").replace("seeds: [0, 1, 2]", "seeds: [0]")
+    suite.write_text(text + "claims:\n  own: mine > baseline-i in f1\n  others: swa > baseline-i in f1\n")
+
+    def notes():
+        alone = ExecutorConfig(workers=1)
+        results, _ = Session(suite, tmp_path / "store", [mine.parent], executor=alone).run()
+        return results.name, [note for note in claims_table(results).notes if "tated" in note or "added" in note]
+
+    first = notes()
+    assert first[1] == ["Stated before any of these numbers was computed: own, others."]
+    assert notes() == first
+    mine.write_text(OWN.replace("1 * batch", "2 * batch"))
+    name, (before, late) = notes()
+    assert name == first[0]
+    assert before == "Stated before any of these numbers was computed: others."
+    assert late.startswith("own: added or changed on ") and "2 of 3 cells had scores" in late
+    path = tmp_path / "store" / "runs" / f"{name}.json"
+    record = json.loads(path.read_text())
+    del record["stated"]["others"]["models"]  # as older records have it
+    path.write_text(json.dumps(record))
+    assert notes() == (name, [before, late])
+
+
 @pytest.mark.parametrize(
     ("claim", "said"),
     [

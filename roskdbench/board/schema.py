@@ -49,6 +49,7 @@ def board_schema(registry: Registry) -> dict[str, Any]:
     )
     entry = _object({"run": TEXT, "by": TEXT, "date": TEXT, "roskdbench": TEXT, "cells": COUNT, "data": _map(TEXT)})
     stated = _object({"claim": TEXT, "date": TEXT, "computed": COUNT, "cells": COUNT})
+    stated["properties"]["models"] = TEXT  # which older boards lack
     noise = {"type": "array", "prefixItems": [TEXT, TEXT, TEXT, {"type": "number"}], "minItems": 4, "maxItems": 4}
     board = _object(
         {
