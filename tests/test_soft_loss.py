@@ -1,5 +1,7 @@
 """Readings of the loss from teachers, each against an independent computation, and the balance of its two parts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -140,6 +142,39 @@ def test_a_training_begins_balanced_whatever_alpha_and_temperature(cpu, matching
     assert np.isfinite(started.history["loss"]).all()
 
 
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("changes", [{"mixup": 0.8}, {"label_smoothing": 0.3}, {"mixup": 0.8, "label_smoothing": 0.3}])
+def test_a_training_begins_balanced_with_the_labels_that_it_meets(cpu, task, changes):
+    examples, labels = tiny_examples(task)
+    random = np.random.default_rng(0)
+    bank = [random.normal(-1, 1, (RECIPE.view_count, len(labels), 8)).astype(np.float32)]
+    started = Training(
+        task=task,
+        method=Method(temperature=1.0, soft_loss=BernoulliSum(balanced=True)),
+        network=tiny_network(3 if task == "single-label" else 1),
+        examples=examples,
+        bank=bank,
+        recipe=replace(RECIPE, **changes),
+        seeds=SEEDS,
+    )
+    logits = torch.zeros(len(labels), 8, requires_grad=True)
+    met = started.lessons.lesson(0, None, task, 8).targets
+    if task == "single-label" and not met.is_floating_point():
+        met = functional.one_hot(met, 8)
+    share = changes.get("label_smoothing", 0)
+    met = (1 - share) * met.float() + share / (8 if task == "single-label" else 2)
+    if task == "single-label":
+        hard = functional.cross_entropy(logits, met, reduction="sum")
+        teacher = functional.softmax(torch.from_numpy(bank[0][0]), -1)
+        soft = functional.kl_div(functional.log_softmax(logits, -1), teacher, reduction="sum")
+    else:
+        hard = functional.binary_cross_entropy_with_logits(logits, met, reduction="sum")
+        teacher = torch.sigmoid(torch.from_numpy(bank[0][0]))
+        soft = functional.binary_cross_entropy_with_logits(logits, teacher, reduction="sum")
+    lengths = [float(torch.autograd.grad(each, logits)[0].norm()) for each in (hard, soft)]
+    assert started.soft_scale == pytest.approx(lengths[0] / lengths[1], rel=1e-4)
+
+
 def test_logits_may_be_multiplied_by_the_temperature():
     assert BernoulliMean(temperature="multiplies").divisor(0.5) == 2.0
     assert BernoulliMean().divisor(0.5) == 0.5
@@ -148,6 +183,21 @@ def test_logits_may_be_multiplied_by_the_temperature():
 def planned(tmp_path, *settings):
     (tmp_path / "tiny.yaml").write_text(TINY.replace("phantom-lesion", "phantom-chest").replace("lesion:", "chest:"))
     return plan(read_suite(str(tmp_path / "tiny.yaml"), settings), discover())
+
+
+def test_a_balance_with_changed_labels_is_another_training(tmp_path):
+    balanced = "protocol.distillation={soft_loss: {kind: bernoulli-sum, balanced: true}}"
+    for settings, changed in (
+        ([balanced], False),
+        (["protocol.label_smoothing=0.1"], False),
+        ([balanced, "protocol.label_smoothing=0.1"], True),
+        ([balanced, "protocol.mixup=0.4", "experiments.main.methods=[baseline-iii]"], True),
+    ):
+        specs = [job.spec for job in planned(tmp_path, *settings).jobs.values() if job.kind == "trajectory"]
+        assert specs
+        taught = [spec for spec in specs if "matching" in spec["method"]]
+        assert taught
+        assert all(("balance" in spec) == (changed and spec in taught) for spec in specs)
 
 
 def test_the_protocol_speaks_for_methods_that_leave_it_open(tmp_path):

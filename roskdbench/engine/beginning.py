@@ -6,12 +6,14 @@ from torch import nn
 
 from roskdbench.engine.answers import alone
 from roskdbench.engine.draws import drawing_from
+from roskdbench.engine.epoch_views import as_shares
 from roskdbench.engine.examples import batches
 from roskdbench.engine.lessons import Lessons
 from roskdbench.engine.networks import Classifier
 from roskdbench.errors import UserError
 from roskdbench.fingerprint import seed_for
 from roskdbench.method import Method, Setting, TrainingFacts, Weigher
+from roskdbench.method.losses import smoothed
 from roskdbench.suite.problems import Task
 
 FreshNetwork = Callable[[str], nn.Module]
@@ -28,13 +30,17 @@ def begin_weigher(method: Method, lessons: Lessons, network: Classifier) -> Weig
 
 def soft_scale(method: Method, lessons: Lessons, task: Task) -> float:
     """What the soft loss is multiplied by so that its gradient starts as long as the hard one's; from the first epoch's
-    views, so that a training that goes on finds the same.
+    views and labels, so that a training that goes on finds the same.
     """
     soft_loss = method.soft_loss
     if not (soft_loss.balanced and lessons.bank):
         return 1.0
-    divisor = soft_loss.divisor(method.temperature)
-    return soft_loss.balance(task, lessons.teacher_logits(0), lessons.labels, divisor)
+    teachers, smoothing = lessons.teacher_logits(0), lessons.recipe.label_smoothing
+    classes = teachers.shape[-1]
+    targets = lessons.views(0).targets(lessons.labels, task, classes)
+    if smoothing:
+        targets = smoothed(task, as_shares(targets, task, classes), smoothing)
+    return soft_loss.balance(task, teachers, targets, soft_loss.divisor(method.temperature))
 
 
 def begin_state(

@@ -214,12 +214,13 @@ class External(FurtherMetrics):
 
 def _both(predictions: Predictions, kept: Mapping[str, NDArray[Any]], name: str) -> tuple[Predictions, Predictions]:
     """At home over the shared classes that both test parts have samples with and without, and elsewhere."""
-    from roskdbench.measuring.elsewhere import KEPT, at_home, defined_on, elsewhere
+    from roskdbench.measuring.elsewhere import KEPT, at_home, elsewhere
 
     pairs = [(int(home), int(away)) for home, away in kept[f"{name}/pairs"].tolist()]
     arrays = {each: kept[f"{name}/{each}"] for each in KEPT if f"{name}/{each}" in kept}
     logits = kept[f"{name}/logits"]
-    defined = defined_on(at_home(predictions, pairs)) & defined_on(elsewhere(predictions, pairs, arrays, logits))
+    away = elsewhere(predictions, pairs, arrays, logits)
+    defined = at_home(predictions, pairs).told_apart() & away.told_apart()
     if defined.sum() < (2 if predictions.task == "single-label" else 1):
         raise UserError(f"external: '{name}' shares no classes of which the test parts of both sides have samples")
     pairs = [pair for pair, counts in zip(pairs, defined, strict=True) if counts]

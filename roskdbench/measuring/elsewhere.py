@@ -53,11 +53,6 @@ def at_home(predictions: Predictions, pairs: Pairs) -> Predictions:
     return replace(predictions, tested=Tested(tested.task, names, validation, test), logits=logits)
 
 
-def defined_on(predictions: Predictions) -> NDArray[np.bool_]:
-    """The classes of which it is known of test samples that they have them, and of others that they do not. [C]"""
-    return np.asarray(predictions.truth.any(0) & (~predictions.truth & predictions.known).any(0))
-
-
 def elsewhere(
     predictions: Predictions, pairs: Pairs, arrays: Mapping[str, NDArray[Any]], logits: NDArray[np.float32]
 ) -> Predictions:

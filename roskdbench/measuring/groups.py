@@ -62,8 +62,7 @@ def common_classes(predictions: Predictions, groups: list[Group]) -> NDArray[np.
     found = np.ones(len(predictions.classes), bool)
     large = [group for group in groups if not group.small]
     for group in large if len(large) > 1 else groups:
-        truth, known = predictions.truth[group.members], predictions.known[group.members]
-        found &= truth.any(0) & (~truth & known).any(0)
+        found &= predictions.told_apart(group.members)
     return found
 
 

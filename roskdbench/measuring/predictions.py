@@ -62,6 +62,14 @@ class Predictions:
         found: Flags = (indicators(self.tested.test.targets, len(self.classes)) == 1) & self.known
         return found
 
+    def told_apart(self, samples: Flags | slice = slice(None)) -> NDArray[np.bool_]:
+        """The classes of which it is known of some test samples that they have them, and of others that they do not.
+        [C]
+        """
+        truth, known = self.truth[samples], self.known[samples]
+        found: NDArray[np.bool_] = truth.any(0) & (~truth & known).any(0)
+        return found
+
     @cached_property
     def probabilities(self) -> NDArray[np.floating]:
         """Of each class. [n, C]"""

@@ -169,8 +169,9 @@ class Batch:
     @property
     def smoothed_targets(self) -> torch.Tensor:
         """The labels with `label_smoothing` of them spread over all classes, or over presence and absence."""
-        evenly = 1 / (self._width if self.task == "single-label" else 2)
-        return (1 - self.label_smoothing) * self.label_shares + self.label_smoothing * evenly
+        from roskdbench.method import losses
+
+        return losses.smoothed(self.task, self.label_shares, self.label_smoothing)
 
     def divergences(self, temperature: float) -> torch.Tensor:
         """KL(q_m || p) of the student p from each teacher q_m for each example, [K, B]."""

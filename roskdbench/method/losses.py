@@ -28,6 +28,14 @@ def hard_losses(task: Task, logits: Tensor, targets: Tensor) -> Tensor:
     return (each * known).sum(-1) / known.sum(-1).clamp(min=1)
 
 
+def smoothed(task: Task, shares: Tensor, share: float) -> Tensor:
+    """Labels as shares of classes, or as chances of findings, with a share of each spread evenly over all classes, or
+    over presence and absence. [..., C]
+    """
+    evenly = 1 / (shares.shape[-1] if task == "single-label" else 2)
+    return (1 - share) * shares + share * evenly
+
+
 def over_known(each: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor | int]:
     """The sum of a term over the findings that are known, [..., B] for [..., B, C], and how many these are."""
     if known is None:

@@ -152,10 +152,13 @@ def trajectory(
     inputs |= {f"teacher.{number}": each.job for number, each in enumerate(asked)}
     if any(each.reading != "last" for each in asked):
         spec["readings"] = [each.reading for each in asked]
-    share = base.train_share
-    in_float32 = factory.protocol.precision == "float32" or not factory.protocol.interpolates
+    share, protocol = base.train_share, factory.protocol
+    in_float32 = protocol.precision == "float32" or not protocol.interpolates
     if training.averaging.get("buffers") == "reestimated" and not in_float32:
         spec["views"] = "in float32"  # that averaged weights' statistics are of; once they were turned in bf16
+    balanced = (training.spec.get("soft_loss") or {}).get("balanced")
+    if balanced and (protocol.mixup or protocol.label_smoothing):
+        spec["balance"] = "as met"  # with labels mixed and smoothed; once it was with labels as they are
     if subset is not None:
         share *= _take_subset(factory, base, subset, spec, inputs)
         if subset.equal_steps:
