@@ -67,8 +67,7 @@ class Predictions:
         [C]
         """
         truth, known = self.truth[samples], self.known[samples]
-        found: NDArray[np.bool_] = truth.any(0) & (~truth & known).any(0)
-        return found
+        return np.asarray(truth.any(0) & (~truth & known).any(0))
 
     @cached_property
     def probabilities(self) -> NDArray[np.floating]:
