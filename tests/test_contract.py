@@ -81,7 +81,7 @@ def test_a_training_steps_as_torchs_optimiser_does(recipe, settings, reference, 
     trained = Training("single-label", Method(), tiny_network(), examples, [], ours, SEEDS)
     trained.run()
     network = tiny_network()
-    network.to(memory_format=torch.channels_last)
+    ComputeConfig().lay_out(network)
     optimiser = reference(network.parameters())
     for epoch in range(2):
         network.train()

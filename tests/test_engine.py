@@ -76,7 +76,8 @@ def assert_same(one, other):
 def test_the_loop_is_a_plain_pytorch_loop(task, cpu):
     """Written out as anyone would, with torch's own optimiser, schedule and losses."""
     examples, labels = tiny_examples(task)
-    network = tiny_network(channels(task)).to(memory_format=torch.channels_last)
+    network = tiny_network(channels(task))
+    ComputeConfig().lay_out(network)
     optimiser = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9, weight_decay=2e-4)
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, [3], 0.1)
     targets = torch.from_numpy(labels.targets)

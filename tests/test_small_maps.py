@@ -13,6 +13,7 @@ from roskdbench.engine.networks import Classifier, build
 
 CAPABILITY = "torch.backends.cpu.get_cpu_capability"
 STATISTICS = {"mean": [0.5] * 3, "deviation": [0.25] * 3}
+SMALL = {"model": "resnet18", "options": {"channels": [8, 8, 16, 16], "layers": [1, 1, 1, 1]}}
 LAYERS = [
     (kernel, stride, padding, size, groups, outputs)
     for kernel, stride, padding, size in product((1, 2, 3, 5, 7), (1, 2, 3), (0, 1, 2, 3), (1, 2, 3, 4, 5))
@@ -106,6 +107,22 @@ def test_a_network_says_and_learns_the_same(model):
     assert_equal(with_gradients(own, images), with_gradients(plain, images), 1e-6)
     assert_equal(list(own.state_dict().values()), list(plain.state_dict().values()), 1e-12)
     assert_equal([own.eval()(images)], [plain.eval()(images)], 1e-10)
+
+
+def test_a_training_ends_at_the_same_weights():
+    images = torch.rand(48, 3, 32, 32, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    targets = torch.arange(48) % 8
+    plain = build(SMALL, 3, 8, 32, "standard", STATISTICS, seed=0).double().train()
+    own = deepcopy(plain)
+    ComputeConfig().lay_out(own)
+    for each in (plain, own):
+        optimiser = torch.optim.SGD(each.parameters(), lr=0.05, momentum=0.9, weight_decay=2e-4)
+        for step in range(12):
+            chosen = torch.arange(16) + 16 * (step % 3)
+            optimiser.zero_grad()
+            nn.functional.cross_entropy(each(images[chosen]), targets[chosen]).backward()
+            optimiser.step()
+    assert_equal(list(own.state_dict().values()), list(plain.state_dict().values()), 1e-7)
 
 
 def test_the_deep_layers_of_a_network_are_products(convolved):
