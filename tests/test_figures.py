@@ -13,16 +13,21 @@ from matplotlib.figure import Figure
 from roskdbench.plan import plan
 from roskdbench.plugins import discover
 from roskdbench.report.figures.along_axis import along_axis
+from roskdbench.report.figures.along_parameter import by_parameter
 from roskdbench.report.figures.comparison import comparison
 from roskdbench.report.figures.dark import GROUND, INK, darken
 from roskdbench.report.figures.drawing import Drawing, _save, drawing_style, on_dark
 from roskdbench.report.figures.intervals import drawn
 from roskdbench.report.figures.training import curves
+from roskdbench.report.layout import layout_of
+from roskdbench.report.legend import below
+from roskdbench.report.tables.differences import _blocks
 from roskdbench.report.tables.scores import score_table
-from roskdbench.results import collect
+from roskdbench.results import COLUMNS, GRID, Gap, Results, collect, grid_key, typed
 from roskdbench.session import Session
 from roskdbench.store import Store
 from roskdbench.suite import read_suite
+from roskdbench.values import Facts
 
 
 @pytest.mark.parametrize(
@@ -145,3 +150,82 @@ def only_first_student(results):
         plan=replace(results.plan, cells=cells),
         frame=results.frame[results.frame["student"] == first],
     )
+
+
+def invented(planned, value, lacking=()):
+    """Results in which each cell has the F1 that a function gives, and some runs diverged."""
+    import pandas
+
+    (name, *_) = layout_of(Results(planned, pandas.DataFrame(columns=list(COLUMNS)), []), "main").source("f1").names
+    rows = [
+        {
+            **dict(zip(GRID, grid_key(cell), strict=True)),
+            **{"measure": "scores", "subject": "student", "member": 0},
+            **Facts()._asdict(),
+            **{"metric": name, "class": "", "value": value(cell), "n": 9, "fingerprint": cell.scores},
+        }
+        for cell in planned.cells
+        if cell not in lacking
+    ]
+    gaps = [Gap(cell, "diverged", "for the test") for cell in lacking]
+    return Results(planned, typed(pandas.DataFrame(rows, columns=list(COLUMNS))), gaps)
+
+
+def planned_with(tiny, *settings):
+    return plan(read_suite(tiny, settings), discover())
+
+
+MANY = "[" + ", ".join(f"{{method: ros-kd, alpha: .{number + 10}, title: M{number}}}" for number in range(40)) + "]"
+TWO_NOISES = "experiments.main.noise=[none, {kind: symmetric, rate: 0.3}]"
+
+
+def test_points_of_many_methods_stay_by_their_tick(tiny, tmp_path):
+    planned = planned_with(tiny, TWO_NOISES, f"experiments.main.methods={MANY}")
+    results = invented(planned, lambda cell: 0.5 + 0.2 * (cell.noise == "none"))
+    (panel,) = along_axis(Drawing(results, Store.at(tmp_path / "store"), "main"), "noise").axes
+    for line in panel.lines:
+        for place, mean in zip(*line.get_data(), strict=True):
+            tick = panel.get_xticklabels()[round(place)].get_text()
+            assert abs(place - round(place)) < 0.5 and mean == pytest.approx(0.7 if tick == "none" else 0.5)
+
+
+def test_a_method_of_which_a_run_diverged_has_no_point_and_no_rank(tiny, tmp_path):
+    three = "[none, {kind: symmetric, rate: 0.2}, {kind: symmetric, rate: 0.3}]"
+    planned = planned_with(tiny, f"experiments.main.noise={three}", "experiments.main.seeds=[0, 1]")
+    lacking = [cell for cell in planned.cells if (cell.method, cell.seed, cell.noise) == ("RoS-KD", 1, "symmetric 0.3")]
+    results = invented(planned, lambda cell: 0.4, lacking)
+    (panel,) = along_axis(Drawing(results, Store.at(tmp_path / "store"), "main"), "noise").axes
+    assert {line.get_label(): len(line.get_xdata()) for line in panel.lines} == {
+        "Baseline I": 3,
+        "Baseline V": 3,
+        "RoS-KD": 2,
+    }
+    assert list(_blocks(layout_of(results, "main")).index) == [("lesion", "none"), ("lesion", "symmetric 0.2")]
+
+
+@pytest.mark.parametrize("noises", [False, True])
+def test_a_band_along_a_parameter_is_of_what_is_drawn(tiny, tmp_path, noises):
+    """Over noises together there is none: each cell has draws of its own."""
+    methods = "experiments.main.methods=[{method: ros-kd, temperature: {axis: [0.5, 2]}}]"
+    planned = planned_with(tiny, methods, *([TWO_NOISES] if noises else []))
+    results = replace(
+        invented(planned, lambda cell: 0.8 if cell.noise == "none" else 0.4),
+        drawn=lambda fingerprint: dict.fromkeys(
+            layout_of(invented(planned, lambda cell: 0.5), "main").source("f1").names, np.linspace(0.38, 0.42, 50)
+        ),
+    )
+    figure = by_parameter(Drawing(results, Store.at(tmp_path / "store"), "main"))
+    note = figure.legends[0].get_title().get_text()
+    assert note == ("means over runs and noises; no intervals" if noises else "shaded: 95 % intervals")
+    bands = [path.vertices[:, 1] for each in figure.axes[0].collections for path in each.get_paths()]
+    assert any(np.isfinite(band).any() for band in bands) != noises
+
+
+def test_a_legend_tells_of_the_lines_of_all_panels():
+    picture = Figure()
+    first, second = picture.subplots(1, 2)
+    first.plot([0, 1], label="A")
+    second.plot([0, 1], label="A")
+    second.plot([1, 0], label="B")
+    below(picture, 4)
+    assert [text.get_text() for text in picture.legends[0].get_texts()] == ["A", "B"]

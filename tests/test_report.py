@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import shutil
 import subprocess
 from dataclasses import replace
@@ -617,7 +618,7 @@ def test_a_legend_has_as_many_columns_as_its_figure_is_wide(title, columns):
     panel = figure.subplots()
     for number in range(8):
         panel.plot([0, 1], [0, number], label=f"{title} {number}")
-    below(figure, panel, 4)
+    below(figure, 4)
     figure.draw_without_rendering()
     (legend,) = figure.legends
     box = legend.get_window_extent()
@@ -650,3 +651,27 @@ def test_sentences_that_tell_rows_apart_stay_in_the_terminals_table(apart):
     assert ("· Baseline" in shown) != apart
     for what in attacks:
         assert what in " ".join(shown.split()) or (apart and all(word in shown for word in what.split()))
+
+
+@pytest.mark.parametrize(
+    ("title", "set_as"),
+    [
+        ("[ours] KD", "{}[ours] KD"),
+        ("* ours", "{}* ours"),
+        ("KD, τ≠1", "KD, $\\tau$$\\neq$1"),
+        ("10⁵", "10$^{5}$"),
+        ("10⁻⁴", "10$^{-}$$^{4}$"),
+        ("x₂", "x$_{2}$"),
+        ("Ł and ≢", "? and ?"),
+    ],
+)
+def test_a_title_means_the_same_in_latex(title, set_as):
+    table = Table("t", "T", ["method"], [TableColumn("lesion", "f1", "F1")], [([title], [Estimate(0.5, None, 1)])])
+    assert f"\n{set_as} & .500 \\\\\n" in latex([table])
+
+
+def test_a_p_that_stands_elsewhere_is_empty_in_csv():
+    table = Table("t", "T", ["claim"], [TableColumn("", "effect", "effect")])
+    table.rows = [(["a"], [Difference(0.1, 0.05, 0.2, math.nan)]), (["b"], [Difference(0.1, 0.05, 0.2, 0.01)])]
+    rows = list(csv.DictReader(io.StringIO(as_csv([table]))))
+    assert [(row["p"], row["best"]) for row in rows] == [("", "0"), ("0.01", "1")]

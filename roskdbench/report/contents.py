@@ -83,13 +83,13 @@ class OtherRun:
         self.source, self._results = results.name, results
 
     def number(self, cell: Cell, condition: Condition, metric: str, label: str = "") -> Estimate | None:
-        """The mean over the other run's folds and seeds."""
+        """The mean over the other run's folds and seeds, where all of them have a number."""
         if label:
             return None
         if cell.experiment not in self._results.plan.experiments:
             return None
         layout = layout_of(self._results, cell.experiment, AXES)
-        return number_of(layout.values.get((*layout.row(cell), cell.problem, condition, metric)))
+        return number_of(layout.whole(layout.row(cell), cell.problem, condition, metric))
 
     def notes(self, results: Results, experiment: str) -> list[str]:
         """Where the columns come from."""

@@ -184,6 +184,11 @@ class Layout:
         """What stands in place of a measure's numbers where a run of the row on the problem has none."""
         return self._states.get((*row, problem, EVERY_CELL)) or self._states.get((*row, problem, measure))
 
+    def whole(self, row: Key, problem: str, condition: Condition, metric: str) -> dict[Run, float]:
+        """The value of every run of a row; none where one has none, and a mean would be of the others."""
+        found = self.values.get((*row, problem, condition, metric), {})
+        return {} if self.state(row, problem, condition.measure) else found
+
     @cached_property
     def _states(self) -> dict[Key, str]:
         gaps = (gap for gap in self.results.gaps if gap.cell.experiment == self.experiment)

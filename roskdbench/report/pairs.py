@@ -12,7 +12,20 @@ from roskdbench.results import Results
 if TYPE_CHECKING:
     import pandas
 
-COLUMNS = ("experiment", "problem", "student", "overlap", "noise", "metric", "difference", "low", "high", "p", "sure")
+COLUMNS = (  # `of`: what a metric is of that is also measured otherwise, such as corrected labels; else empty
+    "experiment",
+    "problem",
+    "student",
+    "overlap",
+    "noise",
+    "metric",
+    "of",
+    "difference",
+    "low",
+    "high",
+    "p",
+    "sure",
+)
 
 
 def compared_rows(results: Results, one: str, other: str) -> "pandas.DataFrame":
@@ -51,4 +64,4 @@ def _differences(layout: Layout, ones: set[str], others: set[str]) -> Iterator[t
                 mine, theirs = (layout.values.get((*key, condition, column.metric), {}) for key in (own, its))
                 found = layout.evidence.difference(own, its, mine, theirs, source) if mine and theirs else None
                 if found is not None:
-                    yield problem, *place, column.metric, *found, found.sure
+                    yield problem, *place, column.metric, column.group, *found, found.sure

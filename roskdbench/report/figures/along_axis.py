@@ -14,7 +14,7 @@ from roskdbench.report.legend import below
 from roskdbench.report.table import Estimate
 
 WIDTH = 3.4  # inches a panel
-APART = 0.09  # methods at one place of an axis without numbers
+APART, ROOM = 0.09, 0.8  # methods at one place of an axis without numbers, and what all of them take
 
 
 @figure("by-student", caption="F1 by student", on_method_pages=True, order=20)
@@ -44,10 +44,11 @@ def along_axis(drawing: Drawing, axis: str) -> Figure | None:
         return None
     picture = Figure(figsize=(WIDTH * len(layout.problems), 2.9), layout="constrained")
     panels: list[Axes] = list(picture.subplots(1, len(layout.problems), squeeze=False)[0])
+    apart = 0.0 if _is_number(places) else min(APART, ROOM / len(layout.methods))
     for panel, problem in zip(panels, layout.problems, strict=True):
         for number, method in enumerate(layout.methods):
             own = [cell for cell in layout.cells if (cell.problem, cell.method) == (problem, method)]
-            shift = 0.0 if _is_number(places) else APART * (number - (len(layout.methods) - 1) / 2)
+            shift = apart * (number - (len(layout.methods) - 1) / 2)
             _curve(panel, layout, own, places, palette[method], shift)
         if _is_number(places):
             panel.set_xlabel({"overlap": "overlap of the teachers' subsets"}.get(axis, axis))
@@ -61,7 +62,7 @@ def along_axis(drawing: Drawing, axis: str) -> Figure | None:
     panels[0].set_ylabel(f"F1 ({results.plan.suite.protocol.average})")
     bars = SHADED if _is_number(places) else BARS
     others = [axis, *(each for each in drawing.layout.labels[1:] if each != axis)]
-    below(picture, panels[0], 4, bars if any(_has_bars(panel) for panel in panels) else means_over(others))
+    below(picture, 4, bars if any(_has_bars(panel) for panel in panels) else means_over(others))
     return picture
 
 
@@ -73,14 +74,16 @@ def _curve(
     colour: str,
     shift: float,
 ) -> None:
-    """One method's points. Where other axes vary too, their mean stands for them, without an interval."""
+    """One method's points, of which all runs have a number. Where other axes vary too, their mean stands for them,
+    without an interval.
+    """
     alone = len({(cell.student, cell.overlap, cell.noise) for cell in cells}) == len(
         {layout.row(cell) for cell in cells}
     )
     found: list[tuple[float, Estimate, tuple[float, float] | None]] = []
     for number, place in enumerate(places):
         row = (cells[0].method, place, cells[0].problem)
-        runs = layout.values.get((*row, CLEAN, "f1"))
+        runs = layout.whole(row[:-1], cells[0].problem, CLEAN, "f1")
         mean = number_of(runs)
         if runs and mean:
             x = float(place) if isinstance(place, int | float) else number + shift

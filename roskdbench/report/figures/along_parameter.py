@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 
 from roskdbench.plan import Cell
 from roskdbench.report.figures.drawing import Drawing, figure
-from roskdbench.report.figures.intervals import SHADED, drawn
-from roskdbench.report.layout import CLEAN, Layout, layout_of, number_of
+from roskdbench.report.figures.intervals import SHADED, drawn, means_over
+from roskdbench.report.layout import CLEAN, Layout, layout_of, number_of, varying_axes
 from roskdbench.report.legend import below
 from roskdbench.report.table import Estimate
 from roskdbench.suite.parameter_axes import point_text
@@ -22,8 +22,9 @@ Found = list[tuple[float, Estimate, tuple[float, float] | None]]
 
 @figure("by-parameter", caption="F1 along a parameter of the methods", order=23)
 def by_parameter(drawing: Drawing) -> Figure | None:
-    """A line for each method and point of its other axes, a panel a problem, with 95 % intervals. Rows that do not
-    stand on the axis are level lines; None where there is no axis.
+    """A line for each method and point of its other parameters, a panel a problem, with 95 % intervals; where students,
+    overlaps or noises vary too, their mean stands for them, without an interval. Rows that do not stand on the axis are
+    level lines; None where there is no axis.
     """
     layout = layout_of(drawing.results, drawing.experiment, [])
     axis = next((axis for cell in layout.cells for axis, _ in cell.points), None)
@@ -31,13 +32,15 @@ def by_parameter(drawing: Drawing) -> Figure | None:
         return None
     (lines, levels), palette = _lines(layout.cells, axis), drawing.palette
     points: Points = list(dict.fromkeys(at for line in lines.values() for at in line))
+    others = varying_axes(layout.cells)
+    alone = not others
     picture = Figure(figsize=(WIDTH * len(layout.problems), 2.9), layout="constrained")
     panels: list[Axes] = list(picture.subplots(1, len(layout.problems), squeeze=False)[0])
     for panel, problem in zip(panels, layout.problems, strict=True):
         for label, line in lines.items():
-            _draw(panel, layout, problem, line, points, label, palette[next(iter(line.values()))])
+            _draw(panel, layout, problem, line, points, label, palette[next(iter(line.values()))], alone)
         for title in levels:
-            mean = number_of(layout.values.get((title, problem, CLEAN, "f1")))
+            mean = number_of(layout.whole((title,), problem, CLEAN, "f1"))
             if mean:
                 panel.axhline(mean.mean, color=palette[title], linewidth=1, linestyle="--", label=title)
         _scale(panel, axis, points)
@@ -45,7 +48,7 @@ def by_parameter(drawing: Drawing) -> Figure | None:
         panel.grid(color="#dddddd", linewidth=0.5)
         panel.set_axisbelow(True)
     panels[0].set_ylabel(f"F1 ({drawing.results.plan.suite.protocol.average})")
-    below(picture, panels[0], 3, SHADED)
+    below(picture, 3, SHADED if alone else means_over(["method", *others]))
     return picture
 
 
@@ -71,14 +74,16 @@ def _draw(
     points: Points,
     label: str,
     colour: str,
+    alone: bool,
 ) -> None:
     found: Found = []
     for at, title in line.items():
-        runs = layout.values.get((title, problem, CLEAN, "f1"))
+        runs = layout.whole((title,), problem, CLEAN, "f1")
         mean = number_of(runs)
         if runs and mean:
             x = float(at) if _is_number(points) else points.index(at)
-            found.append((x, mean, layout.evidence.interval((title, problem), runs, layout.source("f1"))))
+            between = layout.evidence.interval((title, problem), runs, layout.source("f1")) if alone else None
+            found.append((x, mean, between))
     if not found:
         return
     found.sort(key=lambda each: each[0])

@@ -21,7 +21,7 @@ def comparison(drawing: Drawing) -> Figure | None:
     table = score_table(results, experiment)
     problems = drawing.layout.problems
     palette = drawing.palette
-    place = {each.problem: c for c, each in enumerate(table.columns) if each.metric == "f1"}
+    place = {each.problem: c for c, each in enumerate(table.columns) if each.metric == "f1" and not each.under}
     if place.keys() != set(problems):
         return None
     rows = [row for row in table.rows if any(row[1][c] is not None for c in place.values())]

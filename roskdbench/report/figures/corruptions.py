@@ -52,7 +52,7 @@ def over_severity(drawing: Drawing) -> Figure | None:
         panel.axis("off")
     for panel in axes[::ACROSS]:
         panel.set_ylabel(f"F1 ({drawing.results.plan.suite.protocol.average})", fontsize=7)
-    below(picture, axes[0], 3, means_over(layout.labels))
+    below(picture, 3, means_over(layout.labels))
     return picture
 
 

@@ -51,7 +51,7 @@ def decision_curves(drawing: Drawing) -> Figure | None:
         for panel in axes[place + len(classes) : end]:
             panel.axis("off")
         place = end
-    below(picture, axes[0], 4, means_over(drawing.layout.labels))
+    below(picture, 4, means_over(drawing.layout.labels))
     return picture
 
 

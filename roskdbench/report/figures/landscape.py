@@ -117,7 +117,7 @@ def lines(drawing: Drawing) -> Figure | None:
             panel.set_ylim(bottom=max(panel.get_ylim()[0], 0))
         panels[0, column].set_title(problem)
         panels[1, column].set_xticks([0, 1], ["last\nweights", "averaged\nweights"])
-    below(picture, panels[0, 0], 3)
+    below(picture, 3)
     return picture
 
 

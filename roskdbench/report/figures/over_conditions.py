@@ -15,9 +15,13 @@ METRIC = "f1"
 def line_over(
     panel: Axes, layout: Layout, place: tuple[str, str], conditions: Mapping[float, Condition], **look: Any
 ) -> list[float]:
-    """Draw a problem's method. Returns at which of the places it has a number; a single one is not drawn."""
+    """Draw a problem's method. Returns at which of the places it has a number; a single one is not drawn, and none of
+    a method of which runs lack numbers.
+    """
     problem, method = place
     rows = [row for row in layout.rows if row[0] == method]
+    if any(layout.state(row, problem, each.measure) for row in rows for each in conditions.values()):
+        return []
     found: dict[float, float] = {}
     for at, condition in sorted(conditions.items()):
         numbers = [number_of(layout.values.get((*row, problem, condition, METRIC))) for row in rows]

@@ -44,7 +44,7 @@ def reliability_diagrams(drawing: Drawing) -> Figure | None:
             panel.grid(color="#dddddd", linewidth=0.5)
     for panel in axes[::2]:
         panel.set_ylabel("observed frequency")
-    below(picture, axes[0], 4)
+    below(picture, 4)
     return picture
 
 

@@ -65,7 +65,7 @@ def robustness_curves(drawing: Drawing) -> Figure | None:
         panel.grid(color="#dddddd", linewidth=0.5)
     for panel in axes[:: len(norms)]:
         panel.set_ylabel(f"F1 ({drawing.results.plan.suite.protocol.average})")
-    below(picture, axes[0], 3, means_over(layout.labels))
+    below(picture, 3, means_over(layout.labels))
     return picture
 
 
@@ -94,15 +94,16 @@ def attacked_pictures(drawing: Drawing) -> Figure | None:
         return None
     picture = Figure(figsize=(1.1 * 3 * SHOWN, 1.25 * len(rows)), layout="constrained")
     panels = picture.subplots(len(rows), 3 * SHOWN, squeeze=False)
+    for panel in panels.ravel():
+        panel.axis("off")
     for line, (name, clean, changed) in zip(panels, rows, strict=True):
-        for number in range(SHOWN):
+        for number in range(min(SHOWN, len(changed))):
             difference = changed[number] - clean[number]
             most = np.abs(difference).max()
             left = most < ROUNDING
             shown = (clean[number], changed[number], 0.5 + difference * (0 if left else 0.5 / most))
             last = "no difference" if left else f"difference × {0.5 / most:.2g}"
             for panel, image, title in zip(line[3 * number :], shown, ("clean", "attacked", last), strict=False):
-                panel.axis("off")
                 panel.set_title(title, fontsize=6)
                 values = np.moveaxis(image, 0, -1)
                 panel.imshow(values if values.shape[2] == 3 else values[..., 0], cmap="gray", vmin=0, vmax=1)

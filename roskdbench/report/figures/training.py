@@ -48,7 +48,7 @@ def curves(drawing: Drawing) -> Figure | None:
             panel.grid(color="#dddddd", linewidth=0.5)
     losses[0].set_ylabel("training loss")
     scores[0].set_ylabel("AUC on validation, mean")
-    below(picture, losses[0], 3)
+    below(picture, 3)
     return picture
 
 
@@ -80,7 +80,7 @@ def weights(drawing: Drawing) -> Figure | None:
                 _draw(panel, training[1])
                 panel.set_title(f"{problem}: {' = '.join(training[0])}", fontsize=7)
         line[0].set_ylabel("weight of a teacher")
-    below(picture, max(panels.ravel(), key=lambda panel: len(panel.get_legend_handles_labels()[1])), 5, DEVIATION)
+    below(picture, 5, DEVIATION)
     return picture
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
+from math import isnan
 
 from roskdbench.report.formats.registering import report_format
 from roskdbench.report.table import Estimate, Table, Word
@@ -35,7 +36,7 @@ def as_csv(tables: Sequence[Table]) -> str:
                     )
                     writer.writerow([*head, repr(cell.mean), spread, cell.runs, low, high, "", int(cell.best), ""])
                 elif isinstance(cell, Difference):
-                    low, high, p = (repr(each) for each in (cell.low, cell.high, cell.p))
+                    low, high, p = ("" if isnan(each) else repr(each) for each in (cell.low, cell.high, cell.p))
                     writer.writerow([*head, repr(cell.value), "", "", low, high, p, int(cell.sure), ""])
                 elif cell is not None:
                     writer.writerow([*head, *[""] * 7, guarded(cell.text if isinstance(cell, Word) else cell)])

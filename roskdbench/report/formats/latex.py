@@ -1,7 +1,7 @@
 """Booktabs tables for LaTeX, from a template. Text from suites and methods is escaped."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
@@ -48,7 +48,7 @@ def _facts(table: Table) -> dict[str, Any]:
     for labels, cells in table.rows:
         fitting = [_mean_alone(cell) if len(cells) > WIDE else cell for cell in cells]
         texts = [cell_text(cell, "\\textbf{{{}}}", "\\,$\\pm$\\,") for cell in fitting]
-        rows.append([*(escape(label) for label in labels), *texts])
+        rows.append([*_beginning(escape(label) for label in labels), *texts])
     return {
         "title": table.title,
         "labels": table.labels,
@@ -57,6 +57,12 @@ def _facts(table: Table) -> dict[str, Any]:
         "rows": rows,
         "notes": table.notes,
     }
+
+
+def _beginning(labels: Iterable[str]) -> list[str]:
+    """Labels of a row, which the end of the row before would take for its own options where they begin as such."""
+    first, *others = labels
+    return [f"{{}}{first}" if first.startswith(("[", "*")) else first, *others]
 
 
 def _mean_alone(cell: Value) -> Value:
@@ -90,6 +96,8 @@ LATEX_SPECIAL = {
     "→": "$\\rightarrow$",
     "≤": "$\\leq$",
     "≥": "$\\geq$",
+    "≠": "$\\neq$",
+    "−": "$-$",
     "∞": "$\\infty$",
     "\n": " ",
 }
@@ -112,7 +120,13 @@ def _latex_letter(letter: str) -> str:
         word = {"LAMDA": "LAMBDA"}.get(name, name)
         roman = kind == "GREEK CAPITAL" and word in GREEK_LIKE_LATIN
         return word[0] if roman else f"$\\{word.lower() if kind == 'GREEK SMALL' else word.capitalize()}$"
-    plain = unicodedata.normalize("NFKD", letter).encode("ascii", "ignore").decode()
+    raised, _, code = unicodedata.decomposition(letter).partition("> ")
+    if raised in ("<super", "<sub") and " " not in code:
+        return f"${'^' if raised == '<super' else '_'}{{{escape(chr(int(code, 16))).strip('$')}}}$"
+    parts = unicodedata.normalize("NFKD", letter)
+    if not parts[0].isalpha() and any(map(unicodedata.combining, parts)):
+        return "?"  # a sign that is struck out says another thing than without the stroke
+    plain = parts.encode("ascii", "ignore").decode()
     return "".join(LATEX_SPECIAL.get(each, each) for each in plain) or "?"
 
 

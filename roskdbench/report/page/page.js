@@ -46,6 +46,9 @@ function compare() {
     row.append(make("td", signed(sign * value), "number" + (sure ? " best" : "")));
     row.append(make("td", turned ? `${signed(-high)} to ${signed(-low)}` : `${signed(low)} to ${signed(high)}`));
   }
-  if (!body.rows.length) body.insertRow().append(Object.assign(make("td", one.value === other.value ? "The same method twice." : data.cut ? "Not among the pairs on this page: the run has too many." : "They have no run in common."), { colSpan: 8 }));
+  const say = (words) => body.insertRow().append(Object.assign(make("td", words), { colSpan: 8 }));
+  if (one.value === other.value) say("The same method twice.");
+  else if (data.cut) say("The run has more pairs than this page holds: conditions may be missing here.");
+  else if (!body.rows.length) say("They have no run in common.");
 }
 if (one) { one.addEventListener("change", compare); other.addEventListener("change", compare); compare(); }

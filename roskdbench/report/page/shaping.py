@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.resources import files
 from itertools import groupby
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from roskdbench.report.formats.text import cell_text, heading
@@ -67,7 +68,7 @@ def _more(cell: Value) -> str:
     if isinstance(cell, Estimate) and cell.low is not None:
         return f"95 %: {cell.low:.3f} to {cell.high:.3f}; {cell.runs} {'run' if cell.runs == 1 else 'runs'}"
     if isinstance(cell, Difference):
-        return f"p = {cell.p:.2g} after correction"
+        return "" if isnan(cell.p) else f"p = {cell.p:.2g} after correction"
     return f"{cell.runs} {'run' if cell.runs == 1 else 'runs'}" if isinstance(cell, Estimate) else ""
 
 

@@ -8,9 +8,12 @@ for (const table of document.querySelectorAll("table.sortable")) {
     heads.forEach((other) => other.removeAttribute("aria-sort"));
     head.setAttribute("aria-sort", down ? "descending" : "ascending");
     const numbers = head.classList.contains("number");
-    // A cell of words may say by which number it is sorted.
-    const counted = numbers || [...table.tBodies[0].rows].some((row) => row.cells[column].dataset.value);
-    const key = (row) => counted ? (row.cells[column].dataset.value ? Number(row.cells[column].dataset.value) : null) : row.cells[column].textContent.trim();
+    // A cell of words may say by which number it is sorted; words that are all numbers are sorted as such.
+    const cells = [...table.tBodies[0].rows].map((row) => row.cells[column]), text = (cell) => cell.textContent.trim();
+    const plain = !numbers && cells.every((cell) => /^(-?(\d[\d,]*)?(\.\d+)?(e[-+]?\d+)?|–)$/.test(text(cell)));
+    const counted = numbers || plain || cells.some((cell) => cell.dataset.value);
+    const number = (cell) => cell.dataset.value || (plain ? text(cell).replaceAll(",", "").replace("–", "") : "");
+    const key = (row) => { const cell = row.cells[column]; return !counted ? text(cell) : number(cell) ? Number(number(cell)) : null; };
     const rows = [...table.tBodies[0].rows].map((row) => [key(row), row]);
     rows.sort(([a], [b]) => a === null ? (b === null ? 0 : 1) : b === null ? -1 : (counted ? a - b : a.localeCompare(b)) * (down ? -1 : 1));
     table.tBodies[0].append(...rows.map(([, row]) => row));

@@ -1,6 +1,7 @@
 """The table of a suite's claims: verdict, effect, p, and what the design could have seen."""
 
 from collections.abc import Callable, Sequence
+from math import nan
 
 from roskdbench.plan.claims import ClaimAt
 from roskdbench.report.claims import ClaimFound, claims_of
@@ -58,9 +59,9 @@ def _verdict(tested: ClaimEvidence, judged: Judged) -> Value:
 
 
 def _effect(tested: ClaimEvidence, judged: Judged) -> Value:
-    """Bold where the verdict is that there is one."""
+    """Bold where the verdict is that there is one. Its p stands in its own column."""
     sure = judged.verdict in ("supported", "contradicted") and tested.by == 0 and not tested.alike
-    return tested.weakest.difference(LEVEL)._replace(p=judged.p if sure else 1.0)
+    return tested.weakest.difference(LEVEL)._replace(p=judged.p if sure else nan)
 
 
 def _p(tested: ClaimEvidence, judged: Judged) -> Value:
@@ -100,6 +101,8 @@ def _notes(found: Sequence[ClaimFound]) -> list[str]:
         "effect as the one found would be decided four times in five; no number: the test part, or what runs share of "
         "one data set, is too small. Both take the spread of these runs for the true one, which few runs know badly.",
     ]
+    if any("<" in each.at.claim.claim for each in found):
+        lines.append("Of a claim with < the effect is how far the first is below.")
     if several:
         lines.append("Of a claim with several comparisons the weakest is shown.")
     begun = {

@@ -136,7 +136,10 @@ def ranking(results: Results, experiment: str) -> tuple[list[str], Ranks] | None
 
 
 def _blocks(layout: Layout) -> "pandas.DataFrame":
-    """The mean F1 of each method on each problem and noise where all methods have one."""
+    """The mean F1 of each method on each problem and noise where all runs of all methods have one."""
     part = layout.numbers_of(EVERY_CELL)
     part = part[(part["labels"] == "data") & part["metric"].isin(layout.source("f1").names)]
-    return part.groupby(["problem", "noise", "method"], sort=False)["value"].mean().unstack().dropna()
+    means = part.groupby(["problem", "noise", "method"], sort=False)["value"].mean().unstack().dropna()
+    gaps = (gap for gap in layout.results.gaps if gap.cell.experiment == layout.experiment)
+    lacking = {(gap.cell.problem, gap.cell.noise) for gap in gaps if EVERY_CELL in gap.without}
+    return means[[place not in lacking for place in means.index]]
