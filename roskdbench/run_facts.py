@@ -84,15 +84,17 @@ def weights_from_files(plan: Plan, store: Store) -> list[str]:
     return list(found)
 
 
+def noise_in(labels: str, store: Store) -> float:
+    """The share of one training part's labels that are others."""
+    return store.read(labels, "noise.json", lambda path: float(json_of(path)["realised_rate"]))
+
+
 def realised_noise(plan: Plan, store: Store) -> dict[tuple[str, str, str], float]:
     """The share of training labels that are others, by experiment, problem and noise: the mean over its runs."""
     rates: dict[tuple[str, str, str], list[float]] = {}
     drawn = dict.fromkeys((cell.experiment, cell.problem, cell.noise, cell.labels) for cell in plan.cells)
     for experiment, problem, noise, labels in drawn:
         if plan.jobs[labels].spec["noise"]["kind"] != "none" and labels in store:
-            try:
-                rate = store.read(labels, "noise.json", lambda path: float(json_of(path)["realised_rate"]))
-            except DamagedArtifactError:
-                continue
-            rates.setdefault((experiment, problem, noise), []).append(rate)
+            with suppress(DamagedArtifactError):
+                rates.setdefault((experiment, problem, noise), []).append(noise_in(labels, store))
     return {place: sum(found) / len(found) for place, found in rates.items()}

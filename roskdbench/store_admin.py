@@ -101,7 +101,7 @@ def needed(store: Store, names: Iterable[str], registry: Registry) -> set[str]:
     """The artifacts that these runs and suites rest on. A UserError for a name that is neither."""
     by_name, found = runs(store), set[str]()
     for name in names:
-        own = runs_of(store, name)
+        own = runs_of(store, name, registry)
         for each in own:
             found |= jobs_of(by_name[each])
         if name in by_name:
@@ -117,13 +117,13 @@ def needed(store: Store, names: Iterable[str], registry: Registry) -> set[str]:
     return found
 
 
-def runs_of(store: Store, name: str) -> set[str]:
+def runs_of(store: Store, name: str, registry: Registry) -> set[str]:
     """The run of this name, or all runs of a suite, which may be named by its file."""
     by_name = runs(store)
     if name in by_name:
         return {name}
     with suppress(UserError):
-        name = read_suite(name).suite
+        name = read_suite(name, (), registry).suite
     return {each for each in by_name if each.rpartition("-")[0] == name}
 
 

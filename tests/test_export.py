@@ -351,3 +351,25 @@ def test_onnx_of_a_network_for_224_pixels(tmp_path):
     network = tiny_network(3, 8, size=224, stem="auto").eval()
     images = np.random.default_rng(0).integers(0, 256, (4, 3, 224, 224), dtype=np.uint8)
     assert write_onnx(network, images, tmp_path) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("ends", "said"), [(float("nan"), "nan away"), (RuntimeError("no such operator\nat all"), "cannot be had as ONNX")]
+)
+def test_an_onnx_file_that_cannot_be_leaves_the_folder_as_it_was(ran, tmp_path, monkeypatch, ends, said):
+    pytest.importorskip("onnxruntime")
+    from roskdbench.exporting import onnx_file
+
+    def written(network, pixels, path):
+        path.write_bytes(b"half")
+        if isinstance(ends, Exception):
+            raise ends
+        return ends
+
+    folder = ran.export("ros-kd", tmp_path / "a", problem="lesion")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    monkeypatch.setattr(onnx_file, "_written", written)
+    with pytest.raises(rb.UserError, match=said) as caught:
+        ran.export("baseline-iii", folder, onnx=True, problem="lesion")
+    assert "\n" not in str(caught.value)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before

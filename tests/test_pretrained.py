@@ -286,3 +286,11 @@ def test_a_file_of_another_network_of_ours_is_no_ready_made_teacher(tmp_path):
     done = command("run", tmp_path / "ready.yaml", "--store", tmp_path / "store")
     assert done.returncode == 1
     assert "and the suite says that it is a" in done.stdout + done.stderr
+
+
+def test_jobs_know_where_a_file_is_wherever_their_worker_stands(tmp_path, monkeypatch):
+    timm_weights(tmp_path / "theirs.safetensors")
+    monkeypatch.chdir(tmp_path)
+    made = plan(read_suite(str(suite(tmp_path, pretrained="theirs.safetensors"))), discover())
+    named = [job.locations["pretrained"] for job in made.jobs.values() if "pretrained" in job.locations]
+    assert set(named) == {str(tmp_path / "theirs.safetensors")}

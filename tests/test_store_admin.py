@@ -119,9 +119,22 @@ def test_a_suites_file_keeps_all_its_runs(copied, tiny):
     for each in runs_made:
         write_record(each, store, discover(), (), {})
     names = {run_name(each) for each in runs_made}
-    assert runs_of(store, str(tiny)) == runs_of(store, "tiny") == names
-    assert runs_of(store, run_name(runs_made[0])) == {run_name(runs_made[0])}
+    assert runs_of(store, str(tiny), discover()) == runs_of(store, "tiny", discover()) == names
+    assert runs_of(store, run_name(runs_made[0]), discover()) == {run_name(runs_made[0])}
     assert needed(store, [str(tiny)], discover()) == runs_made[0].jobs.keys() | runs_made[1].jobs.keys()
+
+
+def test_a_suites_file_that_names_a_plugin_keeps_all_its_runs_too(copied, tiny, tmp_path):
+    _, store = copied
+    assert command("new", "measure", "mine", cwd=tmp_path).returncode == 0
+    (folder,) = {path.parent for path in tmp_path.rglob("mine.py")}
+    registry = discover([folder])
+    tiny.write_text(tiny.read_text() + "    measures: [mine]\n")
+    runs_made = [plan(read_suite(str(tiny), settings, registry), registry) for settings in ([], ["protocol.epochs=3"])]
+    for each in runs_made:
+        write_record(each, store, registry, (), {})
+    assert runs_of(store, str(tiny), registry) == {run_name(each) for each in runs_made}
+    assert needed(store, [str(tiny)], registry) == runs_made[0].jobs.keys() | runs_made[1].jobs.keys()
 
 
 def test_labels_and_records_from_elsewhere_are_text(copied):

@@ -5,6 +5,7 @@ and the run goes on.
 import json
 import struct
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from roskdbench.results import collect
 from roskdbench.runs import run_name
 from roskdbench.tracking import Tracked, Tracker, tracked, tracker_for
 from roskdbench.tracking.tracker import curves_of, flat, name_of, scalars_of
+from roskdbench.values import Facts, MetricValue
 from roskdbench.walk import Progress
 
 SCORES = {"clean/f1-macro", "clean/auc-macro"}
@@ -274,9 +276,52 @@ def test_parameters_have_plain_values_under_their_place():
     }
 
 
+class Listener(Tracker):
+    """Keeps what it is told."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.labels, self.scalars = [], []
+
+    def trained(self, label, parameters, history):
+        self.labels.append(label)
+
+    def measured(self, cell, numbers):
+        self.scalars.append(scalars_of(numbers))
+
+
+def test_trainings_of_one_label_and_models_of_one_cell_are_told_apart(smoke, tmp_path):
+    made, store, _ = smoke
+    alike = {name: replace(job, label="one" if job.trains else job.label) for name, job in made.jobs.items()}
+    cells = [
+        replace(cell, measurements=(*cell.measurements, replace(cell.measurements[0], subject="teacher", member=2)))
+        for cell in made.cells
+    ]
+    listener, planned = Listener(tmp_path), replace(made, jobs=alike, cells=cells)
+    progress = Progress(planned)
+    with Tracked(listener, planned, store, ignore, discover()) as watch:
+        watch(progress, None)
+    assert progress.messages == []
+    assert len(set(listener.labels)) == len(listener.labels) > 1
+    for told_of in listener.scalars:
+        own = {name for name in told_of if not name.startswith("clean/teacher 2 ")}
+        assert {name.replace("clean/", "clean/teacher 2 ") for name in own} == told_of.keys() - own != set()
+
+
+def test_numbers_elsewhere_and_of_groups_are_not_those_at_home():
+    places = [Facts(), Facts(test_set="other"), Facts(group="sex: male"), Facts(labels="corrected")]
+    numbers = [MetricValue("auc-macro", number / 10, 9, "", facts) for number, facts in enumerate(places)]
+    assert scalars_of(numbers) == {
+        "clean/auc-macro": 0.0,
+        "clean, on other/auc-macro": 0.1,
+        "clean, sex: male/auc-macro": 0.2,
+        "clean, corrected labels/auc-macro": 0.3,
+    }
+
+
 def test_means_over_classes_are_told_and_not_each_class(smoke):
     made, store, _ = smoke
-    from roskdbench.values import MetricValue, from_blocks
+    from roskdbench.values import from_blocks
 
     blocks = store.open(made.cells[0].scores).json("numbers.json")
     numbers = [

@@ -147,8 +147,9 @@ def collect_garbage(
         raise UserError(
             f"{store} has no record of a run, so all of it would go: say what to --keep, or delete the folder"
         )
-    stay = set().union(*(runs_of(there, name) for name in names))
-    found = garbage(there, needed(there, names, registry_found(folders)), stay)
+    registry = registry_found(folders)
+    stay = set().union(*(runs_of(there, name, registry) for name in names))
+    found = garbage(there, needed(there, names, registry), stay)
     summary = (
         f"{len(found.artifacts)} artifacts, {len(found.folders)} drafts, checkpoints and records, {amount(found.bytes)}"
     )

@@ -11,7 +11,7 @@ from roskdbench.plugins import Registry
 from roskdbench.report.formats.markdown import escape_markdown, markdown
 from roskdbench.report.tables import tables_of
 from roskdbench.results import GRID, Results, grid_key
-from roskdbench.run_facts import made_with
+from roskdbench.run_facts import made_with, noise_in
 from roskdbench.store import Store
 from roskdbench.suite.beginning import models_begun_with
 from roskdbench.suite.departures import departures
@@ -94,8 +94,8 @@ class Card:
     def _data(self, problem: Dataset) -> str:
         cell = self.model.cell
         data = Data.load(self.store.open(self.results.plan.pixels(cell.problem)).path)
-        noise = self.results.noise.get((cell.experiment, cell.problem, cell.noise))
-        flipped = "" if noise is None else f"; {noise:.1%} of the training labels are wrong"
+        known = (cell.experiment, cell.problem, cell.noise) in self.results.noise
+        flipped = f"; {noise_in(cell.labels, self.store):.1%} of the training labels are wrong" if known else ""
         added = "none was added" if cell.noise == NO_NOISE.name else escape_markdown(cell.noise)
         lines = [
             f"- Data: {escape_markdown(problem.dataset)}, {len(data.images):,} images before they were split.",

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import yaml
@@ -20,6 +21,8 @@ from roskdbench.store import Store
 from roskdbench.suite.pretrained import WEIGHTS, without_places
 from roskdbench.suite.problems import LOCATION_KEYS
 
+DRAFT = ".draft-"
+"""How the folder begins in which all is written first, so that a card never stands beside another model's weights."""
 CHECKED = 256
 """On how many test images an ONNX file is held against the network."""
 
@@ -41,16 +44,21 @@ class Export:
 
         names = [WEIGHTS, CONFIG, SUITE, *([FILE] if onnx else []), CARD]
         make_folder(folder)
-        if others := sorted(each.name for each in folder.iterdir() if each.name not in {*names, FILE}):
+        there = [each.name for each in folder.iterdir() if not each.name.startswith(DRAFT)]
+        if others := sorted({*there} - {*names, FILE}):
             raise UserError(f"{folder} has other files, such as {others[0]}; name a new folder")
         network, facts = load_network(self.model.weights(self.store), self.registry)
         try:
-            (folder / FILE).unlink(missing_ok=True)
-            loading = write_network(network, facts, folder, self.registry)
-            (folder / SUITE).write_text(self._suite(), "utf-8")
-            away = write_onnx(network, self._images(), folder) if onnx else None
-            card = Card(self.model, self.results, self.store, self.registry, loading, away)
-            (folder / CARD).write_text(card.text(), "utf-8")
+            with TemporaryDirectory(prefix=DRAFT, dir=folder) as place:
+                draft = Path(place)
+                loading = write_network(network, facts, draft, self.registry)
+                (draft / SUITE).write_text(self._suite(), "utf-8")
+                away = write_onnx(network, self._images(), draft) if onnx else None
+                card = Card(self.model, self.results, self.store, self.registry, loading, away)
+                (draft / CARD).write_text(card.text(), "utf-8")
+                (folder / FILE).unlink(missing_ok=True)
+                for name in names:
+                    (draft / name).replace(folder / name)
         except DamagedArtifactError as error:
             raise UserError(f"{error}; run the suite, which makes it again") from None
         except OSError as error:

@@ -4,6 +4,7 @@ arguments alone, once for each of them.
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from roskdbench.data.content import declaration
@@ -67,7 +68,7 @@ def pixels(factory: JobFactory, problem: str) -> Job:
     if located and located.root:
         places["root"] = str(located.root)
     if spec.corrected is not None:
-        places["corrected"] = str(spec.corrected)
+        places["corrected"] = str(Path(spec.corrected).resolve())
     named = {key: value for key, value in declaration(spec).items() if key != ATTRIBUTES}  # they are a job of their own
     said = {"problem": named, "content": content}
     return job("pixels", said, {}, label, cost=cost, code=code, locations=places)

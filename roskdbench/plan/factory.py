@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import cache, wraps
+from pathlib import Path
 from typing import Any, Concatenate, ParamSpec
 
 from pydantic import ValidationError
@@ -106,7 +107,7 @@ class JobFactory:
     def location(self, network: NetworkSpec) -> dict[str, str]:
         """Where the weights are that a network begins with."""
         file = network.pretrained.file if network.pretrained else None
-        return {} if file is None else {"pretrained": file}
+        return {} if file is None else {"pretrained": str(Path(file).resolve())}  # workers may stand elsewhere
 
     def network_code(self, network: NetworkSpec) -> dict[str, str]:
         """The code of a network that is a plugin's."""

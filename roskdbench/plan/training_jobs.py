@@ -1,5 +1,6 @@
 """The jobs from teachers to predictions. Each function makes its job from its arguments alone, once for each."""
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from roskdbench.data.subsets import subset_share
@@ -71,7 +72,7 @@ def ready_made(factory: JobFactory, base: Base, network: NetworkSpec) -> Job:
         pass_cost=cost_of(factory, base.problem, network),
         network=network.key,
         code=factory.network_code(network),
-        locations={"path": str(network.pretrained.file)},
+        locations={"path": str(Path(str(network.pretrained.file)).resolve())},
     )
 
 

@@ -53,5 +53,6 @@ def tracked(name: str, plan: Plan, store: Store, watch: Watcher, registry: Regis
     """
     own = "".join(letter if letter.isalnum() else "-" for letter in name)
     folder = store.root / "tracking" / own / run_name(plan)
+    tracker = tracker_for(name, folder)
     shutil.rmtree(folder, ignore_errors=True)
-    return Tracked(tracker_for(name, folder), plan, store, watch, registry)
+    return Tracked(tracker, plan, store, watch, registry)

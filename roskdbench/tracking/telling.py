@@ -1,5 +1,6 @@
 """A watcher of a run that tells a tracker what it sees."""
 
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -30,6 +31,7 @@ class Tracked:
         self._tracker: Tracker | None = tracker
         self._plan, self._store, self._watch, self._registry = plan, store, watch, registry
         self._progress = Progress(plan)
+        self._labels = Counter(job.label for job in plan.jobs.values() if job.trains)
         self._waiting: dict[Cell, set[str]] = {}
         """Cells that are not told of yet, and the jobs of theirs that are not done."""
         self._cells: dict[str, list[Cell]] = {}
@@ -78,7 +80,8 @@ class Tracked:
             return
         if job.trains:
             history = self._store.read(fingerprint, "history.json", history_in)
-            self._ask(lambda tracker: tracker.trained(job.label, flat(job.spec), history))
+            label = job.label if self._labels[job.label] == 1 else f"{job.label} ({fingerprint[:8]})"
+            self._ask(lambda tracker: tracker.trained(label, flat(job.spec), history))
         for cell in self._cells.get(fingerprint, ()):
             left = self._waiting.get(cell, set())
             left.discard(fingerprint)
@@ -88,12 +91,15 @@ class Tracked:
     def _tell_cell(self, cell: Cell) -> None:
         self._waiting.pop(cell, None)
         numbers: list[MetricValue] = []
-        for fingerprint in fingerprints_of(cell):
+        for each in cell.measurements:
+            whose = f"{each.subject} {each.member} " if each.member else ""
             with suppress(DamagedArtifactError):
-                for facts, rows in self._store.read(
-                    fingerprint, "numbers.json", lambda path: from_blocks(json_of(path))
-                ):
-                    numbers += [MetricValue(metric, value, count, label, facts) for metric, label, value, count in rows]
+                blocks = self._store.read(each.fingerprint, "numbers.json", lambda path: from_blocks(json_of(path)))
+                numbers += [
+                    MetricValue(whose + metric, value, count, label, facts)
+                    for facts, rows in blocks
+                    for metric, label, value, count in rows
+                ]
         if numbers:
             self._ask(lambda tracker: tracker.measured(cell, numbers))
 

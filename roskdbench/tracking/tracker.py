@@ -28,11 +28,13 @@ class Tracker:
 
     def trained(self, label: str, parameters: Mapping[str, Any], history: Mapping[str, list[Any]]) -> None:
         """A network was trained: all that its training depends on; its loss, lr, validation score and teachers' weights
-        by epoch.
+        by epoch. No two trainings of a run have one label.
         """
 
     def measured(self, cell: Cell, numbers: Sequence[MetricValue]) -> None:
-        """A cell of the tables has numbers: metric, value, samples, class, facts."""
+        """A cell of the tables has numbers: metric, value, samples, class, facts. Metrics of its teachers begin with
+        `teacher 1` and so on.
+        """
 
     def reported(self, tables: Sequence[Table], pictures: Sequence[Path]) -> None:
         """The run has come to its end: what its report shows. No picture shows somebody's images."""
@@ -75,8 +77,9 @@ def scalars_of(numbers: Sequence[MetricValue]) -> dict[str, float]:
 
 
 def _condition(facts: Facts) -> str:
-    under = "clean" if facts.perturbation == "none" else facts.perturbation_label
-    return under if facts.labels == "data" else f"{under}, {facts.labels} labels"
+    parts = ["clean" if facts.perturbation == "none" else facts.perturbation_label]
+    parts += [f"on {facts.test_set}"] * bool(facts.test_set) + [facts.group] * bool(facts.group)
+    return ", ".join(parts if facts.labels == "data" else [*parts, f"{facts.labels} labels"])
 
 
 def flat(nested: Mapping[str, Any], under: str = "") -> dict[str, Any]:
