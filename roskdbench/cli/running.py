@@ -1,5 +1,7 @@
 """A session as the command line shows it: bars and lines, and an end that is well when it is interrupted."""
 
+import os
+import sys
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
@@ -44,3 +46,7 @@ def watched(session: "Session", screen: "Console", trackers: "Sequence[str]" = (
     except KeyboardInterrupt:
         screen.print("Interrupted. What is finished is kept; the same command goes on from there.")
         raise typer.Exit(130) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print("roskdbench: nobody reads its output any more; the same command goes on from here", file=sys.stderr)
+        raise typer.Exit(1) from None

@@ -187,6 +187,14 @@ def test_what_the_parser_refuses_is_one_line(words, said):
     assert done.stderr.count("\n") == 1
 
 
+def test_a_run_whose_reader_went_away_is_not_done(tmp_path):
+    line = " ".join([shlex.quote(sys.executable), "-m", "roskdbench", "run", "smoke", "--store", str(tmp_path / "s")])
+    piped = f"{line} | head -n 1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", piped], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "roskdbench: nobody reads its output any more; the same command goes on from here\n"
+
+
 @pytest.mark.parametrize("words", [("methods",), ("schema",), ("suites", "show", "paper", "--full")])
 def test_a_reader_who_has_seen_enough_is_no_failure(words):
     line = " ".join([shlex.quote(sys.executable), "-m", "roskdbench", *words])
