@@ -13,8 +13,12 @@ import timm
 import torch
 import yaml
 from conftest import ROOT, TINY, command
+from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from scipy.special import expit
+from sklearn import metrics
+from timm.data import create_transform
 from tiny import tiny_network
 
 import roskdbench as rb
@@ -373,3 +377,35 @@ def test_an_onnx_file_that_cannot_be_leaves_the_folder_as_it_was(ran, tmp_path, 
         ran.export("baseline-iii", folder, onnx=True, problem="lesion")
     assert "\n" not in str(caught.value)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_decisions_of_several_findings_can_be_made_again(smoke, folders):
+    """F1 of the card, from the logits and the thresholds that leave with the model."""
+    made, store, _ = smoke
+    config = json.loads((folders["cardio"] / "config.json").read_text())
+    assert "thresholds" not in json.loads((folders["lesion"] / "config.json").read_text())
+    cell = next(each for each in made.cells if (each.registered, each.problem) == ("ros-kd", "cardio"))
+    _, logits = kept_predictions(smoke, "ros-kd", "cardio")
+    scores = made.jobs[cell.scores]
+    test = store.open(scores.inputs["split"]).arrays("split.npz")["test"]
+    truth = Problem.load(store.open(scores.inputs["pixels"]).path).labels.targets[test]
+    given = expit(logits) >= np.array(config["thresholds"], dtype=logits.dtype)
+    found = metrics.f1_score(truth, given, average="macro", zero_division=0)
+    frame = collect(made, store).frame
+    rows = frame[(frame["fingerprint"] == cell.scores) & (frame["metric"] == "f1-macro@tuned")]
+    assert found == pytest.approx(rows["value"].iloc[0], abs=0.01)
+    assert "`thresholds`" in (folders["cardio"] / "README.md").read_text()
+
+
+def test_images_that_were_padded_are_padded_by_whoever_loads_the_model(tmp_path):
+    name, options = ARCHITECTURES[0]
+    network = tiny_network(3, 8, size=32, architecture={"model": name, "options": options}).eval()
+    facts = {"architecture": {"model": name, "options": options}, "stem": "standard", "channels": 3, "size": 32}
+    facts |= {"classes": 8, "task": "single-label", "class_names": list("abcdefgh")}
+    write_network(network, facts, tmp_path, bundled_registry(), "pad")
+    config = json.loads((tmp_path / "config.json").read_text())["pretrained_cfg"]
+    wide = Image.new("RGB", (64, 32), "red")
+    wide.paste("blue", (0, 0, 8, 32))
+    mean = tuple(config["mean"])
+    seen = create_transform((3, 32, 32), crop_mode=config["crop_mode"], crop_pct=1.0, mean=mean, std=(1, 1, 1))(wide)
+    assert (seen + torch.tensor(mean)[:, None, None])[2, 16, 1] > 0.9  # the blue edge, which a crop would cut off

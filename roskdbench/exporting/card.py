@@ -1,5 +1,6 @@
 """The card of a model that leaves the store: what it is, what it was trained on, how well it does, and what for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from shlex import quote
 
@@ -16,7 +17,7 @@ from roskdbench.store import Store
 from roskdbench.suite.beginning import models_begun_with
 from roskdbench.suite.departures import departures
 from roskdbench.suite.noise import NO_NOISE
-from roskdbench.suite.problems import Dataset, DrawnDataset
+from roskdbench.suite.problems import Dataset, DrawnDataset, Fit
 
 CARD, SUITE = "README.md", "suite.yaml"
 CAUTION = (
@@ -37,6 +38,9 @@ class Card:
     registry: Registry
     loading: str
     """The lines of Python that load it."""
+    fit: Fit
+    thresholds: Sequence[float] = ()
+    """From which chance on each of several findings is said to be there."""
     onnx: float | None = None
     """How far the logits of its ONNX file are from its own; None where it has none."""
 
@@ -80,6 +84,13 @@ class Card:
         size = self.results.plan.image_size(self.model.cell.problem)
         images = f"images of {size} x {size} pixels" if size else "images"
         lines = [f"It takes {images}, and gives a logit a class, in the order of `label_names` in `config.json`."]
+        if self.fit == "pad":
+            lines.append("Images that were not square had black added around them; timm adds the mean colour.")
+        if self.thresholds:
+            lines.append(
+                "A finding is said to be there from its chance in `thresholds` on, as in the scores below; its chance is "
+                "the logistic function of its logit."
+            )
         if self.onnx is not None:
             lines.append(
                 f"`model.onnx` takes pixels from 0 to 1 and normalises them itself; in ONNX Runtime its logits of test "

@@ -1,5 +1,6 @@
 """A model as a folder: weights and config as timm has them, a card, the suite that made it, and ONNX if asked for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +20,7 @@ from roskdbench.report.folder import make_folder
 from roskdbench.results import Results
 from roskdbench.store import Store
 from roskdbench.suite.pretrained import WEIGHTS, without_places
-from roskdbench.suite.problems import LOCATION_KEYS
+from roskdbench.suite.problems import LOCATION_KEYS, Fit, RealProblem
 
 DRAFT = ".draft-"
 """How the folder begins in which all is written first, so that a card never stands beside another model's weights."""
@@ -51,10 +52,11 @@ class Export:
         try:
             with TemporaryDirectory(prefix=DRAFT, dir=folder) as place:
                 draft = Path(place)
-                loading = write_network(network, facts, draft, self.registry)
+                how = self._fit(), self._thresholds(facts["class_names"])
+                loading = write_network(network, facts, draft, self.registry, *how)
                 (draft / SUITE).write_text(self._suite(), "utf-8")
                 away = write_onnx(network, self._images(), draft) if onnx else None
-                card = Card(self.model, self.results, self.store, self.registry, loading, away)
+                card = Card(self.model, self.results, self.store, self.registry, loading, *how, away)
                 (draft / CARD).write_text(card.text(), "utf-8")
                 (folder / FILE).unlink(missing_ok=True)
                 for name in names:
@@ -69,6 +71,18 @@ class Export:
         """The suite, without where anything was on the machine that it ran on."""
         said = self.results.plan.suite.model_dump(mode="json", exclude={"problems": {"__all__": set(LOCATION_KEYS)}})
         return yaml.safe_dump(without_places(said), sort_keys=False, allow_unicode=True, width=120)
+
+    def _fit(self) -> Fit:
+        problem = self.results.plan.suite.problems[self.model.cell.problem]
+        return problem.fit if isinstance(problem, RealProblem) else "crop"
+
+    def _thresholds(self, classes: Sequence[str]) -> list[float]:
+        """From which chance on each of several findings is said to be there, as its scores have it."""
+        frame, scores = self.results.frame, self.model.cell.scores
+        own = frame[(frame["fingerprint"] == scores) & (frame["metric"] == "threshold")]
+        tuned = dict(zip(own["class"], own["value"].astype(float), strict=True))
+        half = self.results.plan.suite.protocol.threshold == "half"
+        return [0.5 if half else tuned[name] for name in classes] if tuned else []
 
     def _images(self) -> NDArray[np.uint8]:
         jobs, cell = self.results.plan.jobs, self.model.cell

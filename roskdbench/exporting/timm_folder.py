@@ -3,7 +3,7 @@ lines that load them.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from roskdbench.fingerprint import canonical_json
 from roskdbench.plan.model_file import CONFIG
 from roskdbench.plugins import Registry
 from roskdbench.suite.pretrained import WEIGHTS
+from roskdbench.suite.problems import Fit
 
 LOAD = """import timm
 
@@ -22,8 +23,17 @@ model = timm.create_model("local-dir:.", pretrained=True).eval()
 data = timm.data.resolve_model_data_config(model)"""
 
 
-def write_network(network: Classifier, facts: Mapping[str, Any], folder: Path, registry: Registry) -> str:
-    """Write model.safetensors and config.json. Returns the lines of Python that load them."""
+def write_network(
+    network: Classifier,
+    facts: Mapping[str, Any],
+    folder: Path,
+    registry: Registry,
+    fit: Fit = "crop",
+    thresholds: Sequence[float] = (),
+) -> str:
+    """Write model.safetensors and config.json, with how images were made square and from which chances on a finding
+    was said to be there. Returns the lines of Python that load them.
+    """
     body = network.body
     normalised = {"mean": network.mean.flatten().tolist(), "deviation": network.deviation.flatten().tolist()}
     said = {"format": "pt", METADATA: canonical_json({**facts, **normalised})}
@@ -32,7 +42,7 @@ def write_network(network: Classifier, facts: Mapping[str, Any], folder: Path, r
     _in_order(folder / WEIGHTS)
     lines, name = loading(body, facts, registry)
     (folder / CONFIG).write_text(
-        json.dumps(_config(network, facts, name), indent=2, ensure_ascii=False) + "\n", "utf-8"
+        json.dumps(_config(network, facts, name, fit, thresholds), indent=2, ensure_ascii=False) + "\n", "utf-8"
     )
     return lines
 
@@ -96,13 +106,16 @@ def _arguments(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {"in_chans": facts["channels"], **facts["architecture"]["options"]}
 
 
-def _config(network: Classifier, facts: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _config(
+    network: Classifier, facts: Mapping[str, Any], name: str, fit: Fit, thresholds: Sequence[float]
+) -> dict[str, Any]:
     cfg: Any = getattr(network.body, "pretrained_cfg", {}) or {}
     return {
         "architecture": name,
         "num_classes": facts["classes"],
         "num_features": network.feature_width,
         "label_names": list(facts["class_names"]),
+        **({"thresholds": list(thresholds)} if thresholds else {}),
         "model_args": _arguments(facts),
         "pretrained_cfg": {
             "tag": "roskdbench",
@@ -111,7 +124,7 @@ def _config(network: Classifier, facts: Mapping[str, Any], name: str) -> dict[st
             "fixed_input_size": bool(cfg.get("fixed_input_size", False)),
             "interpolation": "bicubic",
             "crop_pct": 1.0,
-            "crop_mode": "center",
+            "crop_mode": {"crop": "center", "pad": "border"}[fit],
             "mean": network.mean.flatten().tolist(),
             "std": network.deviation.flatten().tolist(),
             "num_classes": facts["classes"],
