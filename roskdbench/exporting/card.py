@@ -88,8 +88,8 @@ class Card:
             lines.append("Images that were not square had black added around them; timm adds the mean colour.")
         if self.thresholds:
             lines.append(
-                "A finding is said to be there from its chance in `thresholds` on, as in the scores below; its chance is "
-                "the logistic function of its logit."
+                "A finding is said to be there from its chance in `thresholds` on, as in the scores below; a chance is "
+                "the logistic function of a logit."
             )
         if self.onnx is not None:
             lines.append(
