@@ -97,7 +97,7 @@ def _stated(plan: Plan, store: Store) -> dict[str, Stated]:
 
 
 def _models_of_claims(plan: Plan) -> dict[str, str]:
-    """A mark of the models that each claim is about. It changes with the code of a method, and with no other's."""
+    """A mark of the models that each claim is about: another one once the code of a method that it names is."""
     rows: dict[str, set[Key]] = {name: set() for name in plan.suite.claims}
     for each in placed(plan):
         if isinstance(each, ClaimAt):

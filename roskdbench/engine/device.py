@@ -117,7 +117,7 @@ def _leave_depthwise_in_float32(network: nn.Module) -> None:
     """On a CPU. Gradients of depthwise convolutions take several times as long in bf16 there."""
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d) and 1 < layer.groups == layer.in_channels and layer.weight.device.type == "cpu":
-            layer.forward = MethodType(_in_float32, layer)  # type: ignore[method-assign]
+            vars(layer)["forward"] = MethodType(_in_float32, layer)
 
 
 def _in_float32(layer: nn.Conv2d, images: Tensor) -> Tensor:

@@ -34,7 +34,7 @@ def multiply_small_maps(network: nn.Module) -> None:
             and not isinstance(layer.padding, str)
             and layer.weight.device.type == "cpu"
         ):
-            layer.forward = MethodType(_forward, layer)  # type: ignore[method-assign]
+            vars(layer)["forward"] = MethodType(_forward, layer)  # a copy of the layer gets one of its own
 
 
 def _forward(layer: nn.Conv2d, images: Tensor) -> Tensor:

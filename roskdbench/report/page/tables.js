@@ -10,7 +10,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
     const numbers = head.classList.contains("number");
     // A cell of words may say by which number it is sorted; words that are all numbers are sorted as such.
     const cells = [...table.tBodies[0].rows].map((row) => row.cells[column]), text = (cell) => cell.textContent.trim();
-    const plain = !numbers && cells.every((cell) => /^(-?(\d[\d,]*)?(\.\d+)?(e[-+]?\d+)?|–)$/.test(text(cell)));
+    const plain = !numbers && cells.every((cell) => /^(-?(\d[\d,]*(\.\d+)?|\.\d+)(e[-+]?\d+)?|–|)$/.test(text(cell)));
     const counted = numbers || plain || cells.some((cell) => cell.dataset.value);
     const number = (cell) => cell.dataset.value || (plain ? text(cell).replaceAll(",", "").replace("–", "") : "");
     const key = (row) => { const cell = row.cells[column]; return !counted ? text(cell) : number(cell) ? Number(number(cell)) : null; };
